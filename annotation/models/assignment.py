@@ -1,0 +1,136 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class Assignment(models.Model):
+    """One of the k slots of a response. All k rows exist from the start, so there can never be a k + 1.
+
+    An OPEN slot belongs to nobody. A LEASED one is held by an expert until `lease_until`; then it lapses and
+    opens again. `stage` and `position` are the response's own, repeated here because the hand-out walks an
+    index over them. `reopened_at` marks a slot that came back after experts had passed it by.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        LEASED = "leased", "Held by an expert"
+        SUBMITTED = "submitted", "Rated"
+        CLOSED = "closed", "No longer needed"
+
+    COLOURS = {
+        Status.OPEN: "info",
+        Status.LEASED: "active",
+        Status.SUBMITTED: "good",
+        Status.CLOSED: "neutral",
+    }
+    TRANSITIONS = {
+        Status.OPEN: {Status.LEASED, Status.CLOSED},
+        Status.LEASED: {Status.OPEN, Status.SUBMITTED, Status.CLOSED},
+        Status.SUBMITTED: set(),
+        Status.CLOSED: set(),
+    }
+    ACTIVE = {Status.OPEN, Status.LEASED}
+    TERMINAL = {Status.SUBMITTED, Status.CLOSED}
+
+    response = models.ForeignKey("annotation.Response", on_delete=models.PROTECT, related_name="assignments")
+    slot = models.PositiveSmallIntegerField()
+    stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="assignments")
+    position = models.PositiveIntegerField()
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.OPEN)
+    expert = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="assignments",
+    )
+    leased_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    reopened_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["stage", "position", "slot"]
+        constraints = [
+            models.UniqueConstraint(fields=["response", "slot"], name="assignment_slot_once"),
+            models.UniqueConstraint(
+                fields=["response", "expert"],
+                condition=Q(expert__isnull=False),
+                name="assignment_expert_once_per_response",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["leased", "submitted"], expert__isnull=False)
+                | Q(status__in=["open", "closed"], expert__isnull=True),
+                name="assignment_held_means_expert",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["stage", "position"], name="slot_open", condition=Q(status="open")),
+            models.Index(
+                fields=["stage", "position"],
+                name="slot_reopened",
+                condition=Q(status="open", reopened_at__isnull=False),
+            ),
+            models.Index(fields=["lease_until"], name="slot_lease", condition=Q(status="leased")),
+            models.Index(fields=["expert", "stage", "status"], name="slot_of_expert"),
+        ]
+
+    def __str__(self):
+        return f"Slot {self.slot} of {self.response_id}"
+
+
+class Involvement(models.Model):
+    """The one part that a person plays for a response: rated it, declined it, or arbitrates it.
+
+    The unique constraint is what keeps anyone from arbitrating a response they rated, from rating one whose
+    ratings they saw as a lead, and from rating twice.
+    """
+
+    class Part(models.TextChoices):
+        RATED = "rated", "Rated it"
+        DECLINED = "declined", "Could not judge it"
+        ARBITRATES = "arbitrates", "Arbitrates it"
+
+    response = models.ForeignKey("annotation.Response", on_delete=models.PROTECT, related_name="involvements")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="involvements")
+    part = models.CharField(max_length=12, choices=Part.choices)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["response", "user"], name="involvement_one_part_per_person"),
+            models.CheckConstraint(
+                condition=~Q(part="declined") | ~Q(reason=""), name="involvement_declined_with_reason"
+            ),
+        ]
+        indexes = [models.Index(fields=["user", "part", "-created_at"])]
+
+    def __str__(self):
+        return f"{self.user_id} {self.part} {self.response_id}"
+
+
+class QueueCursor(models.Model):
+    """How far an expert has come in a stage: below `position` nothing is left for them but reopened slots.
+
+    It makes the hand-out as quick for the expert who is far ahead as for the one who begins.
+    """
+
+    stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="cursors")
+    expert = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="cursors")
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["stage", "expert"], name="cursor_once")]
+
+
+class Draft(models.Model):
+    """What an expert has filled in and not yet submitted, as the form's fields: anything goes, nothing
+    counts. It outlives the lease, so that work is not lost when a slot lapses."""
+
+    response = models.ForeignKey("annotation.Response", on_delete=models.CASCADE, related_name="drafts")
+    expert = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="drafts")
+    fields = models.JSONField(default=dict)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["response", "expert"], name="draft_once")]

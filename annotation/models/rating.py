@@ -1,0 +1,70 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class RatingQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """The ratings `user` gave. Others' ratings are for the lead's case and for finished stages."""
+        return self.filter(expert=user)
+
+
+class Rating(models.Model):
+    """One expert's judgement of one response, final once written.
+
+    `revised_response` is what the model should have said; `asks_senior` sends the response to a lead whatever
+    the scores. `policy` is the version it was made under. `submission` is the form's own key: the same
+    submit sent twice is one rating. `seconds` is the time the page was in use, if it was measured.
+    """
+
+    assignment = models.OneToOneField(
+        "annotation.Assignment", on_delete=models.PROTECT, related_name="rating"
+    )
+    response = models.ForeignKey("annotation.Response", on_delete=models.PROTECT, related_name="ratings")
+    expert = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="ratings")
+    policy = models.ForeignKey("core.Policy", on_delete=models.PROTECT, related_name="ratings")
+    comment = models.TextField(blank=True)
+    revised_response = models.TextField(blank=True)
+    asks_senior = models.BooleanField(default=False)
+    submission = models.UUIDField(unique=True)
+    seconds = models.PositiveIntegerField(null=True, blank=True)
+    submitted_at = models.DateTimeField()
+
+    objects = RatingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["response", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["response", "expert"], name="rating_once_per_expert"),
+        ]
+        indexes = [models.Index(fields=["expert", "-submitted_at"])]
+
+    def __str__(self):
+        return f"Rating {self.pk}"
+
+
+class RatingScore(models.Model):
+    """The score of one rating on one axis, an integer from 1 to 5."""
+
+    rating = models.ForeignKey(Rating, on_delete=models.PROTECT, related_name="scores")
+    axis = models.ForeignKey("core.Axis", on_delete=models.PROTECT, related_name="scores")
+    value = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ["rating", "axis__position"]
+        constraints = [
+            models.UniqueConstraint(fields=["rating", "axis"], name="score_once_per_axis"),
+            models.CheckConstraint(condition=Q(value__gte=1) & Q(value__lte=5), name="score_from_1_to_5"),
+        ]
+
+
+class RatingLabel(models.Model):
+    """The answer of one rating to one label set."""
+
+    rating = models.ForeignKey(Rating, on_delete=models.PROTECT, related_name="labels")
+    label_set = models.ForeignKey("core.LabelSet", on_delete=models.PROTECT, related_name="labels")
+    value = models.ForeignKey("core.LabelValue", on_delete=models.PROTECT, related_name="labels")
+
+    class Meta:
+        ordering = ["rating", "label_set__position"]
+        constraints = [models.UniqueConstraint(fields=["rating", "label_set"], name="label_once_per_set")]

@@ -1,0 +1,106 @@
+from django.db import models
+from django.db.models import Q
+
+
+class Sampling(models.Model):
+    """How responses were drawn from a model: one row per distinct setting, stored with every response."""
+
+    temperature = models.FloatField(default=0.7)
+    top_p = models.FloatField(default=0.95)
+    max_new_tokens = models.PositiveIntegerField(default=96)
+    repetition_penalty = models.FloatField(default=1.1)
+    batch_size = models.PositiveIntegerField(default=16)
+    system_prompt = models.CharField(max_length=1000, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    "temperature",
+                    "top_p",
+                    "max_new_tokens",
+                    "repetition_penalty",
+                    "batch_size",
+                    "system_prompt",
+                ],
+                name="sampling_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(temperature__gte=0) & Q(top_p__gt=0) & Q(top_p__lte=1), name="sampling_in_range"
+            ),
+        ]
+
+    def __str__(self):
+        return f"T={self.temperature} top-p={self.top_p} ≤{self.max_new_tokens} tokens"
+
+
+class ResponseQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        return self.filter(stage__project__memberships__user=user).distinct()
+
+
+class Response(models.Model):
+    """One model answer to one prompt in one stage; `candidate` counts several answers to the same prompt.
+
+    `position` orders the hand-out inside the stage and is drawn by seed, so that neighbouring prompts, models
+    and splits come mixed. Sampling parameters and seed are empty for imported responses.
+    """
+
+    class Status(models.TextChoices):
+        AWAITING_RATINGS = "awaiting", "Awaiting ratings"
+        AGREED = "agreed", "Agreed"
+        DIVERGENT = "divergent", "Divergent"
+        RESOLVED = "resolved", "Resolved by a lead"
+        EXCLUDED = "excluded", "Excluded by a lead"
+        LABELED = "labeled", "Label final"
+
+    COLOURS = {
+        Status.AWAITING_RATINGS: "info",
+        Status.AGREED: "good",
+        Status.DIVERGENT: "warn",
+        Status.RESOLVED: "good",
+        Status.EXCLUDED: "neutral",
+        Status.LABELED: "good",
+    }
+    TRANSITIONS = {
+        Status.AWAITING_RATINGS: {Status.AGREED, Status.DIVERGENT},
+        Status.AGREED: {Status.LABELED},
+        Status.DIVERGENT: {Status.RESOLVED, Status.EXCLUDED},
+        Status.RESOLVED: {Status.LABELED},
+        Status.EXCLUDED: set(),
+        Status.LABELED: set(),
+    }
+    ACTIVE = {Status.AWAITING_RATINGS, Status.DIVERGENT}
+    TERMINAL = {Status.EXCLUDED, Status.LABELED}
+
+    stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="responses")
+    prompt = models.ForeignKey("annotation.Prompt", on_delete=models.PROTECT, related_name="responses")
+    model_version = models.ForeignKey(
+        "core.ModelVersion", on_delete=models.PROTECT, related_name="responses"
+    )
+    candidate = models.PositiveSmallIntegerField(default=0)
+    position = models.PositiveIntegerField()
+    text = models.TextField()
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.AWAITING_RATINGS)
+    sampling = models.ForeignKey(
+        Sampling, null=True, blank=True, on_delete=models.PROTECT, related_name="responses"
+    )
+    seed = models.BigIntegerField(null=True, blank=True)
+    finish_reason = models.CharField(max_length=10, blank=True)
+    created_at = models.DateTimeField()
+
+    objects = ResponseQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["stage", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["stage", "prompt", "candidate"], name="response_candidate_once"),
+            models.UniqueConstraint(fields=["stage", "position"], name="response_position_once"),
+        ]
+        indexes = [
+            models.Index(fields=["stage", "status", "position"]),
+            models.Index(fields=["prompt", "stage"]),
+        ]
+
+    def __str__(self):
+        return f"Response {self.pk}"

@@ -1,0 +1,14 @@
+from arbitration.models.case import Case, Decision, DecisionLabel, DecisionScore
+from arbitration.models.label import FinalLabel, FinalLabelValue, FinalScore
+from arbitration.models.revision import AcceptedRevision
+
+__all__ = [
+    "AcceptedRevision",
+    "Case",
+    "Decision",
+    "DecisionLabel",
+    "DecisionScore",
+    "FinalLabel",
+    "FinalLabelValue",
+    "FinalScore",
+]

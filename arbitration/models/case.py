@@ -1,0 +1,117 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class Case(models.Model):
+    """A diverging response before one lead, from claim to resolution.
+
+    An unclaimed case is no row: the queue is the divergent responses without a live case. A claim holds until
+    `lease_until`; then the case lapses and the response is anyone's again. That the lead did not rate the
+    response is held by annotation's Involvement, which a claim writes.
+    """
+
+    class Status(models.TextChoices):
+        CLAIMED = "claimed", "Before a lead"
+        RESOLVED = "resolved", "Resolved"
+        RELEASED = "released", "Released"
+        LAPSED = "lapsed", "Lapsed"
+
+    COLOURS = {
+        Status.CLAIMED: "active",
+        Status.RESOLVED: "good",
+        Status.RELEASED: "neutral",
+        Status.LAPSED: "warn",
+    }
+    TRANSITIONS = {
+        Status.CLAIMED: {Status.RESOLVED, Status.RELEASED, Status.LAPSED},
+        Status.RESOLVED: set(),
+        Status.RELEASED: set(),
+        Status.LAPSED: set(),
+    }
+    ACTIVE = {Status.CLAIMED}
+    TERMINAL = {Status.RESOLVED, Status.RELEASED, Status.LAPSED}
+
+    response = models.ForeignKey("annotation.Response", on_delete=models.PROTECT, related_name="cases")
+    divergence = models.ForeignKey("annotation.Divergence", on_delete=models.PROTECT, related_name="cases")
+    lead = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="cases")
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.CLAIMED)
+    claimed_at = models.DateTimeField()
+    lease_until = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["response"],
+                condition=Q(status__in=["claimed", "resolved"]),
+                name="case_one_live_per_response",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["lead", "status"]),
+            models.Index(fields=["lease_until"], name="case_lease", condition=Q(status="claimed")),
+        ]
+
+    def __str__(self):
+        return f"Case {self.pk}"
+
+
+class Decision(models.Model):
+    """What a lead decided on a case: the consensus s*, or that the response is excluded from training.
+
+    The consensus may be any value, also one nobody gave. Final once written. `submission` makes a repeated
+    submit the same decision.
+    """
+
+    class Outcome(models.TextChoices):
+        CONSENSUS = "consensus", "Consensus set"
+        EXCLUDED = "excluded", "Excluded from training"
+
+    case = models.OneToOneField(Case, on_delete=models.PROTECT, related_name="decision")
+    lead = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="decisions")
+    policy = models.ForeignKey("core.Policy", on_delete=models.PROTECT, related_name="decisions")
+    outcome = models.CharField(max_length=12, choices=Outcome.choices)
+    rationale = models.TextField()
+    submission = models.UUIDField(unique=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(rationale=""), name="decision_with_rationale"),
+        ]
+
+    def __str__(self):
+        return f"Decision on case {self.case_id}"
+
+
+class DecisionScore(models.Model):
+    """The consensus on one axis, an integer from 1 to 5."""
+
+    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="scores")
+    axis = models.ForeignKey("core.Axis", on_delete=models.PROTECT, related_name="+")
+    value = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ["decision", "axis__position"]
+        constraints = [
+            models.UniqueConstraint(fields=["decision", "axis"], name="decision_score_once"),
+            models.CheckConstraint(
+                condition=Q(value__gte=1) & Q(value__lte=5), name="decision_score_from_1_to_5"
+            ),
+        ]
+
+
+class DecisionLabel(models.Model):
+    """The consensus on one label set."""
+
+    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="labels")
+    label_set = models.ForeignKey("core.LabelSet", on_delete=models.PROTECT, related_name="+")
+    value = models.ForeignKey("core.LabelValue", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["decision", "label_set__position"]
+        constraints = [
+            models.UniqueConstraint(fields=["decision", "label_set"], name="decision_label_once"),
+        ]

@@ -1,0 +1,218 @@
+"""`manage.py serve`: the whole of Concord on one machine, until Ctrl-C."""
+
+import errno
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from io import StringIO
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError, call_command
+
+from core import keeper, processes
+
+READY_SECONDS = 60
+TAIL_LINES = 15
+
+
+class Command(BaseCommand):
+    help = "Migrate, create the demo project once, and serve with workers and beat until Ctrl-C."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000)")
+        parser.add_argument("--no-demo", action="store_true", help="do not create the demo project")
+
+    def handle(self, *, host, port, no_demo, **options):
+        keeper.adopt_orphans()
+        keeper.stop_on_signals()
+        try:
+            self.serve(host=host, port=port, demo=not no_demo)
+        except keeper.Told:
+            keeper.ignore_signals()
+            keeper.end_descendants()
+            self.stdout.write("\nStopped.")
+
+    def serve(self, *, host, port, demo):
+        check_port(host, port)
+        with only_one_here():
+            with self.step("Preparing the database"):
+                call_command("migrate", verbosity=0)
+            words = ""
+            if demo:
+                with self.step("Preparing the demo project"):
+                    told = StringIO()
+                    call_command("seed_demo", stdout=told)
+                    words = told.getvalue().strip()
+            allow_names_of(host)
+            child = start_keeper(processes.services(host=host, port=port))
+            try:
+                with self.step("Starting the web server, two workers and beat"):
+                    wait_until_ready(child, host, port)
+                self.welcome(host, port, words)
+                message = next_message(child)
+            finally:
+                stop(child)
+            raise CommandError(what_happened(message))
+
+    def welcome(self, host, port, words):
+        shown = "127.0.0.1" if host in processes.WILDCARD else host
+        address = f"http://{processes.bind_address(shown, port)}/"
+        if words:
+            self.stdout.write(f"\n{words}")
+        self.stdout.write(f"\nConcord is ready: {self.style.SUCCESS(address)}   (Ctrl-C stops it)")
+        self.stdout.write(f"Logs: {settings.VAR / 'log'}")
+        self.stdout.flush()
+
+    def step(self, words):
+        return Step(self.stdout, words)
+
+
+class Step:
+    """Says on one line what is being done and how long it took."""
+
+    def __init__(self, out, words):
+        self.out, self.words = out, words
+
+    def __enter__(self):
+        self.started = time.monotonic()
+        self.out.write(f"{self.words} …", ending="")
+        self.out.flush()
+
+    def __exit__(self, kind, error, traceback):
+        spent = time.monotonic() - self.started
+        self.out.write("" if error else f" {spent:.1f} s")
+        self.out.flush()
+
+
+class only_one_here:
+    """Hold the state folder: two sets of workers and beats on one embedded broker would do work twice."""
+
+    def __enter__(self):
+        path = settings.VAR / "serve.lock"
+        self.file = open(path, "a+")  # noqa: SIM115 - held as long as we serve
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.file.seek(0)
+            raise CommandError(
+                f"Concord already runs on {settings.VAR} (process {self.file.read().strip() or 'unknown'}). "
+                "Stop it first, or name another folder in CONCORD_VAR."
+            ) from None
+        self.file.truncate(0)
+        self.file.write(str(os.getpid()))
+        self.file.flush()
+
+    def __exit__(self, *error):
+        self.file.close()
+
+
+def check_port(host, port):
+    try:
+        free = processes.port_is_free(host, port)
+    except OSError as error:
+        raise CommandError(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from None
+    if not free:
+        raise CommandError(
+            f"Port {port} on {host} is in use. Stop what runs there, or take another: make run PORT={port + 1}"
+        )
+
+
+def allow_names_of(host):
+    """Let browsers reach a server bound to more than loopback, unless the hosts were named by hand."""
+    names = processes.names_of_this_machine(host)
+    if names and "CONCORD_ALLOWED_HOSTS" not in os.environ:
+        os.environ["CONCORD_ALLOWED_HOSTS"] = ",".join([*settings.ALLOWED_HOSTS, *names])
+
+
+def start_keeper(services):
+    """Start the keeper, in a session of its own, with the services. It ends them all when we are gone."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "core.keeper"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    child.stdin.write(json.dumps(services) + "\n")
+    child.stdin.flush()
+    return child
+
+
+def next_message(child):
+    """Block for the keeper's next word on something that ended; None if the keeper itself is gone."""
+    for line in child.stdout:
+        message = json.loads(line)
+        if "ended" in message:
+            return message
+    return None
+
+
+def wait_until_ready(child, host, port):
+    """Return once the health page answers 200; raise with the reason if it never will."""
+    import selectors
+
+    asked = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host
+    url = f"http://{processes.bind_address(asked, port)}/healthz"
+    deadline = time.monotonic() + READY_SECONDS
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        while time.monotonic() < deadline:
+            if answers(url):
+                return
+            if selector.select(timeout=0.1):
+                line = child.stdout.readline()
+                message = json.loads(line) if line else None
+                if message is None or "ended" in message:
+                    raise CommandError(what_happened(message))
+    raise CommandError(f"{url} did not answer within {READY_SECONDS} s. {tail_of('web')}")
+
+
+def answers(url):
+    # An address of this machine must not go through a proxy named in the environment.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=5) as response:
+            return response.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def stop(child):
+    """Have the keeper end everything; if it cannot, end it and what it leaves ourselves."""
+    keeper.ignore_signals()
+    if child.stdin:
+        child.stdin.close()
+    try:
+        child.wait(keeper.GRACE_SECONDS + keeper.KILL_SECONDS + 2)
+    except subprocess.TimeoutExpired:
+        child.kill()
+    keeper.end_descendants(grace=0.5)
+    child.poll()
+
+
+def what_happened(message):
+    if message is None:
+        return "The process that keeps the others together ended. Everything was stopped."
+    name, code = message["ended"], message["code"]
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+    return f"{name} {how}, so everything was stopped. {tail_of(name)}"
+
+
+def tail_of(name):
+    path = Path(settings.VAR) / "log" / f"{name}.log"
+    try:
+        lines = path.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return ""
+        raise
+    return f"The end of {path}:\n" + "\n".join(f"  {line}" for line in lines)

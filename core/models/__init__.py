@@ -1,0 +1,23 @@
+from core.models.audit import AuditEvent
+from core.models.job import Job
+from core.models.people import Membership, User
+from core.models.policy import AxisTolerance, Policy
+from core.models.project import Project
+from core.models.rubric import Axis, LabelSet, LabelValue, Rubric
+from core.models.stage import ModelVersion, Stage
+
+__all__ = [
+    "AuditEvent",
+    "Axis",
+    "AxisTolerance",
+    "Job",
+    "LabelSet",
+    "LabelValue",
+    "Membership",
+    "ModelVersion",
+    "Policy",
+    "Project",
+    "Rubric",
+    "Stage",
+    "User",
+]

@@ -1,0 +1,33 @@
+from django.conf import settings
+from django.db import models
+
+
+class AuditEvent(models.Model):
+    """One thing that happened, written in the transaction in which it happened. Append-only.
+
+    `verb` is "noun:verb" ("rating:submit", "stage:finalize"); `actor` is empty for the system itself.
+    """
+
+    project = models.ForeignKey(
+        "core.Project", null=True, blank=True, on_delete=models.PROTECT, related_name="audit_events"
+    )
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    verb = models.CharField(max_length=60)
+    target_type = models.CharField(max_length=60)
+    target_id = models.BigIntegerField()
+    from_status = models.CharField(max_length=20, blank=True)
+    to_status = models.CharField(max_length=20, blank=True)
+    detail = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["target_type", "target_id"]),
+            models.Index(fields=["project", "-id"]),
+        ]
+
+    def __str__(self):
+        return f"{self.verb} {self.target_type} {self.target_id}"

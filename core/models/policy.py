@@ -1,0 +1,67 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+
+class Policy(models.Model):
+    """One version of the rules a stage is held to, over one version of the rubric. Never edited.
+
+    `ratings_per_response` is k. `aligned_cut` and `misaligned_cut` are scores (1 to 5); `gamma` is the
+    cosine from which a response counts as coherent. `blind_lead` shows experts to leads under pseudonyms.
+    """
+
+    class AgreementRule(models.TextChoices):
+        MEAN = "mean", "Mean of the ratings"
+        MEDIAN = "median", "Median of the ratings"
+
+    project = models.ForeignKey("core.Project", on_delete=models.PROTECT, related_name="policies")
+    rubric = models.ForeignKey("core.Rubric", on_delete=models.PROTECT, related_name="policies")
+    version = models.PositiveIntegerField()
+    ratings_per_response = models.PositiveSmallIntegerField(default=3)
+    aligned_cut = models.PositiveSmallIntegerField(default=4)
+    misaligned_cut = models.PositiveSmallIntegerField(default=2)
+    gamma = models.FloatField(default=0.5)
+    agreement_rule = models.CharField(
+        max_length=10, choices=AgreementRule.choices, default=AgreementRule.MEAN
+    )
+    blind_lead = models.BooleanField(default=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["project", "version"]
+        verbose_name_plural = "policies"
+        constraints = [
+            models.UniqueConstraint(fields=["project", "version"], name="policy_version_once"),
+            models.CheckConstraint(condition=Q(ratings_per_response__gte=1), name="policy_k_at_least_1"),
+            models.CheckConstraint(
+                condition=Q(misaligned_cut__gte=1)
+                & Q(aligned_cut__lte=5)
+                & Q(misaligned_cut__lt=F("aligned_cut")),
+                name="policy_cuts_ordered",
+            ),
+            models.CheckConstraint(condition=Q(gamma__gte=-1) & Q(gamma__lte=1), name="policy_gamma_a_cosine"),
+        ]
+
+    def __str__(self):
+        return f"Policy v{self.version}"
+
+
+class AxisTolerance(models.Model):
+    """τ of one axis under one policy: ratings diverge when max − min > τ, in scores from 0 to 4."""
+
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="tolerances")
+    axis = models.ForeignKey("core.Axis", on_delete=models.PROTECT, related_name="tolerances")
+    tau = models.PositiveSmallIntegerField(default=1)
+
+    class Meta:
+        ordering = ["policy", "axis__position"]
+        constraints = [
+            models.UniqueConstraint(fields=["policy", "axis"], name="tolerance_once"),
+            models.CheckConstraint(condition=Q(tau__lte=4), name="tolerance_within_the_scale"),
+        ]
+
+    def __str__(self):
+        return f"τ = {self.tau} on {self.axis}"

@@ -1,0 +1,37 @@
+from django.conf import settings
+from django.db import models
+
+
+class ProjectQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """The projects in which `user` holds any role."""
+        return self.filter(memberships__user=user).distinct()
+
+
+class Project(models.Model):
+    """One alignment effort: its prompts, rubric, policy, people, stages and models.
+
+    `seed` draws the splits of prompts that come without one and the order of hand-out.
+    """
+
+    name = models.CharField(max_length=200)
+    slug = models.SlugField(max_length=80, unique=True)
+    guidelines = models.TextField(blank=True)
+    seed = models.PositiveIntegerField(default=0)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField()
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def policy(self):
+        """The newest policy: what the next stage without ratings is held to. Raises Policy.DoesNotExist."""
+        return self.policies.select_related("rubric").latest("version")

@@ -1,0 +1,21 @@
+"""Telling a worker to look now. Only ever a hint: the sweep finds the row without it."""
+
+import logging
+
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
+
+
+def nudge(task_name, **kwargs):
+    """Once the transaction is committed, send the task by name. A dead broker costs a delay, not a record."""
+
+    def send():
+        try:
+            current_app.send_task(task_name, kwargs=kwargs, retry=False)
+        except (OperationalError, OSError) as error:
+            logger.warning("Could not nudge %s (%s): the sweep will find the row.", task_name, error)
+
+    transaction.on_commit(send)

@@ -1,0 +1,184 @@
+"""Setting up a project: its name, rubric, policy and people. Versions are added, never edited."""
+
+from django.db import transaction
+from django.utils.text import slugify
+
+from core import audit
+from core.errors import Conflict, InvalidInput
+from core.models import (
+    Axis,
+    AxisTolerance,
+    LabelSet,
+    LabelValue,
+    Membership,
+    ModelVersion,
+    Policy,
+    Project,
+    Rubric,
+    Stage,
+)
+from core.rubrics import DEFAULT_POLICY, DEFAULT_RUBRIC
+
+BASE_MODEL_NAME = "base"
+
+
+@transaction.atomic
+def create_project(
+    *,
+    name,
+    by,
+    now,
+    guidelines="",
+    slug=None,
+    seed=0,
+    rubric=DEFAULT_RUBRIC,
+    policy=DEFAULT_POLICY,
+):
+    """A new project with version 1 of its rubric and policy. `by`, if a person, becomes its admin.
+
+    Raises InvalidInput for a rubric or policy that contradicts itself, Conflict for a name that is taken.
+    """
+    slug = slug or slugify(name)[:80]
+    if not slug:
+        raise InvalidInput("Give the project a name with at least one letter or digit.")
+    if Project.objects.filter(slug=slug).exists():
+        raise Conflict(f"There is already a project at “{slug}”: choose another name.")
+    project = Project.objects.create(
+        name=name, slug=slug, guidelines=guidelines, seed=seed, created_by=by, created_at=now
+    )
+    _write_version(project, rubric=rubric, policy=policy, by=by, now=now)
+    if by is not None:
+        add_member(project=project, user=by, role=Membership.Role.ADMIN, by=by, now=now)
+    audit.record("project:create", project, by=by, now=now, detail=name)
+    return project
+
+
+@transaction.atomic
+def revise(*, project, rubric, policy, by, now):
+    """Write the next version of the rubric and policy and return the new policy.
+
+    A stage that still waits for its responses moves to it; one in which rating has begun keeps the version
+    its ratings are made under.
+    """
+    check_specs(rubric, policy)
+    new = _write_version(project, rubric=rubric, policy=policy, by=by, now=now)
+    moved = project.stages.filter(status=Stage.Status.RESPONDING).update(policy=new)
+    audit.record("policy:revise", new, by=by, now=now, detail=f"Applies to {moved} waiting stage(s) and later ones.")
+    return new
+
+
+@transaction.atomic
+def write_guidelines(*, project, text, by, now):
+    """Replace the guidelines; the audit trail keeps the former text."""
+    audit.record("project:guidelines", project, by=by, now=now, detail=project.guidelines)
+    Project.objects.filter(pk=project.pk).update(guidelines=text)
+    project.guidelines = text
+    return project
+
+
+@transaction.atomic
+def add_member(*, project, user, role, by, now):
+    """Give `user` a role in `project`; giving it twice is the same as once."""
+    membership, created = Membership.objects.get_or_create(
+        project=project, user=user, role=role, defaults={"created_at": now}
+    )
+    if created:
+        audit.record("membership:add", project, by=by, now=now, detail=f"{user.username}: {role}")
+    return membership
+
+
+@transaction.atomic
+def remove_member(*, project, user, role, by, now):
+    """Take a role away. What the person did stays. The last admin cannot be removed."""
+    if role == Membership.Role.ADMIN:
+        others = project.memberships.filter(role=Membership.Role.ADMIN).exclude(user=user)
+        if not others.exists():
+            raise Conflict("A project needs an admin: make someone else admin first.")
+    removed, _ = project.memberships.filter(user=user, role=role).delete()
+    if removed:
+        audit.record("membership:remove", project, by=by, now=now, detail=f"{user.username}: {role}")
+
+
+def base_model(project, *, location, now):
+    """The project's untrained model, made on first use."""
+    model, _ = ModelVersion.objects.get_or_create(
+        project=project, name=BASE_MODEL_NAME, defaults={"location": location, "created_at": now}
+    )
+    return model
+
+
+def check_specs(rubric, policy):
+    """Raise InvalidInput, naming every fault, for a rubric or policy that cannot be worked with."""
+    faults = []
+    if not rubric.axes:
+        faults.append("Add at least one axis.")
+    keys = [axis.key for axis in rubric.axes]
+    faults += [f"Two axes are called “{key}”: rename one." for key in sorted(set(keys)) if keys.count(key) > 1]
+    faults += [f"τ of “{axis.name}” must lie between 0 and 4." for axis in rubric.axes if not 0 <= axis.tau <= 4]
+    sets = [labels.key for labels in rubric.label_sets]
+    faults += [f"Two label sets are called “{key}”: rename one." for key in sorted(set(sets)) if sets.count(key) > 1]
+    for labels in rubric.label_sets:
+        values = [value.key for value in labels.values]
+        if len(values) < 2:
+            faults.append(f"Label set “{labels.name}” needs at least two values.")
+        if len(set(values)) < len(values):
+            faults.append(f"Label set “{labels.name}” has the same value twice.")
+    if policy.ratings_per_response < 1:
+        faults.append("k, the ratings per response, must be at least 1.")
+    if not 1 <= policy.misaligned_cut < policy.aligned_cut <= 5:
+        faults.append("The cuts must satisfy 1 ≤ misaligned < aligned ≤ 5.")
+    if not -1 <= policy.gamma <= 1:
+        faults.append("γ is a cosine: choose a number between −1 and 1.")
+    if policy.agreement_rule not in Policy.AgreementRule.values:
+        faults.append("The agreement rule is mean or median.")
+    if faults:
+        raise InvalidInput("This rubric and policy cannot be saved yet.", faults)
+
+
+def _write_version(project, *, rubric, policy, by, now):
+    check_specs(rubric, policy)
+    version = project.policies.count() + 1
+    rubric_row = Rubric.objects.create(project=project, version=version, created_by=by, created_at=now)
+    policy_row = Policy.objects.create(
+        project=project,
+        rubric=rubric_row,
+        version=version,
+        ratings_per_response=policy.ratings_per_response,
+        aligned_cut=policy.aligned_cut,
+        misaligned_cut=policy.misaligned_cut,
+        gamma=policy.gamma,
+        agreement_rule=policy.agreement_rule,
+        blind_lead=policy.blind_lead,
+        created_by=by,
+        created_at=now,
+    )
+    for position, spec in enumerate(rubric.axes):
+        axis = Axis.objects.create(
+            rubric=rubric_row,
+            position=position,
+            key=spec.key,
+            name=spec.name,
+            question=spec.question,
+            **{f"anchor_{score}": text for score, text in enumerate(spec.anchors, start=1)},
+        )
+        AxisTolerance.objects.create(policy=policy_row, axis=axis, tau=spec.tau)
+    for position, spec in enumerate(rubric.label_sets):
+        labels = LabelSet.objects.create(
+            rubric=rubric_row,
+            position=position,
+            key=spec.key,
+            name=spec.name,
+            question=spec.question,
+            escalates=spec.escalates,
+            required=spec.required,
+        )
+        for place, value in enumerate(spec.values):
+            LabelValue.objects.create(
+                label_set=labels,
+                position=place,
+                key=value.key,
+                name=value.name,
+                adverse=value.adverse,
+                abstains=value.abstains,
+            )
+    return policy_row

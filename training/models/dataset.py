@@ -1,0 +1,56 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class TrainingSet(models.Model):
+    """The frozen selection of final labels of one stage that runs learn from.
+
+    `sha256` is over the examples' canonical JSON lines in order (dataset.py), the same bytes the trainer
+    reads and checks. Freezing the same stage again gives the same set.
+    """
+
+    stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="training_sets")
+    sha256 = models.CharField(max_length=64)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["stage", "id"]
+        constraints = [models.UniqueConstraint(fields=["stage", "sha256"], name="training_set_once")]
+
+    def __str__(self):
+        return f"Training set {self.sha256[:12]}"
+
+
+class TrainingExample(models.Model):
+    """One line of a training set: the prompt and the text to learn, with the final label that vouches for it.
+
+    `split` is train or validation. A held-out prompt can never be an example: the database refuses it.
+    """
+
+    class Kind(models.TextChoices):
+        AS_IS = "as_is", "Fully aligned response"
+        REVISED = "revised", "Accepted revision"
+
+    training_set = models.ForeignKey(TrainingSet, on_delete=models.PROTECT, related_name="examples")
+    position = models.PositiveIntegerField()
+    final_label = models.ForeignKey(
+        "arbitration.FinalLabel", on_delete=models.PROTECT, related_name="training_examples"
+    )
+    split = models.CharField(max_length=12)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    prompt_text = models.TextField()
+    completion = models.TextField()
+
+    class Meta:
+        ordering = ["training_set", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["training_set", "position"], name="example_position_once"),
+            models.UniqueConstraint(fields=["training_set", "final_label"], name="example_label_once"),
+            models.CheckConstraint(
+                condition=Q(split__in=["train", "validation"]), name="example_never_held_out"
+            ),
+        ]

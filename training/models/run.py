@@ -1,0 +1,83 @@
+from django.db import models
+from django.db.models import Q
+
+from core.models import Job
+
+
+class GenerationRun(Job):
+    """The job that lets a stage's model version answer every prompt. Its progress is the stage's responses."""
+
+    stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="generation_runs")
+    sampling = models.ForeignKey(
+        "annotation.Sampling", on_delete=models.PROTECT, related_name="generation_runs"
+    )
+    seed = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["stage"], name="generation_once_per_stage")]
+
+    def __str__(self):
+        return f"Generation {self.pk}"
+
+
+class TrainingRun(Job):
+    """One fine-tuning job: objective, hyperparameters, seed and training set, from a base model version to a
+    new one. `submission` is the launch form's key: the same launch sent twice is one run."""
+
+    class Objective(models.TextChoices):
+        SFT = "sft", "Supervised fine-tuning (response tokens only)"
+
+    stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="training_runs")
+    training_set = models.ForeignKey(
+        "training.TrainingSet", on_delete=models.PROTECT, related_name="runs"
+    )
+    base = models.ForeignKey("core.ModelVersion", on_delete=models.PROTECT, related_name="runs_from")
+    model_version = models.OneToOneField(
+        "core.ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="training_run"
+    )
+    objective = models.CharField(max_length=10, choices=Objective.choices, default=Objective.SFT)
+    learning_rate = models.FloatField(default=5e-5)
+    epochs = models.PositiveSmallIntegerField(default=3)
+    batch_size = models.PositiveSmallIntegerField(default=8)
+    max_length = models.PositiveIntegerField(default=512)
+    seed = models.PositiveBigIntegerField(default=0)
+    total_steps = models.PositiveIntegerField(null=True, blank=True)
+    library_versions = models.JSONField(
+        default=dict, blank=True, help_text="Package name to version, as the trainer reported them."
+    )
+    submission = models.UUIDField(unique=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(learning_rate__gt=0), name="run_learning_rate_positive"),
+            models.CheckConstraint(condition=Q(epochs__gte=1), name="run_epochs_at_least_1"),
+            models.CheckConstraint(condition=Q(batch_size__gte=1), name="run_batch_at_least_1"),
+        ]
+
+    def __str__(self):
+        return f"Training run {self.pk}"
+
+
+class RunMeasure(models.Model):
+    """One measured point of a training run: the loss at an optimizer step, or the validation loss.
+
+    The same step measured again after a resume is the same row.
+    """
+
+    class Kind(models.TextChoices):
+        TRAIN = "train", "Training loss"
+        VALIDATION = "validation", "Validation loss"
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="measures")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    step = models.PositiveIntegerField()
+    epoch = models.FloatField()
+    loss = models.FloatField()
+    learning_rate = models.FloatField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["run", "kind", "step"]
+        constraints = [models.UniqueConstraint(fields=["run", "kind", "step"], name="measure_once_per_step")]
