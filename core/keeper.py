@@ -107,7 +107,7 @@ def open_log(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > LOG_LIMIT:
         path.replace(path.with_suffix(path.suffix + ".1"))
-    return open(path, "ab")  # noqa: SIM115 - handed to the process
+    return open(path, "ab")
 
 
 def start(service):
@@ -127,7 +127,7 @@ def say(**message):
         print(json.dumps(message), flush=True)
     except (BrokenPipeError, OSError):
         # Nobody listens any more; the closed stdin says so too.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        sys.stdout = open(os.devnull, "w")
 
 
 class Told(BaseException):

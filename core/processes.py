@@ -1,5 +1,6 @@
 """The processes that make up a running Concord on one machine, and how each is started."""
 
+import errno
 import socket
 import sys
 
@@ -82,12 +83,8 @@ def port_is_free(host, port):
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(address)
-        except PermissionError:
-            raise
         except OSError as error:
-            import errno
-
-            if error.errno == errno.EADDRINUSE:
-                return False
-            raise
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
     return True

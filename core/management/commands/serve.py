@@ -1,16 +1,16 @@
 """`manage.py serve`: the whole of Concord on one machine, until Ctrl-C."""
 
-import errno
 import fcntl
 import json
 import os
+import queue
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from io import StringIO
-from pathlib import Path
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
@@ -51,15 +51,15 @@ class Command(BaseCommand):
                     call_command("seed_demo", stdout=told)
                     words = told.getvalue().strip()
             allow_names_of(host)
-            child = start_keeper(processes.services(host=host, port=port))
+            kept = Keeper(processes.services(host=host, port=port))
             try:
                 with self.step("Starting the web server, two workers and beat"):
-                    wait_until_ready(child, host, port)
+                    wait_until_ready(kept, host, port)
                 self.welcome(host, port, words)
-                message = next_message(child)
+                ending = kept.ending()
             finally:
-                stop(child)
-            raise CommandError(what_happened(message))
+                kept.stop()
+            raise CommandError(what_happened(ending))
 
     def welcome(self, host, port, words):
         shown = "127.0.0.1" if host in processes.WILDCARD else host
@@ -96,7 +96,7 @@ class only_one_here:
 
     def __enter__(self):
         path = settings.VAR / "serve.lock"
-        self.file = open(path, "a+")  # noqa: SIM115 - held as long as we serve
+        self.file = open(path, "a+")
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -131,49 +131,60 @@ def allow_names_of(host):
         os.environ["CONCORD_ALLOWED_HOSTS"] = ",".join([*settings.ALLOWED_HOSTS, *names])
 
 
-def start_keeper(services):
-    """Start the keeper, in a session of its own, with the services. It ends them all when we are gone."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "core.keeper"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        cwd=settings.BASE_DIR,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    child.stdin.write(json.dumps(services) + "\n")
-    child.stdin.flush()
-    return child
+class Keeper:
+    """The keeper process with our services. It runs in a session of its own and ends them when we are gone."""
+
+    def __init__(self, services):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "core.keeper"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            cwd=settings.BASE_DIR,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        self.process.stdin.write(json.dumps(services) + "\n")
+        self.process.stdin.flush()
+        self.endings = queue.Queue()
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        for line in self.process.stdout:
+            message = json.loads(line)
+            if "ended" in message:
+                self.endings.put(message)
+        self.endings.put({"ended": None})
+
+    def ending(self, *, timeout=None):
+        """What ended, as {"ended": name, "code": n}, once something does; the keeper itself has no name."""
+        try:
+            return self.endings.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def stop(self):
+        """Have the keeper end everything; if it cannot, end it and what it leaves ourselves."""
+        keeper.ignore_signals()
+        self.process.stdin.close()
+        try:
+            self.process.wait(keeper.GRACE_SECONDS + keeper.KILL_SECONDS + 2)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        keeper.end_descendants(grace=0.5)
 
 
-def next_message(child):
-    """Block for the keeper's next word on something that ended; None if the keeper itself is gone."""
-    for line in child.stdout:
-        message = json.loads(line)
-        if "ended" in message:
-            return message
-    return None
-
-
-def wait_until_ready(child, host, port):
+def wait_until_ready(kept, host, port):
     """Return once the health page answers 200; raise with the reason if it never will."""
-    import selectors
-
     asked = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host
     url = f"http://{processes.bind_address(asked, port)}/healthz"
     deadline = time.monotonic() + READY_SECONDS
-    with selectors.DefaultSelector() as selector:
-        selector.register(child.stdout, selectors.EVENT_READ)
-        while time.monotonic() < deadline:
-            if answers(url):
-                return
-            if selector.select(timeout=0.1):
-                line = child.stdout.readline()
-                message = json.loads(line) if line else None
-                if message is None or "ended" in message:
-                    raise CommandError(what_happened(message))
-    raise CommandError(f"{url} did not answer within {READY_SECONDS} s. {tail_of('web')}")
+    while time.monotonic() < deadline:
+        if answers(url):
+            return
+        if ending := kept.ending(timeout=0.1):
+            raise CommandError(what_happened(ending))
+    raise CommandError(f"{url} did not answer 200 within {READY_SECONDS} s. {tail_of('web')}")
 
 
 def answers(url):
@@ -186,33 +197,16 @@ def answers(url):
         return False
 
 
-def stop(child):
-    """Have the keeper end everything; if it cannot, end it and what it leaves ourselves."""
-    keeper.ignore_signals()
-    if child.stdin:
-        child.stdin.close()
-    try:
-        child.wait(keeper.GRACE_SECONDS + keeper.KILL_SECONDS + 2)
-    except subprocess.TimeoutExpired:
-        child.kill()
-    keeper.end_descendants(grace=0.5)
-    child.poll()
-
-
-def what_happened(message):
-    if message is None:
-        return "The process that keeps the others together ended. Everything was stopped."
-    name, code = message["ended"], message["code"]
+def what_happened(ending):
+    name = ending["ended"]
+    if name is None:
+        return "The process that keeps the others together was ended, so everything was stopped."
+    code = ending["code"]
     how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
     return f"{name} {how}, so everything was stopped. {tail_of(name)}"
 
 
 def tail_of(name):
-    path = Path(settings.VAR) / "log" / f"{name}.log"
-    try:
-        lines = path.read_text(errors="replace").splitlines()[-TAIL_LINES:]
-    except OSError as error:
-        if error.errno == errno.ENOENT:
-            return ""
-        raise
+    path = settings.VAR / "log" / f"{name}.log"
+    lines = path.read_text(errors="replace").splitlines()[-TAIL_LINES:] if path.exists() else []
     return f"The end of {path}:\n" + "\n".join(f"  {line}" for line in lines)
