@@ -1,3 +1,179 @@
+"""Template tags and filters of the design system; docs/ui.md shows each in use. A builtin: no {% load %}."""
+
+import math
+
+import nh3
 from django import template
+from django.utils.safestring import mark_safe
+from markdown_it import MarkdownIt
+
+from core.models.rubric import HIGHEST_SCORE, LOWEST_SCORE
 
 register = template.Library()
+
+SCORES = range(LOWEST_SCORE, HIGHEST_SCORE + 1)
+NO_VALUE = "–"
+
+# Raw HTML stays text: people judge what the model wrote, tags included. nh3 then allows no more than Markdown
+# itself can make; pictures are left out because loading one would tell its server who reads what, and when.
+MARKDOWN = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+MARKDOWN_TAGS = {
+    *("p", "br", "hr", "h3", "h4", "h5", "h6", "strong", "em", "s", "code", "pre", "blockquote"),
+    *("ul", "ol", "li", "a", "table", "thead", "tbody", "tr", "th", "td"),
+}
+PAGE_LEVELS = 2  # a text's own h1 becomes h3: h1 and h2 belong to the page
+
+
+@register.filter
+def markdown(text):
+    """`text`, untrusted Markdown, as sanitized HTML; headings begin at h3."""
+    tokens = MARKDOWN.parse(text or "")
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + PAGE_LEVELS, 6)}"
+    html = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})
+    clean = nh3.clean(
+        html,
+        tags=MARKDOWN_TAGS,
+        attributes={"a": {"href", "title"}, "ol": {"start"}},
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+    )
+    return mark_safe(clean)  # noqa: S308 - nh3 has just cleaned it
+
+
+@register.filter
+def share(value, decimals=0):
+    """A share from 0 to 1 as a percentage: 0.4213|share → "42 %", |share:1 → "42.1 %"; None → "–"."""
+    return NO_VALUE if value is None else f"{100 * value:.{int(decimals)}f} %"
+
+
+@register.filter
+def fixed(value, decimals=2):
+    """A number with that many decimals; "–" for None and NaN, which mean "not defined"."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return NO_VALUE
+    return f"{value:.{int(decimals)}f}"
+
+
+@register.filter
+def ramp(value):
+    """The class of a score's place on the Likert ramp, "at-1" … "at-5"; means round half up; "" for None."""
+    if value is None:
+        return ""
+    return f"at-{min(max(math.floor(value + 0.5), LOWEST_SCORE), HIGHEST_SCORE)}"
+
+
+@register.filter
+def notes(scores):
+    """Ratings laid out on the five lines, for _dot_plot.html and the notes over a _likert.html row.
+
+    `scores`: pairs (who, value), `who` a pseudonym or name of which the first two characters are drawn.
+    Returns {"lines": [{"value", "notes": [{"who", "mark"}]}], "low", "high", "spread"}; the last three are
+    None without scores.
+    """
+    lines = {score: [] for score in SCORES}
+    for who, value in scores or ():
+        lines[value].append({"who": who, "mark": _mark(who)})
+    given = [value for value in SCORES if lines[value]]
+    return {
+        "lines": [{"value": value, "notes": lines[value]} for value in SCORES],
+        "low": given[0] if given else None,
+        "high": given[-1] if given else None,
+        "spread": given[-1] - given[0] if given else None,
+        "width": given[-1] - given[0] + 1 if given else None,
+    }
+
+
+@register.inclusion_tag("components/_dot_plot.html")
+def dot_plot(name, scores, tau=None, final=None):
+    """One axis' ratings as notes on five lines.
+
+    `scores`: pairs (who, value); `tau`: the axis' tolerance, which decides whether the row reads as diverging;
+    `final`: the consensus, drawn as a diamond on the line it is nearest to.
+    """
+    scores = list(scores)
+    layout = notes(scores)
+    return {
+        "name": name,
+        "layout": layout,
+        "scores": scores,
+        "tau": tau,
+        "diverging": tau is not None and layout["spread"] is not None and layout["spread"] > tau,
+        "final": final,
+        "final_line": None if final is None else min(max(math.floor(final + 0.5), LOWEST_SCORE), HIGHEST_SCORE),
+    }
+
+
+@register.inclusion_tag("components/_status_badge.html")
+def status_badge(row):
+    """The badge of any row with `status` and its model's `COLOURS`."""
+    return {
+        "label": row.get_status_display(),
+        "tone": row.COLOURS[row.status],
+        "live": row.status == "running",
+    }
+
+
+@register.inclusion_tag("components/_line_chart.html")
+def line_chart(name, series, x_label="", y_label=""):
+    """A small line chart as inline SVG, redrawn by polling its fragment.
+
+    `series`: pairs (name, points), points being (x, y) pairs in order of x; at most four series are told apart.
+    Axes begin and end at round numbers. Without a point the chart says that it waits.
+    """
+    points = [point for _, line in series for point in line if math.isfinite(point[1])]
+    if not points:
+        return {"name": name, "empty": True}
+    x_ticks = round_ticks(min(x for x, _ in points), max(x for x, _ in points))
+    y_ticks = round_ticks(min(y for _, y in points), max(y for _, y in points))
+
+    def place(x, y):
+        left = 100 * (x - x_ticks[0]) / (x_ticks[-1] - x_ticks[0])
+        top = 100 - 100 * (y - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
+        return f"{left:.2f},{top:.2f}"
+
+    drawn = []
+    for number, (label, line) in enumerate(series, start=1):
+        finite = [(x, y) for x, y in line if math.isfinite(y)]
+        if finite:
+            drawn.append(
+                {
+                    "name": label,
+                    "number": number,
+                    "path": " ".join(place(x, y) for x, y in finite),
+                    "last": place(*finite[-1]),
+                    "last_x": finite[-1][0],
+                    "last_value": f"{finite[-1][1]:.3f}",
+                }
+            )
+    return {
+        "name": name,
+        "series": drawn,
+        "x_label": x_label,
+        "y_label": y_label,
+        "x_ticks": [_tick(tick) for tick in x_ticks],
+        "y_ticks": [_tick(tick) for tick in reversed(y_ticks)],
+        "grid": [100 * step / (len(y_ticks) - 1) for step in range(len(y_ticks))],
+    }
+
+
+def round_ticks(low, high, about=4):
+    """Evenly spaced round numbers that enclose [low, high], about `about` steps of 1, 2 or 5 × 10ⁿ."""
+    if high == low:
+        low, high = low - 0.5, high + 0.5
+    raw = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = power * next(factor for factor in (1, 2, 5, 10) if factor * power >= raw * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
+def _tick(value):
+    return f"{value:,.6g}"
+
+
+def _mark(who):
+    """One or two characters that stand for a person on a note: "Expert B" → "B", "ines.moreau" → "in"."""
+    words = str(who).split()
+    return words[-1] if len(words) > 1 and len(words[-1]) <= 2 else str(who)[:2]

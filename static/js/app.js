@@ -1,0 +1,115 @@
+// The shell's few manners: dialogs, menus, toasts, appearance, and what htmx cannot say by itself.
+"use strict";
+
+const byId = (id) => document.getElementById(id);
+
+function remember(key, value) {
+  try {
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, value);
+  } catch {
+    // Storage is switched off: the choice lasts as long as the page.
+  }
+}
+
+// --- dialogs: data-dialog="id" opens, data-close or a click outside closes; Esc is the browser's own.
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-dialog]");
+  if (opener) {
+    event.preventDefault();
+    byId(opener.dataset.dialog)?.showModal();
+    return;
+  }
+  if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
+  else if (event.target.matches("dialog[open]")) event.target.close();
+});
+
+// --- menus: one open at a time; a click elsewhere or Esc closes.
+function closeMenus(except) {
+  document.querySelectorAll("details[data-menu][open]").forEach((menu) => {
+    if (menu !== except) menu.open = false;
+  });
+}
+document.addEventListener("click", (event) => closeMenus(event.target.closest("details[data-menu]")));
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const open = document.querySelector("details[data-menu][open]");
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
+});
+
+// --- appearance
+function showTheme() {
+  const current = document.documentElement.dataset.theme || "system";
+  document.querySelectorAll("[data-theme-choice]").forEach((button) => {
+    button.setAttribute("aria-pressed", String(button.dataset.themeChoice === current));
+  });
+}
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-theme-choice]");
+  if (!button) return;
+  const choice = button.dataset.themeChoice;
+  if (choice === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = choice;
+  remember("concord-theme", choice === "system" ? null : choice);
+  showTheme();
+});
+showTheme();
+
+// --- toasts: good news leaves after a while, unless someone is reading it; warnings and errors stay.
+const READING_TIME_MS = 6000;
+function tend(toast) {
+  if (!["success", "info"].includes(toast.dataset.toast)) return;
+  setTimeout(function leave() {
+    if (toast.matches(":hover, :focus-within")) setTimeout(leave, READING_TIME_MS);
+    else toast.remove();
+  }, READING_TIME_MS);
+}
+function say(text, level = "error") {
+  const toast = document.createElement("div");
+  toast.className = `toast toast--${level}`;
+  toast.dataset.toast = level;
+  const words = document.createElement("span");
+  words.className = "toast__text";
+  words.textContent = text;
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "toast__close";
+  close.dataset.dismiss = "";
+  close.setAttribute("aria-label", "Dismiss");
+  close.textContent = "✕";
+  toast.append(words, close);
+  byId("messages").append(toast);
+}
+document.addEventListener("click", (event) => event.target.closest("[data-dismiss]")?.closest("[data-toast]")?.remove());
+new MutationObserver((changes) => {
+  changes.forEach((change) => change.addedNodes.forEach((node) => node.matches?.("[data-toast]") && tend(node)));
+}).observe(byId("messages"), { childList: true });
+document.querySelectorAll("[data-toast]").forEach(tend);
+
+// --- a form that must be confirmed without htmx: data-confirm="question"
+document.addEventListener("submit", (event) => {
+  const question = event.submitter?.dataset.confirm || event.target.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+});
+
+// --- htmx: an expired session sends the whole page to sign in, and a refusal says why.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const login = document.body.dataset.loginUrl;
+  const answeredBy = event.detail.xhr.responseURL && new URL(event.detail.xhr.responseURL).pathname;
+  if (login && answeredBy === login && location.pathname !== login) {
+    event.detail.shouldSwap = false;
+    location.assign(`${login}?next=${encodeURIComponent(location.pathname + location.search)}`);
+  }
+});
+document.addEventListener("htmx:responseError", (event) => {
+  const { status, response } = event.detail.xhr;
+  const page = new DOMParser().parseFromString(response || "", "text/html");
+  const reason = page.querySelector("[data-message]")?.textContent.trim();
+  say(reason || `The server could not do that (${status}). Your work is still here: try again.`);
+});
+document.addEventListener("htmx:sendError", () => {
+  say("The server cannot be reached. Your work is still here: try again in a moment.");
+});
+document.addEventListener("htmx:timeout", () => say("The server took too long. Your work is still here: try again."));

@@ -1,0 +1,142 @@
+// Single-key shortcuts.
+//   data-key="x"       on a link or button: x presses it; on a radio or checkbox: x chooses it; on a field: x enters it.
+//   data-key-label     what the shortcut list calls it (else its text).
+//   data-likert        a fieldset of 1–5 radios: digits answer the active one, and the next becomes active.
+//   data-submit-keys   a form: Ctrl+Enter (⌘+Enter) submits it from anywhere, typing included.
+// Letters and digits are left alone while someone types, and can be switched off in the shortcut list (WCAG 2.1.4).
+"use strict";
+
+(() => {
+  const SWITCH = "concord-keys";
+  let on = true;
+  try {
+    on = localStorage.getItem(SWITCH) !== "off";
+  } catch {
+    // Storage is switched off: shortcuts start on.
+  }
+  let active = null;
+
+  const rows = () => [...document.querySelectorAll("[data-likert]")].filter((row) => !row.querySelector(":disabled"));
+  const answered = (row) => row.querySelector(":checked") !== null;
+
+  function activate(row) {
+    rows().forEach((other) => other.classList.toggle("is-active", other === row));
+    active = row;
+  }
+
+  // The row that a digit answers: the one in focus, else the active one, else the first unanswered.
+  function current() {
+    const all = rows();
+    const focused = document.activeElement?.closest?.("[data-likert]");
+    if (focused && all.includes(focused)) return focused;
+    if (active && active.isConnected && all.includes(active)) return active;
+    return all.find((row) => !answered(row)) || all[0];
+  }
+
+  function choose(input) {
+    if (!input.checked) {
+      input.checked = true;
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    input.focus({ focusVisible: true });
+  }
+
+  function answer(digit) {
+    const row = current();
+    const input = row?.querySelector(`input[type="radio"][value="${digit}"]`);
+    if (!input) return false;
+    choose(input);
+    const all = rows();
+    const next = all[all.indexOf(row) + 1];
+    if (next) {
+      activate(next);
+      const first = next.querySelector(":checked") || next.querySelector("input");
+      first.focus({ focusVisible: true });
+      next.scrollIntoView({ block: "nearest" });
+    } else activate(row);
+    return true;
+  }
+
+  function press(element) {
+    if (element.matches('input[type="radio"], input[type="checkbox"]')) {
+      if (element.type === "checkbox") element.click();
+      else choose(element);
+    } else if (element.matches("input, textarea, select")) element.focus();
+    else element.click();
+  }
+
+  const typing = (target) =>
+    target.isContentEditable || target.matches('textarea, select, input:not([type="radio"], [type="checkbox"], [type="button"], [type="submit"])');
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.isComposing) return;
+    if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
+      const form = document.querySelector("form[data-submit-keys]");
+      if (form && !document.querySelector("dialog[open]")) {
+        event.preventDefault();
+        form.requestSubmit(form.querySelector("[data-submit-default]") || undefined);
+      }
+      return;
+    }
+    if (!on || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (document.querySelector("dialog[open]")) return;
+    if (event.key === "?") {
+      event.preventDefault();
+      document.getElementById("shortcuts")?.showModal();
+    } else if (/^[1-5]$/.test(event.key)) {
+      if (answer(event.key)) event.preventDefault();
+    } else if (event.key.length === 1) {
+      const key = event.key.toLowerCase();
+      const target = [...document.querySelectorAll("[data-key]")].find((element) => element.dataset.key === key && !element.disabled);
+      if (target) {
+        event.preventDefault();
+        press(target);
+      }
+    }
+  });
+  document.addEventListener("focusin", (event) => {
+    const row = event.target.closest("[data-likert]");
+    if (row) activate(row);
+  });
+
+  // The list shows what this page offers, each time it is opened.
+  function list() {
+    const place = document.querySelector("[data-keys-here]");
+    if (!place) return;
+    const entries = [];
+    if (rows().length) entries.push([["1", "…", "5"], "Answer the marked axis and go to the next"]);
+    if (document.querySelector("form[data-submit-keys]")) entries.push([["Ctrl", "Enter"], "Submit"]);
+    document.querySelectorAll("[data-key]").forEach((element) => {
+      const own = element.dataset.keyLabel || element.labels?.[0]?.textContent || element.textContent;
+      entries.push([[element.dataset.key], own.replace(/\s+/g, " ").trim()]);
+    });
+    place.replaceChildren(
+      ...entries.flatMap(([keys, text]) => {
+        const term = document.createElement("dt");
+        keys.forEach((key) => {
+          const cap = document.createElement(key === "…" ? "span" : "kbd");
+          cap.textContent = key === "…" ? " … " : key;
+          term.append(cap, " ");
+        });
+        const meaning = document.createElement("dd");
+        meaning.textContent = text;
+        return [term, meaning];
+      }),
+    );
+  }
+  const dialog = document.getElementById("shortcuts");
+  if (dialog) {
+    new MutationObserver(() => dialog.open && list()).observe(dialog, { attributes: true, attributeFilter: ["open"] });
+    const box = dialog.querySelector("[data-keys-switch]");
+    box.checked = on;
+    box.addEventListener("change", () => {
+      on = box.checked;
+      try {
+        localStorage.setItem(SWITCH, on ? "on" : "off");
+      } catch {
+        // The choice lasts as long as the page.
+      }
+    });
+  }
+})();
