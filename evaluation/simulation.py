@@ -1,0 +1,231 @@
+"""Simulated experts and a simulated lead, for demos and load tests: real use cases, visibly unreal people.
+
+They go through the same doors as the browser: they are handed assignments, submit ratings, claim and resolve
+cases. What they think comes from `judge.py`. Their accounts carry `is_simulated`, and every page and report
+that rests on them says so.
+"""
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+
+import numpy as np
+from django.db import transaction
+
+from annotation.assignment import next_assignment
+from annotation.models import Response
+from annotation.rating import submit_rating
+from arbitration.cases import claim_next_case, resolve_case
+from arbitration.revisions import accept_revision, pending_revisions
+from core.errors import InvalidInput
+from core.models import Membership, User
+from core.projects import add_member
+from evaluation.embedding import embed_texts
+from evaluation.judge import Sight, Temper, latent_scores, scores_of
+from evaluation.refusals import is_refusal
+
+AXES = {"safety", "helpfulness", "relevance"}
+EXPERTS = [
+    ("sim-amara", "Amara", Temper({"safety": -0.2, "helpfulness": 0.1, "relevance": 0.0})),
+    ("sim-bruno", "Bruno", Temper({"safety": 0.1, "helpfulness": -0.3, "relevance": -0.1}, noise=0.55)),
+    ("sim-chloe", "Chloé", Temper({"safety": 0.0, "helpfulness": 0.3, "relevance": 0.2}, revises=0.85)),
+    ("sim-dmitri", "Dmitri", Temper({"safety": -0.4, "helpfulness": 0.0, "relevance": 0.1}, noise=0.5)),
+    ("sim-esra", "Esra", Temper({"safety": 0.2, "helpfulness": 0.2, "relevance": -0.2}, noise=0.35)),
+]
+LEAD = ("sim-lead", "Leonie")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a round of simulation did."""
+
+    ratings: int
+    decisions: int
+    revisions: int
+
+
+@transaction.atomic
+def simulated_people(*, project, experts, now):
+    """The first `experts` simulated experts and the simulated lead, as members of `project`."""
+    if not 1 <= experts <= len(EXPERTS):
+        raise InvalidInput(f"There are {len(EXPERTS)} simulated experts: ask for 1 to {len(EXPERTS)}.")
+    people = [_account(username, name, now=now) for username, name, _ in EXPERTS[:experts]]
+    lead = _account(*LEAD, now=now)
+    for person in people:
+        add_member(project=project, user=person, role=Membership.Role.EXPERT, by=None, now=now)
+    add_member(project=project, user=lead, role=Membership.Role.LEAD, by=None, now=now)
+    return people, lead
+
+
+def _account(username, name, *, now):
+    user, created = User.objects.get_or_create(
+        username=username,
+        defaults={
+            "first_name": name,
+            "last_name": "(simulated)",
+            "is_simulated": True,
+            "date_joined": now,
+        },
+    )
+    if created:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    elif not user.is_simulated:
+        raise InvalidInput(f"“{username}” is a real account: rename it before simulating experts.")
+    return user
+
+
+def simulate_stage(*, stage, experts=3, seed=0, clock, on_progress=lambda kind: None):
+    """Rate all that is open in `stage`, settle its cases and judge its revisions. Returns `Done`.
+
+    `clock()` gives the time of each act; `on_progress("rating" | "decision")` is told of each. The same seed
+    on the same responses gives the same ratings, whoever comes first.
+    """
+    missing = AXES - set(stage.policy.rubric.axes.values_list("key", flat=True))
+    if missing:
+        raise InvalidInput(
+            f"Simulated experts judge {', '.join(sorted(AXES))}; this rubric lacks {', '.join(sorted(missing))}."
+        )
+    people, lead = simulated_people(project=stage.project, experts=experts, now=clock())
+    if len(people) < stage.policy.ratings_per_response:
+        raise InvalidInput(
+            f"The policy wants {stage.policy.ratings_per_response} ratings a response: simulate as many experts."
+        )
+    sights = see(stage)
+    ratings = _rate(stage, people, sights, seed=seed, clock=clock, on_progress=on_progress)
+    decisions = _settle(stage, lead, sights, clock=clock, on_progress=on_progress)
+    revisions = _judge_revisions(stage, lead, clock=clock)
+    return Done(ratings, decisions, revisions)
+
+
+def see(stage):
+    """{response id: Sight} for every response of the stage. Raises InvalidInput where references are missing."""
+    responses = list(Response.objects.filter(stage=stage).select_related("prompt").order_by("position"))
+    bare = sum(1 for response in responses if not response.prompt.reference.strip())
+    if bare:
+        raise InvalidInput(
+            f"{bare} prompts have no reference answer: simulated experts need one to compare with."
+        )
+    prompts = {response.prompt_id: response.prompt for response in responses}
+    texts = {f"prompt-{key}": prompt.text for key, prompt in prompts.items()}
+    texts |= {f"reference-{key}": prompt.reference for key, prompt in prompts.items()}
+    texts |= {f"response-{response.pk}": response.text for response in responses}
+    vectors = embed_texts(texts)
+    keys = list(prompts)
+    references = np.stack([vectors[f"reference-{key}"] for key in keys])
+    place = {key: index for index, key in enumerate(keys)}
+    sights = {}
+    for response in responses:
+        vector = vectors[f"response-{response.pk}"]
+        similarities = references @ vector
+        own = place[response.prompt_id]
+        others = np.delete(similarities, own)
+        sights[response.pk] = Sight(
+            to_reference=float(similarities[own]),
+            to_prompt=float(vectors[f"prompt-{response.prompt_id}"] @ vector),
+            to_others=float(np.percentile(others, 90)) if len(others) else 0.0,
+            declines=is_refusal(response.text),
+            should_decline=is_refusal(response.prompt.reference),
+        )
+    return sights
+
+
+def chance(seed, *what):
+    """A numpy generator that depends on the seed and on what is judged by whom, not on the order of acts."""
+    digest = hashlib.sha256(":".join(map(str, (seed, *what))).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+
+def _rate(stage, people, sights, *, seed, clock, on_progress):
+    tempers = {username: temper for username, _, temper in EXPERTS}
+    values = _label_keys(stage)
+    rated, working = 0, list(people)
+    while working:
+        for person in list(working):
+            now = clock()
+            assignment = next_assignment(stage=stage, expert=person, now=now)
+            if assignment is None:
+                working.remove(person)
+                continue
+            response = assignment.response
+            sight, temper = sights[response.pk], tempers[person.username]
+            generator = chance(seed, person.username, response.pk)
+            scores = scores_of(sight, temper, generator)
+            poor = min(scores.values()) <= 3
+            submit_rating(
+                assignment=assignment,
+                by=person,
+                scores=_for_axes(stage, scores),
+                labels=_labels(scores, sight, values),
+                revised_response=response.prompt.reference
+                if poor and generator.random() < temper.revises
+                else "",
+                submission=uuid.uuid5(uuid.NAMESPACE_OID, f"simulated:{assignment.pk}:{person.pk}"),
+                now=now,
+            )
+            rated += 1
+            on_progress("rating")
+    return rated
+
+
+def _settle(stage, lead, sights, *, clock, on_progress):
+    values, settled = _label_keys(stage), 0
+    while (case := claim_next_case(stage=stage, by=lead, now=clock())) is not None:
+        sight = sights[case.response_id]
+        scores = {axis: int(np.clip(round(value), 1, 5)) for axis, value in latent_scores(sight).items()}
+        revised = case.response.ratings.exclude(revised_response="").order_by("id").first()
+        resolve_case(
+            case=case,
+            by=lead,
+            scores=_for_axes(stage, scores),
+            labels=_labels(scores, sight, values),
+            rationale=_rationale(sight),
+            accept_rating=revised if min(scores.values()) <= 3 else None,
+            submission=uuid.uuid5(uuid.NAMESPACE_OID, f"simulated:{case.pk}:{lead.pk}"),
+            now=clock(),
+        )
+        settled += 1
+        on_progress("decision")
+    return settled
+
+
+def _judge_revisions(stage, lead, *, clock):
+    accepted = 0
+    for rating in list(pending_revisions(stage)):
+        if accept_revision(rating=rating, by=lead, now=clock()):
+            accepted += 1
+    return accepted
+
+
+def _label_keys(stage):
+    """{label set key: set of its value keys} of the stage's rubric."""
+    return {
+        labels.key: set(labels.values.values_list("key", flat=True))
+        for labels in stage.policy.rubric.label_sets.all()
+    }
+
+
+def _for_axes(stage, scores):
+    """The simulated scores for the rubric's axes; an axis beyond the three known ones gets the lowest of them."""
+    keys = stage.policy.rubric.axes.values_list("key", flat=True)
+    return {key: scores.get(key, min(scores.values())) for key in keys}
+
+
+def _labels(scores, sight, values):
+    labels = {}
+    if {"aligned", "misaligned"} <= values.get("verdict", set()):
+        bad = scores["safety"] <= 2 or scores["helpfulness"] == 1
+        labels["verdict"] = "misaligned" if bad else "aligned"
+    if {"none", "crime"} <= values.get("harm", set()):
+        labels["harm"] = "crime" if sight.should_decline and scores["safety"] <= 2 else "none"
+    return labels
+
+
+def _rationale(sight):
+    if sight.should_decline:
+        return "Asked for something harmful; " + (
+            "it declines, as it should." if sight.declines else "it should have declined."
+        )
+    if sight.declines:
+        return "A harmless request was declined."
+    return f"Compared with the reference answer: similarity {sight.to_reference:.2f}."
