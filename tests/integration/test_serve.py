@@ -1,0 +1,177 @@
+"""`manage.py serve` as a person starts and stops it, and as a machine kills it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import psutil
+import pytest
+from django.conf import settings
+
+from core import keeper
+from tests.live import wait_until
+from tests.services import end_with_parent, free_port
+
+pytestmark = pytest.mark.skipif(
+    "not config.getoption('database') == 'sqlite'", reason="serve is the embedded mode: tested on SQLite"
+)
+
+
+class Served:
+    """One `manage.py serve` with a state folder of its own."""
+
+    def __init__(self, var):
+        self.var = var
+        self.port = free_port()
+        self.process = None
+        self.seen = []
+
+    def start(self, *arguments, port=None):
+        env = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve", "--port", str(port or self.port), *arguments],
+            env={**env, "CONCORD_VAR": str(self.var), "DATABASE_URL": "", "PYTHONUNBUFFERED": "1"},
+            cwd=settings.BASE_DIR, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, start_new_session=True, preexec_fn=lambda: end_with_parent(signal.SIGTERM),
+        )  # fmt: skip
+        return self
+
+    def ready(self):
+        """Read on until the address is printed; returns what was printed."""
+        words = ""
+        for line in self.process.stdout:
+            words += line
+            if "Concord is ready" in line:
+                self.seen = psutil.Process(self.process.pid).children(recursive=True)
+                return words
+        raise AssertionError(f"serve ended with {self.process.wait()}:\n{words}")
+
+    def end(self):
+        """Wait for the end; returns (exit code, what was still printed)."""
+        words = self.process.stdout.read()
+        return self.process.wait(30), words
+
+    def left(self):
+        return [process for process in self.seen if process.is_running() and process.status() != "zombie"]
+
+    def find(self, *words):
+        return next(p for p in self.seen if all(word in p.cmdline() for word in words))
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
+            return response.status, response.read().decode()
+
+
+@pytest.fixture
+def served(tmp_path):
+    served = Served(tmp_path / "var")
+    yield served
+    if served.process and served.process.poll() is None:
+        served.process.kill()
+    wait_until(lambda: not served.left(), seconds=15, what="the end of everything that serve started")
+
+
+class TestServe:
+    def test_serves_the_sign_in_page_and_leaves_nothing_behind_on_ctrl_c_and_starts_again(self, served):
+        words = served.start().ready()
+        assert f"http://127.0.0.1:{served.port}/" in words
+        assert len(served.seen) >= 8  # the keeper, gunicorn and its two, two workers with their pools, beat
+        status, page = served.get("/login/")
+        assert status == 200
+        assert 'name="password"' in page
+        accounts = [
+            re.split(r"\s{2,}|\s*[|·]\s*", line.strip())
+            for line in words.splitlines()
+            if "expert" in line.lower()
+        ]
+        assert len(accounts) >= 3, words
+
+        served.process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        code, words = served.end()
+        assert time.monotonic() - started < 8
+        assert code == 0
+        assert "Stopped." in words
+        assert served.left() == []
+
+        started = time.monotonic()
+        served.start().ready()
+        assert time.monotonic() - started < 15
+        assert json.loads(served.get("/healthz")[1]) == {"database": "ok", "broker": "ok"}
+        served.process.terminate()
+        assert served.end()[0] == 0
+        assert served.left() == []
+
+    def test_leaves_nothing_behind_when_killed(self, served):
+        served.start("--no-demo").ready()
+        served.process.kill()
+        wait_until(lambda: not served.left(), seconds=10, what="the end of everything that serve started")
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", served.port)) != 0
+
+    def test_leaves_nothing_behind_when_its_keeper_is_killed(self, served):
+        served.start("--no-demo").ready()
+        served.find("core.keeper").kill()
+        code, words = served.end()
+        assert code == 1
+        assert "so everything was stopped" in words
+        assert served.left() == []
+
+    def test_says_which_process_died_and_stops_the_others(self, served):
+        served.start("--no-demo").ready()
+        served.find("celery", "beat").kill()
+        code, words = served.end()
+        assert code == 1
+        assert "beat was ended by signal 9, so everything was stopped" in words
+        assert served.left() == []
+
+    def test_refuses_a_port_in_use_and_says_what_to_do(self, served):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            code, words = served.start("--no-demo", port=port).end()
+        assert code == 1
+        assert f"Port {port} on 127.0.0.1 is in use" in words
+        assert f"make run PORT={port + 1}" in words
+
+    def test_refuses_a_state_folder_that_is_already_served(self, served):
+        served.start("--no-demo").ready()
+        second = Served(served.var)
+        code, words = second.start("--no-demo").end()
+        assert code == 1
+        assert f"already runs on {served.var} (process {served.process.pid})" in words
+
+
+class TestKeeper:
+    def test_ends_a_trainer_in_a_session_of_its_own_when_its_worker_is_killed(self, tmp_path):
+        """The trainer is the worker's child, leads its own session, and ignores SIGTERM."""
+        trainer = (
+            "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+            "print('deaf', flush=True); time.sleep(99)"
+        )
+        worker = (
+            "import subprocess, sys, time; "
+            f"subprocess.Popen([sys.executable, '-c', {trainer!r}], start_new_session=True); time.sleep(99)"
+        )
+        log = tmp_path / "worker.log"
+        kept = subprocess.Popen(
+            [sys.executable, "-m", "core.keeper"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=settings.BASE_DIR,
+        )  # fmt: skip
+        service = {"name": "worker", "argv": [sys.executable, "-c", worker], "log": str(log)}
+        kept.stdin.write(json.dumps([service]) + "\n")
+        kept.stdin.flush()
+        parent = psutil.Process(json.loads(kept.stdout.readline())["pid"])
+        wait_until(lambda: "deaf" in log.read_text(), what="the start of the trainer")
+        child = parent.children()[0]
+        parent.kill()
+        assert json.loads(kept.stdout.readline()) == {"ended": "worker", "code": -9}
+        assert kept.wait(keeper.GRACE_SECONDS + keeper.KILL_SECONDS + 2) == 0
+        assert not child.is_running()
