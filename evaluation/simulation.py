@@ -6,10 +6,12 @@ that rests on them says so.
 """
 
 import hashlib
+import shutil
 import uuid
 from dataclasses import dataclass
 
 import numpy as np
+from django.conf import settings
 from django.db import transaction
 
 from annotation.assignment import next_assignment
@@ -20,7 +22,7 @@ from arbitration.revisions import accept_revision, pending_revisions
 from core.errors import InvalidInput
 from core.models import Membership, User
 from core.projects import add_member
-from evaluation.embedding import embed_texts
+from evaluation.embedding import embed_texts, encoder
 from evaluation.judge import Sight, Temper, latent_scores, scores_of
 from evaluation.refusals import is_refusal
 
@@ -110,7 +112,9 @@ def see(stage):
     texts = {f"prompt-{key}": prompt.text for key, prompt in prompts.items()}
     texts |= {f"reference-{key}": prompt.reference for key, prompt in prompts.items()}
     texts |= {f"response-{response.pk}": response.text for response in responses}
-    vectors = embed_texts(texts)
+    run_dir = settings.RUNS_DIR / f"simulation-{stage.pk}"
+    vectors = embed_texts(texts, run_dir=run_dir, phi=encoder(run_dir=run_dir))
+    shutil.rmtree(run_dir)
     keys = list(prompts)
     references = np.stack([vectors[f"reference-{key}"] for key in keys])
     place = {key: index for index, key in enumerate(keys)}
