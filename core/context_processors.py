@@ -1,7 +1,12 @@
 """What the frame around every page needs to know. No queries: `project_view` has already asked."""
 
 # App → workplace whose tab is lit. The shell knows the other apps' rooms by name only.
-WORKPLACE_OF_APP = {"annotation": "rate", "arbitration": "arbitrate", "training": "stages", "evaluation": "report"}
+WORKPLACE_OF_APP = {
+    "annotation": "rate",
+    "arbitration": "arbitrate",
+    "training": "stages",
+    "evaluation": "report",
+}
 WORKPLACE_OF_VIEW = {
     "project-detail": "stages",
     "stage-detail": "stages",

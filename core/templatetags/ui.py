@@ -39,7 +39,7 @@ def markdown(text):
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )
-    return mark_safe(clean)  # noqa: S308 - nh3 has just cleaned it
+    return mark_safe(clean)
 
 
 @register.filter
@@ -101,7 +101,9 @@ def dot_plot(name, scores, tau=None, final=None):
         "tau": tau,
         "diverging": tau is not None and layout["spread"] is not None and layout["spread"] > tau,
         "final": final,
-        "final_line": None if final is None else min(max(math.floor(final + 0.5), LOWEST_SCORE), HIGHEST_SCORE),
+        "final_line": None
+        if final is None
+        else min(max(math.floor(final + 0.5), LOWEST_SCORE), HIGHEST_SCORE),
     }
 
 
