@@ -150,6 +150,8 @@ else:
         "data_folder_in": str(BROKER_DIR),
         "data_folder_out": str(BROKER_DIR),
         "control_folder": str(BROKER_DIR / "control"),
+        # Seconds between looks into the folder: how long a nudge and a stop wait at most.
+        "polling_interval": 0.2,
     }
 SWEEP_SECONDS = environment.integer("CONCORD_SWEEP_SECONDS", 10)
 

@@ -1,12 +1,6 @@
 """`manage.py serve`: the whole of Concord on one machine, until Ctrl-C."""
 
-import fcntl
-import json
 import os
-import queue
-import subprocess
-import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -16,9 +10,9 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
 
 from core import keeper, processes
+from core.running import Keeper, NotRunning, only_one_here, tail_of, what_happened
 
 READY_SECONDS = 60
-TAIL_LINES = 15
 
 
 class Command(BaseCommand):
@@ -34,6 +28,8 @@ class Command(BaseCommand):
         keeper.stop_on_signals()
         try:
             self.serve(host=host, port=port, demo=not no_demo)
+        except NotRunning as error:
+            raise CommandError(str(error)) from None
         except keeper.Told:
             keeper.ignore_signals()
             keeper.end_descendants()
@@ -59,7 +55,7 @@ class Command(BaseCommand):
                 ending = kept.ending()
             finally:
                 kept.stop()
-            raise CommandError(what_happened(ending))
+            raise NotRunning(what_happened(ending))
 
     def welcome(self, host, port, words):
         shown = "127.0.0.1" if host in processes.WILDCARD else host
@@ -91,35 +87,13 @@ class Step:
         self.out.flush()
 
 
-class only_one_here:
-    """Hold the state folder: two sets of workers and beats on one embedded broker would do work twice."""
-
-    def __enter__(self):
-        path = settings.VAR / "serve.lock"
-        self.file = open(path, "a+")
-        try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.file.seek(0)
-            raise CommandError(
-                f"Concord already runs on {settings.VAR} (process {self.file.read().strip() or 'unknown'}). "
-                "Stop it first, or name another folder in CONCORD_VAR."
-            ) from None
-        self.file.truncate(0)
-        self.file.write(str(os.getpid()))
-        self.file.flush()
-
-    def __exit__(self, *error):
-        self.file.close()
-
-
 def check_port(host, port):
     try:
         free = processes.port_is_free(host, port)
     except OSError as error:
-        raise CommandError(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from None
+        raise NotRunning(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from None
     if not free:
-        raise CommandError(
+        raise NotRunning(
             f"Port {port} on {host} is in use. Stop what runs there, or take another: make run PORT={port + 1}"
         )
 
@@ -131,49 +105,6 @@ def allow_names_of(host):
         os.environ["CONCORD_ALLOWED_HOSTS"] = ",".join([*settings.ALLOWED_HOSTS, *names])
 
 
-class Keeper:
-    """The keeper process with our services. It runs in a session of its own and ends them when we are gone."""
-
-    def __init__(self, services):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "core.keeper"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            cwd=settings.BASE_DIR,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
-        self.process.stdin.write(json.dumps(services) + "\n")
-        self.process.stdin.flush()
-        self.endings = queue.Queue()
-        threading.Thread(target=self.listen, daemon=True).start()
-
-    def listen(self):
-        for line in self.process.stdout:
-            message = json.loads(line)
-            if "ended" in message:
-                self.endings.put(message)
-        self.endings.put({"ended": None})
-
-    def ending(self, *, timeout=None):
-        """What ended, as {"ended": name, "code": n}, once something does; the keeper itself has no name."""
-        try:
-            return self.endings.get(timeout=timeout)
-        except queue.Empty:
-            return None
-
-    def stop(self):
-        """Have the keeper end everything; if it cannot, end it and what it leaves ourselves."""
-        keeper.ignore_signals()
-        self.process.stdin.close()
-        try:
-            self.process.wait(keeper.GRACE_SECONDS + keeper.KILL_SECONDS + 2)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-        keeper.end_descendants(grace=0.5)
-
-
 def wait_until_ready(kept, host, port):
     """Return once the health page answers 200; raise with the reason if it never will."""
     asked = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host
@@ -183,8 +114,8 @@ def wait_until_ready(kept, host, port):
         if answers(url):
             return
         if ending := kept.ending(timeout=0.1):
-            raise CommandError(what_happened(ending))
-    raise CommandError(f"{url} did not answer 200 within {READY_SECONDS} s. {tail_of('web')}")
+            raise NotRunning(what_happened(ending))
+    raise NotRunning(f"{url} did not answer 200 within {READY_SECONDS} s. {tail_of('web')}")
 
 
 def answers(url):
@@ -195,18 +126,3 @@ def answers(url):
             return response.status == 200
     except (urllib.error.URLError, OSError):
         return False
-
-
-def what_happened(ending):
-    name = ending["ended"]
-    if name is None:
-        return "The process that keeps the others together was ended, so everything was stopped."
-    code = ending["code"]
-    how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-    return f"{name} {how}, so everything was stopped. {tail_of(name)}"
-
-
-def tail_of(name):
-    path = settings.VAR / "log" / f"{name}.log"
-    lines = path.read_text(errors="replace").splitlines()[-TAIL_LINES:] if path.exists() else []
-    return f"The end of {path}:\n" + "\n".join(f"  {line}" for line in lines)

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from core import keeper, processes
 from core.errors import DomainError
-from core.management.commands.serve import Keeper, only_one_here, what_happened
+from core.running import Keeper, NotRunning, only_one_here, what_happened
 from evaluation.demo import SIZES, Loop, seed_demo
 
 
@@ -42,6 +42,8 @@ class Command(BaseCommand):
         keeper.stop_on_signals()
         try:
             self.run(SIZES[size], seed)
+        except NotRunning as error:
+            raise CommandError(str(error)) from None
         except keeper.Told:
             keeper.ignore_signals()
             keeper.end_descendants()
@@ -57,7 +59,7 @@ class Command(BaseCommand):
 
             def check():
                 if ending := kept.ending(timeout=0.01):
-                    raise CommandError(what_happened(ending))
+                    raise NotRunning(what_happened(ending))
 
             try:
                 Loop(project=project, size=size, bar=Bar, check=check, seed=seed).run()
