@@ -1,6 +1,8 @@
 """Setting up a project: its name, rubric, policy and people. Versions are added, never edited."""
 
-from django.db import transaction
+from dataclasses import fields
+
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from core import audit
@@ -16,8 +18,17 @@ from core.models import (
     Project,
     Rubric,
     Stage,
+    User,
 )
-from core.rubrics import DEFAULT_POLICY, DEFAULT_RUBRIC
+from core.rubrics import (
+    DEFAULT_POLICY,
+    DEFAULT_RUBRIC,
+    AxisSpec,
+    LabelSetSpec,
+    LabelValueSpec,
+    PolicySpec,
+    RubricSpec,
+)
 
 BASE_MODEL_NAME = "base"
 
@@ -54,16 +65,28 @@ def create_project(
 
 
 @transaction.atomic
-def revise(*, project, rubric, policy, by, now):
+def revise(*, project, rubric, policy, by, now, expected_version=None):
     """Write the next version of the rubric and policy and return the new policy.
 
     A stage that still waits for its responses moves to it; one in which rating has begun keeps the version
-    its ratings are made under.
+    its ratings are made under. `expected_version` is the version that the person saw: Conflict if it is no
+    longer the newest. What equals the newest version makes no new one: that version is returned.
     """
     check_specs(rubric, policy)
+    Project.objects.select_for_update().get(pk=project.pk)
+    newest = project.policy
+    if expected_version is not None and newest.version != expected_version:
+        raise Conflict(
+            f"Someone saved version {newest.version} while you were editing: copy what you wrote, reload, and "
+            "enter it again."
+        )
+    if specs_of(newest) == (rubric, policy):
+        return newest
     new = _write_version(project, rubric=rubric, policy=policy, by=by, now=now)
     moved = project.stages.filter(status=Stage.Status.RESPONDING).update(policy=new)
-    audit.record("policy:revise", new, by=by, now=now, detail=f"Applies to {moved} waiting stage(s) and later ones.")
+    audit.record(
+        "policy:revise", new, by=by, now=now, detail=f"Applies to {moved} waiting stage(s) and later ones."
+    )
     return new
 
 
@@ -99,6 +122,56 @@ def remove_member(*, project, user, role, by, now):
         audit.record("membership:remove", project, by=by, now=now, detail=f"{user.username}: {role}")
 
 
+@transaction.atomic
+def create_account(*, username, password, by, now, full_name=""):
+    """A new person's account, without any role yet. Raises Conflict for a username that is taken.
+
+    The caller has held the password against settings.AUTH_PASSWORD_VALIDATORS.
+    """
+    first_name, _, last_name = full_name.strip().partition(" ")
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(
+                username, password=password, first_name=first_name, last_name=last_name
+            )
+    except IntegrityError:
+        raise Conflict(
+            f"There is already an account “{username}”: add that person, or choose another name."
+        ) from None
+    audit.record("account:create", user, by=by, now=now, detail=username)
+    return user
+
+
+def may_create_projects(user):
+    """Whoever is admin of a project, or of the whole installation, may open another."""
+    return user.is_superuser or user.is_staff or user.memberships.filter(role=Membership.Role.ADMIN).exists()
+
+
+def specs_of(policy):
+    """The (RubricSpec, PolicySpec) that would write `policy` and its rubric again."""
+    tau = dict(policy.tolerances.values_list("axis_id", "tau"))
+    axes = tuple(
+        AxisSpec(axis.key, axis.name, axis.question, tuple(text for _, text in axis.anchors), tau[axis.pk])
+        for axis in policy.rubric.axes.all()
+    )
+    label_sets = tuple(
+        LabelSetSpec(
+            labels.key,
+            labels.name,
+            labels.question,
+            tuple(
+                LabelValueSpec(value.key, value.name, adverse=value.adverse, abstains=value.abstains)
+                for value in labels.values.all()
+            ),
+            escalates=labels.escalates,
+            required=labels.required,
+        )
+        for labels in policy.rubric.label_sets.prefetch_related("values")
+    )
+    rules = PolicySpec(**{each.name: getattr(policy, each.name) for each in fields(PolicySpec)})
+    return RubricSpec(axes, label_sets), rules
+
+
 def base_model(project, *, location, now):
     """The project's untrained model, made on first use."""
     model, _ = ModelVersion.objects.get_or_create(
@@ -113,10 +186,16 @@ def check_specs(rubric, policy):
     if not rubric.axes:
         faults.append("Add at least one axis.")
     keys = [axis.key for axis in rubric.axes]
-    faults += [f"Two axes are called “{key}”: rename one." for key in sorted(set(keys)) if keys.count(key) > 1]
-    faults += [f"τ of “{axis.name}” must lie between 0 and 4." for axis in rubric.axes if not 0 <= axis.tau <= 4]
+    faults += [
+        f"Two axes are called “{key}”: rename one." for key in sorted(set(keys)) if keys.count(key) > 1
+    ]
+    faults += [
+        f"τ of “{axis.name}” must lie between 0 and 4." for axis in rubric.axes if not 0 <= axis.tau <= 4
+    ]
     sets = [labels.key for labels in rubric.label_sets]
-    faults += [f"Two label sets are called “{key}”: rename one." for key in sorted(set(sets)) if sets.count(key) > 1]
+    faults += [
+        f"Two label sets are called “{key}”: rename one." for key in sorted(set(sets)) if sets.count(key) > 1
+    ]
     for labels in rubric.label_sets:
         values = [value.key for value in labels.values]
         if len(values) < 2:

@@ -1,1 +1,34 @@
-urlpatterns = []
+from django.contrib.auth import views as auth
+from django.urls import path, reverse_lazy
+
+from core import setup_views, views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path(
+        "login/",
+        auth.LoginView.as_view(template_name="core/login.html", redirect_authenticated_user=True),
+        name="login",
+    ),
+    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path(
+        "password/",
+        auth.PasswordChangeView.as_view(template_name="core/password.html", success_url=reverse_lazy("home")),
+        name="password-change",
+    ),
+    path("projects/", views.project_list, name="project-list"),
+    # Outside projects/, so that a project may be called "New".
+    path("new-project/", views.project_create, name="project-create"),
+    path("projects/<slug:slug>/", views.project_detail, name="project-detail"),
+    path("projects/<slug:slug>/stages/<int:number>/", views.stage_detail, name="stage-detail"),
+    path("projects/<slug:slug>/setup/", setup_views.project_setup, name="project-setup"),
+    path("projects/<slug:slug>/setup/guidelines/", setup_views.setup_guidelines, name="setup-guidelines"),
+    path("projects/<slug:slug>/setup/rubric/", setup_views.setup_rubric, name="setup-rubric"),
+    path("projects/<slug:slug>/setup/members/", setup_views.setup_member_add, name="setup-member-add"),
+    path("projects/<slug:slug>/setup/accounts/", setup_views.setup_account, name="setup-account"),
+    path(
+        "projects/<slug:slug>/setup/members/<int:pk>/remove/",
+        setup_views.setup_member_remove,
+        name="setup-member-remove",
+    ),
+]

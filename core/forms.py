@@ -1,0 +1,256 @@
+"""The forms of a project's setup: its name and guidelines, rubric and policy, people."""
+
+import re
+
+from django import forms
+from django.contrib.auth import password_validation
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.utils.text import slugify
+
+from core.models import Membership, Policy, User
+from core.models.rubric import HIGHEST_SCORE, LOWEST_SCORE
+from core.projects import specs_of
+from core.rubrics import AxisSpec, LabelSetSpec, LabelValueSpec, PolicySpec, RubricSpec
+
+MOST_ROWS = 30
+
+
+class ProjectForm(forms.Form):
+    name = forms.CharField(max_length=200)
+    guidelines = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 10}),
+        help_text="Markdown. Experts open it with one key while they rate.",
+    )
+
+
+class GuidelinesForm(forms.Form):
+    guidelines = forms.CharField(
+        required=False,
+        label="Text",
+        widget=forms.Textarea(attrs={"rows": 10}),
+        help_text="Markdown. Experts open it with one key while they rate.",
+    )
+
+
+class MemberForm(forms.Form):
+    """An existing account and the role it gets."""
+
+    username = forms.CharField(max_length=150, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    role = forms.ChoiceField(choices=Membership.Role.choices)
+
+    def clean_username(self):
+        self.person = User.objects.filter(username=self.cleaned_data["username"], is_active=True).first()
+        if self.person is None:
+            raise forms.ValidationError("There is no such account: create it below.")
+        return self.cleaned_data["username"]
+
+
+class AccountForm(forms.Form):
+    """A new account and its first role."""
+
+    username = forms.CharField(
+        max_length=150,
+        validators=[UnicodeUsernameValidator()],
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    full_name = forms.CharField(required=False, max_length=150, label="Full name")
+    password = forms.CharField(
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="At least ten characters. The person can change it after signing in.",
+    )
+    role = forms.ChoiceField(choices=Membership.Role.choices)
+
+    def clean_password(self):
+        password_validation.validate_password(self.cleaned_data["password"])
+        return self.cleaned_data["password"]
+
+
+class Row(forms.Form):
+    """One row of a formset. `key` names the same thing from version to version."""
+
+    key = forms.SlugField(required=False, widget=forms.HiddenInput)
+    name = forms.CharField(
+        max_length=80, error_messages={"required": "Give it a name, or mark it to be removed."}
+    )
+
+    def key_or_new(self, number):
+        name = self.cleaned_data["name"]
+        return self.cleaned_data["key"] or slugify(name)[:40] or f"number-{number}"
+
+
+class AxisForm(Row):
+    question = forms.CharField(max_length=300)
+    tau = forms.IntegerField(
+        min_value=0, max_value=4, initial=1, label="τ", help_text="Ratings diverge beyond this spread."
+    )
+    anchor_1 = forms.CharField(required=False, max_length=200, label="1 means")
+    anchor_2 = forms.CharField(required=False, max_length=200, label="2 means")
+    anchor_3 = forms.CharField(required=False, max_length=200, label="3 means")
+    anchor_4 = forms.CharField(required=False, max_length=200, label="4 means")
+    anchor_5 = forms.CharField(required=False, max_length=200, label="5 means")
+
+    @property
+    def anchor_fields(self):
+        return [self[f"anchor_{score}"] for score in range(LOWEST_SCORE, HIGHEST_SCORE + 1)]
+
+    def spec(self, number):
+        data = self.cleaned_data
+        anchors = tuple(data[f"anchor_{score}"] for score in range(LOWEST_SCORE, HIGHEST_SCORE + 1))
+        return AxisSpec(self.key_or_new(number), data["name"], data["question"], anchors, data["tau"])
+
+
+class LabelSetForm(Row):
+    question = forms.CharField(required=False, max_length=300)
+    escalates = forms.BooleanField(required=False, initial=True, label="Different answers go to a lead")
+    required = forms.BooleanField(required=False, initial=True, label="Must be answered")
+
+
+class LabelValueForm(Row):
+    adverse = forms.BooleanField(required=False, label="Adverse")
+    abstains = forms.BooleanField(required=False, label="Means “cannot tell”")
+
+    def clean(self):
+        if self.cleaned_data.get("adverse") and self.cleaned_data.get("abstains"):
+            raise forms.ValidationError("A value is adverse or means “cannot tell”, not both.")
+        return self.cleaned_data
+
+    def spec(self, number):
+        data = self.cleaned_data
+        return LabelValueSpec(self.key_or_new(number), data["name"], data["adverse"], data["abstains"])
+
+
+class PolicyForm(forms.Form):
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    ratings_per_response = forms.IntegerField(
+        min_value=1,
+        max_value=100,
+        label="Ratings per response (k)",
+        help_text="By as many different experts.",
+    )
+    aligned_cut = forms.IntegerField(
+        min_value=1, max_value=5, label="Aligned from", help_text="Fully aligned: every axis at least this."
+    )
+    misaligned_cut = forms.IntegerField(
+        min_value=1, max_value=5, label="Misaligned up to", help_text="Misaligned: any axis at most this."
+    )
+    gamma = forms.FloatField(
+        min_value=-1,
+        max_value=1,
+        label="Coherent from (γ)",
+        help_text="Cosine of prompt and response.",
+        widget=forms.NumberInput(attrs={"step": "0.01"}),
+    )
+    agreement_rule = forms.ChoiceField(
+        choices=Policy.AgreementRule.choices,
+        label="Agreed score",
+        help_text="Where the ratings don’t diverge.",
+    )
+    blind_lead = forms.BooleanField(required=False, label="Leads see experts under pseudonyms")
+
+    def spec(self):
+        return PolicySpec(**{name: value for name, value in self.cleaned_data.items() if name != "version"})
+
+
+def rows_of(form):
+    return forms.formset_factory(
+        form, extra=0, can_delete=True, max_num=MOST_ROWS, absolute_max=2 * MOST_ROWS
+    )
+
+
+AxisRows, LabelSetRows, ValueRows = rows_of(AxisForm), rows_of(LabelSetForm), rows_of(LabelValueForm)
+GROWING = re.compile(r"axes|labels|labels-\d{1,3}-values")
+
+
+class RubricEditor:
+    """The whole rubric and policy as one form: policy, axes, and label sets with rows of values.
+
+    Works without script: "add a row" is a submit button that brings the same form back, one row longer.
+    """
+
+    def __init__(self, *, policy=None, data=None):
+        if data is None:
+            rubric, rules = specs_of(policy)
+            self.policy = PolicyForm(initial=vars(rules) | {"version": policy.version}, prefix="policy")
+            self.axes = AxisRows(initial=[_axis_initial(axis) for axis in rubric.axes], prefix="axes")
+            self.label_sets = LabelSetRows(
+                initial=[vars(labels) for labels in rubric.label_sets], prefix="labels"
+            )
+        else:
+            self.policy = PolicyForm(data, prefix="policy")
+            self.axes = AxisRows(data, prefix="axes")
+            self.label_sets = LabelSetRows(data, prefix="labels")
+        for number, form in enumerate(self.label_sets.forms):
+            prefix = f"labels-{number}-values"
+            if data is None:
+                values = [vars(value) for value in rubric.label_sets[number].values]
+                form.values = ValueRows(initial=values, prefix=prefix)
+            else:
+                form.values = ValueRows(data, prefix=prefix)
+
+    @classmethod
+    def grown(cls, data, what):
+        """The form as it was sent, with one more blank row in `what`: "axes", "labels" or "labels-N-values"."""
+        data = data.copy()
+        if GROWING.fullmatch(what):
+            total = _count(data, what)
+            data[f"{what}-TOTAL_FORMS"] = min(total + 1, MOST_ROWS)
+            if what == "labels":
+                data[f"labels-{total}-values-TOTAL_FORMS"] = 2
+                data[f"labels-{total}-values-INITIAL_FORMS"] = 0
+        return cls(data=data)
+
+    def is_valid(self):
+        valid = all([part.is_valid() for part in (self.policy, self.axes, self.label_sets)])
+        for form in self.label_sets.forms:
+            if form.is_valid() and form.cleaned_data.get("DELETE"):
+                continue
+            valid = form.values.is_valid() and valid
+            if not form.has_changed() and any(row.has_changed() for row in form.values.forms):
+                form.add_error("name", "Name the label set that these values belong to.")
+                valid = False
+        return valid
+
+    @property
+    def problems(self):
+        """Faults of the form as a whole: of row counts, and those the rules find in valid parts."""
+        found = [
+            *self.policy.non_field_errors(),
+            *self.axes.non_form_errors(),
+            *self.label_sets.non_form_errors(),
+        ]
+        for form in self.label_sets.forms:
+            found += form.values.non_form_errors()
+        return found
+
+    def specs(self):
+        """(RubricSpec, PolicySpec) of a valid form."""
+        axes = tuple(form.spec(number) for number, form in enumerate(_kept(self.axes), start=1))
+        label_sets = tuple(
+            LabelSetSpec(
+                form.key_or_new(number),
+                form.cleaned_data["name"],
+                form.cleaned_data["question"],
+                tuple(value.spec(place) for place, value in enumerate(_kept(form.values), start=1)),
+                escalates=form.cleaned_data["escalates"],
+                required=form.cleaned_data["required"],
+            )
+            for number, form in enumerate(_kept(self.label_sets), start=1)
+        )
+        return RubricSpec(axes, label_sets), self.policy.spec()
+
+
+def _axis_initial(axis):
+    return vars(axis) | {f"anchor_{score}": text for score, text in enumerate(axis.anchors, start=1)}
+
+
+def _kept(rows):
+    """The forms that are neither marked for removal nor blank additions."""
+    return [form for form in rows.forms if form.cleaned_data and not form.cleaned_data.get("DELETE")]
+
+
+def _count(data, prefix):
+    try:
+        return min(int(data.get(f"{prefix}-TOTAL_FORMS", 0)), MOST_ROWS)
+    except ValueError:
+        return 0

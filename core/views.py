@@ -1,0 +1,116 @@
+"""The shell of the dashboard: landing, projects, the loop, one stage."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+
+from core.access import ADMIN, EXPERT, LEAD, project_view
+from core.errors import DomainError
+from core.forms import ProjectForm
+from core.models import Project, Stage
+from core.projects import create_project, may_create_projects
+
+# Where a person with one project lands, by the weightiest of their roles. Rooms by name: core imports no app.
+LANDING = {ADMIN: "project-detail", LEAD: "arbitration:queue", EXPERT: "annotation:rate"}
+
+
+@login_required
+def home(request):
+    """The workplace of a person with one project; the list of projects for everyone else."""
+    memberships = list(request.user.memberships.values_list("project__slug", "role"))
+    if len({slug for slug, _ in memberships}) != 1:
+        return redirect("project-list")
+    roles = {role for _, role in memberships}
+    room = next(name for role, name in LANDING.items() if role in roles)
+    return redirect(room, slug=memberships[0][0])
+
+
+@login_required
+def project_list(request):
+    projects = list(Project.objects.visible_to(request.user))
+    roles = {}
+    for project_id, role in request.user.memberships.values_list("project", "role"):
+        roles.setdefault(project_id, set()).add(role)
+    # `number` rises, so the last one written is each project's newest.
+    newest = {
+        stage.project_id: stage for stage in Stage.objects.filter(project__in=projects).order_by("number")
+    }
+    rows = [
+        {"project": project, "roles": roles[project.pk], "stage": newest.get(project.pk)}
+        for project in projects
+    ]
+    context = {"rows": rows, "may_create": may_create_projects(request.user)}
+    return render(request, "core/project_list.html", context)
+
+
+@login_required
+def project_create(request):
+    if not may_create_projects(request.user):
+        raise PermissionDenied("Projects are created by admins.")
+    form = ProjectForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            project = create_project(**form.cleaned_data, by=request.user, now=timezone.now())
+        except DomainError as error:
+            form.add_error("name", str(error))
+        else:
+            messages.success(request, f"“{project}” is created. Look over its rubric, then invite people.")
+            return redirect("project-setup", slug=project.slug)
+    return render(request, "core/project_create.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@project_view()
+def project_detail(request, project):
+    """The loop as a line of stages and the front stage's panels; for an expert, the way to the work."""
+    if not request.roles & {LEAD, ADMIN}:
+        return render(request, "core/project_expert.html", {"project": project})
+    stages = list(project.stages.select_related("model_version", "policy"))
+    context = {
+        "project": project,
+        "stages": _stage_line(project, stages),
+        "front": stages[-1] if stages else None,
+    }
+    return render(request, "core/project_detail.html", context)
+
+
+@project_view(LEAD, ADMIN)
+def stage_detail(request, project, number):
+    stages = project.stages.select_related("model_version", "policy__rubric")
+    stage = stages.filter(number=number).first()
+    if stage is None:
+        raise Http404(f"This project has no stage {number}.")
+    context = {
+        "project": project,
+        "stage": stage,
+        "before": stages.filter(number=number - 1).first(),
+        "after": stages.filter(number=number + 1).first(),
+    }
+    return render(request, "core/stage_detail.html", context)
+
+
+def _stage_line(project, stages):
+    """What components/_stage_line.html draws: every stage, and the one that comes next."""
+    line = [
+        {
+            "title": str(stage),
+            "url": reverse("stage-detail", args=[project.slug, stage.number]),
+            "model": str(stage.model_version or "imported responses"),
+            "status": stage.get_status_display(),
+            "tone": stage.COLOURS[stage.status],
+            "state": "done" if stage.status == Stage.Status.COMPLETE else "current",
+        }
+        for stage in stages
+    ]
+    if stages:
+        following = Stage(number=stages[-1].number + 1)
+        text = (
+            "Opens when a model is trained on these labels."
+            if stages[-1].status == Stage.Status.LABELS_FINAL
+            else f"Opens when {str(stages[-1]).lower()} has final labels and a model is trained on them."
+        )
+        line.append({"title": str(following), "state": "next", "text": text})
+    return line
