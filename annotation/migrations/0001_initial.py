@@ -4,157 +4,274 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Assignment',
+            name="Assignment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slot', models.PositiveSmallIntegerField()),
-                ('position', models.PositiveIntegerField()),
-                ('status', models.CharField(choices=[('open', 'Open'), ('leased', 'Held by an expert'), ('submitted', 'Rated'), ('closed', 'No longer needed')], default='open', max_length=12)),
-                ('leased_at', models.DateTimeField(blank=True, null=True)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('reopened_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slot", models.PositiveSmallIntegerField()),
+                ("position", models.PositiveIntegerField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("leased", "Held by an expert"),
+                            ("submitted", "Rated"),
+                            ("closed", "No longer needed"),
+                        ],
+                        default="open",
+                        max_length=12,
+                    ),
+                ),
+                ("leased_at", models.DateTimeField(blank=True, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("reopened_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['stage', 'position', 'slot'],
+                "ordering": ["stage", "position", "slot"],
             },
         ),
         migrations.CreateModel(
-            name='Divergence',
+            name="Divergence",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='DivergenceReason',
+            name="DivergenceReason",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('spread', 'Scores too far apart'), ('conflict', 'Labels conflict'), ('asked', 'An expert asked for a senior'), ('unjudgeable', 'Too few experts can judge it')], max_length=12)),
-                ('spread', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('tau', models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("spread", "Scores too far apart"),
+                            ("conflict", "Labels conflict"),
+                            ("asked", "An expert asked for a senior"),
+                            ("unjudgeable", "Too few experts can judge it"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("spread", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("tau", models.PositiveSmallIntegerField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['divergence', 'id'],
+                "ordering": ["divergence", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Draft',
+            name="Draft",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fields', models.JSONField(default=dict)),
-                ('updated_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("fields", models.JSONField(default=dict)),
+                ("updated_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Involvement',
+            name="Involvement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('part', models.CharField(choices=[('rated', 'Rated it'), ('declined', 'Could not judge it'), ('arbitrates', 'Arbitrates it')], max_length=12)),
-                ('reason', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "part",
+                    models.CharField(
+                        choices=[
+                            ("rated", "Rated it"),
+                            ("declined", "Could not judge it"),
+                            ("arbitrates", "Arbitrates it"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Prompt',
+            name="Prompt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('external_id', models.CharField(max_length=200)),
-                ('position', models.PositiveIntegerField()),
-                ('text', models.TextField()),
-                ('text_sha256', models.CharField(max_length=64)),
-                ('split', models.CharField(choices=[('train', 'Train'), ('validation', 'Validation'), ('held-out', 'Held-out')], max_length=12)),
-                ('reference', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("external_id", models.CharField(max_length=200)),
+                ("position", models.PositiveIntegerField()),
+                ("text", models.TextField()),
+                ("text_sha256", models.CharField(max_length=64)),
+                (
+                    "split",
+                    models.CharField(
+                        choices=[("train", "Train"), ("validation", "Validation"), ("held-out", "Held-out")],
+                        max_length=12,
+                    ),
+                ),
+                ("reference", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['project', 'position'],
+                "ordering": ["project", "position"],
             },
         ),
         migrations.CreateModel(
-            name='PromptTag',
+            name="PromptTag",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=60)),
             ],
             options={
-                'ordering': ['prompt', 'name'],
+                "ordering": ["prompt", "name"],
             },
         ),
         migrations.CreateModel(
-            name='QueueCursor',
+            name="QueueCursor",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveIntegerField(default=0)),
+                ("share", models.PositiveIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Rating',
+            name="Rating",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('comment', models.TextField(blank=True)),
-                ('revised_response', models.TextField(blank=True)),
-                ('asks_senior', models.BooleanField(default=False)),
-                ('submission', models.UUIDField(unique=True)),
-                ('seconds', models.PositiveIntegerField(blank=True, null=True)),
-                ('submitted_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("comment", models.TextField(blank=True)),
+                ("revised_response", models.TextField(blank=True)),
+                ("asks_senior", models.BooleanField(default=False)),
+                ("submission", models.UUIDField(unique=True)),
+                ("seconds", models.PositiveIntegerField(blank=True, null=True)),
+                ("submitted_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['response', 'id'],
+                "ordering": ["response", "id"],
             },
         ),
         migrations.CreateModel(
-            name='RatingLabel',
+            name="RatingLabel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['rating', 'label_set__position'],
+                "ordering": ["rating", "label_set__position"],
             },
         ),
         migrations.CreateModel(
-            name='RatingScore',
+            name="RatingScore",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('value', models.PositiveSmallIntegerField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("value", models.PositiveSmallIntegerField()),
             ],
             options={
-                'ordering': ['rating', 'axis__position'],
+                "ordering": ["rating", "axis__position"],
             },
         ),
         migrations.CreateModel(
-            name='Response',
+            name="Response",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('candidate', models.PositiveSmallIntegerField(default=0)),
-                ('position', models.PositiveIntegerField()),
-                ('text', models.TextField()),
-                ('status', models.CharField(choices=[('awaiting', 'Awaiting ratings'), ('agreed', 'Agreed'), ('divergent', 'Divergent'), ('resolved', 'Resolved by a lead'), ('excluded', 'Excluded by a lead'), ('labeled', 'Label final')], default='awaiting', max_length=12)),
-                ('seed', models.BigIntegerField(blank=True, null=True)),
-                ('finish_reason', models.CharField(blank=True, max_length=10)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("candidate", models.PositiveSmallIntegerField(default=0)),
+                ("position", models.PositiveIntegerField()),
+                ("text", models.TextField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("awaiting", "Awaiting ratings"),
+                            ("agreed", "Agreed"),
+                            ("divergent", "Divergent"),
+                            ("resolved", "Resolved by a lead"),
+                            ("excluded", "Excluded by a lead"),
+                            ("labeled", "Label final"),
+                        ],
+                        default="awaiting",
+                        max_length=12,
+                    ),
+                ),
+                ("seed", models.BigIntegerField(blank=True, null=True)),
+                ("finish_reason", models.CharField(blank=True, max_length=10)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['stage', 'position'],
+                "ordering": ["stage", "position"],
             },
         ),
         migrations.CreateModel(
-            name='Sampling',
+            name="Sampling",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('temperature', models.FloatField(default=0.7)),
-                ('top_p', models.FloatField(default=0.95)),
-                ('max_new_tokens', models.PositiveIntegerField(default=96)),
-                ('repetition_penalty', models.FloatField(default=1.1)),
-                ('batch_size', models.PositiveIntegerField(default=16)),
-                ('system_prompt', models.CharField(blank=True, max_length=1000)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("temperature", models.FloatField(default=0.7)),
+                ("top_p", models.FloatField(default=0.95)),
+                ("max_new_tokens", models.PositiveIntegerField(default=96)),
+                ("repetition_penalty", models.FloatField(default=1.1)),
+                ("batch_size", models.PositiveIntegerField(default=16)),
+                ("system_prompt", models.CharField(blank=True, max_length=1000)),
             ],
         ),
     ]

@@ -6,290 +6,433 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('annotation', '0001_initial'),
-        ('core', '0001_initial'),
+        ("annotation", "0001_initial"),
+        ("core", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='assignment',
-            name='expert',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to=settings.AUTH_USER_MODEL),
+            model_name="assignment",
+            name="expert",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="assignments",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='assignment',
-            name='stage',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='core.stage'),
+            model_name="assignment",
+            name="stage",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="assignments", to="core.stage"
+            ),
         ),
         migrations.AddField(
-            model_name='divergence',
-            name='policy',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='divergences', to='core.policy'),
+            model_name="divergence",
+            name="policy",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="divergences", to="core.policy"
+            ),
         ),
         migrations.AddField(
-            model_name='divergencereason',
-            name='asked_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="divergencereason",
+            name="asked_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='divergencereason',
-            name='axis',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.axis'),
+            model_name="divergencereason",
+            name="axis",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="core.axis",
+            ),
         ),
         migrations.AddField(
-            model_name='divergencereason',
-            name='divergence',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reasons', to='annotation.divergence'),
+            model_name="divergencereason",
+            name="divergence",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="reasons",
+                to="annotation.divergence",
+            ),
         ),
         migrations.AddField(
-            model_name='divergencereason',
-            name='label_set',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.labelset'),
+            model_name="divergencereason",
+            name="label_set",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="core.labelset",
+            ),
         ),
         migrations.AddField(
-            model_name='divergencereason',
-            name='values',
-            field=models.ManyToManyField(related_name='+', to='core.labelvalue'),
+            model_name="divergencereason",
+            name="values",
+            field=models.ManyToManyField(related_name="+", to="core.labelvalue"),
         ),
         migrations.AddField(
-            model_name='draft',
-            name='expert',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to=settings.AUTH_USER_MODEL),
+            model_name="draft",
+            name="expert",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="drafts",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='involvement',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='involvements', to=settings.AUTH_USER_MODEL),
+            model_name="involvement",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="involvements",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='prompt',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='prompts', to='core.project'),
+            model_name="prompt",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="prompts", to="core.project"
+            ),
         ),
         migrations.AddField(
-            model_name='prompttag',
-            name='prompt',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tags', to='annotation.prompt'),
+            model_name="prompttag",
+            name="prompt",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="tags", to="annotation.prompt"
+            ),
         ),
         migrations.AddField(
-            model_name='queuecursor',
-            name='expert',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cursors', to=settings.AUTH_USER_MODEL),
+            model_name="queuecursor",
+            name="expert",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="cursors",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='queuecursor',
-            name='stage',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cursors', to='core.stage'),
+            model_name="queuecursor",
+            name="stage",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="cursors", to="core.stage"
+            ),
         ),
         migrations.AddField(
-            model_name='rating',
-            name='assignment',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='rating', to='annotation.assignment'),
+            model_name="rating",
+            name="assignment",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="rating", to="annotation.assignment"
+            ),
         ),
         migrations.AddField(
-            model_name='rating',
-            name='expert',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ratings', to=settings.AUTH_USER_MODEL),
+            model_name="rating",
+            name="expert",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="ratings",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='rating',
-            name='policy',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ratings', to='core.policy'),
+            model_name="rating",
+            name="policy",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="ratings", to="core.policy"
+            ),
         ),
         migrations.AddField(
-            model_name='divergence',
-            name='ratings',
-            field=models.ManyToManyField(related_name='divergences', to='annotation.rating'),
+            model_name="divergence",
+            name="ratings",
+            field=models.ManyToManyField(related_name="divergences", to="annotation.rating"),
         ),
         migrations.AddField(
-            model_name='ratinglabel',
-            name='label_set',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='labels', to='core.labelset'),
+            model_name="ratinglabel",
+            name="label_set",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="labels", to="core.labelset"
+            ),
         ),
         migrations.AddField(
-            model_name='ratinglabel',
-            name='rating',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='labels', to='annotation.rating'),
+            model_name="ratinglabel",
+            name="rating",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="labels", to="annotation.rating"
+            ),
         ),
         migrations.AddField(
-            model_name='ratinglabel',
-            name='value',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='labels', to='core.labelvalue'),
+            model_name="ratinglabel",
+            name="value",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="labels", to="core.labelvalue"
+            ),
         ),
         migrations.AddField(
-            model_name='ratingscore',
-            name='axis',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scores', to='core.axis'),
+            model_name="ratingscore",
+            name="axis",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="scores", to="core.axis"
+            ),
         ),
         migrations.AddField(
-            model_name='ratingscore',
-            name='rating',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scores', to='annotation.rating'),
+            model_name="ratingscore",
+            name="rating",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="scores", to="annotation.rating"
+            ),
         ),
         migrations.AddField(
-            model_name='response',
-            name='model_version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='responses', to='core.modelversion'),
+            model_name="response",
+            name="model_version",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="responses", to="core.modelversion"
+            ),
         ),
         migrations.AddField(
-            model_name='response',
-            name='prompt',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='responses', to='annotation.prompt'),
+            model_name="response",
+            name="prompt",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="responses", to="annotation.prompt"
+            ),
         ),
         migrations.AddField(
-            model_name='response',
-            name='stage',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='responses', to='core.stage'),
+            model_name="response",
+            name="stage",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="responses", to="core.stage"
+            ),
         ),
         migrations.AddField(
-            model_name='rating',
-            name='response',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ratings', to='annotation.response'),
+            model_name="rating",
+            name="response",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="ratings", to="annotation.response"
+            ),
         ),
         migrations.AddField(
-            model_name='involvement',
-            name='response',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='involvements', to='annotation.response'),
+            model_name="involvement",
+            name="response",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="involvements",
+                to="annotation.response",
+            ),
         ),
         migrations.AddField(
-            model_name='draft',
-            name='response',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='annotation.response'),
+            model_name="draft",
+            name="response",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="drafts", to="annotation.response"
+            ),
         ),
         migrations.AddField(
-            model_name='divergence',
-            name='response',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='divergence', to='annotation.response'),
+            model_name="divergence",
+            name="response",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="divergence",
+                to="annotation.response",
+            ),
         ),
         migrations.AddField(
-            model_name='assignment',
-            name='response',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='annotation.response'),
+            model_name="assignment",
+            name="response",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="assignments",
+                to="annotation.response",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sampling',
-            constraint=models.UniqueConstraint(fields=('temperature', 'top_p', 'max_new_tokens', 'repetition_penalty', 'batch_size', 'system_prompt'), name='sampling_once'),
+            model_name="sampling",
+            constraint=models.UniqueConstraint(
+                fields=(
+                    "temperature",
+                    "top_p",
+                    "max_new_tokens",
+                    "repetition_penalty",
+                    "batch_size",
+                    "system_prompt",
+                ),
+                name="sampling_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sampling',
-            constraint=models.CheckConstraint(condition=models.Q(('temperature__gte', 0), ('top_p__gt', 0), ('top_p__lte', 1)), name='sampling_in_range'),
+            model_name="sampling",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("temperature__gte", 0), ("top_p__gt", 0), ("top_p__lte", 1)),
+                name="sampling_in_range",
+            ),
         ),
         migrations.AddField(
-            model_name='response',
-            name='sampling',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='responses', to='annotation.sampling'),
+            model_name="response",
+            name="sampling",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="responses",
+                to="annotation.sampling",
+            ),
         ),
         migrations.AddIndex(
-            model_name='prompt',
-            index=models.Index(fields=['project', 'split'], name='annotation__project_51842f_idx'),
+            model_name="prompt",
+            index=models.Index(fields=["project", "split"], name="annotation__project_51842f_idx"),
         ),
         migrations.AddConstraint(
-            model_name='prompt',
-            constraint=models.UniqueConstraint(fields=('project', 'external_id'), name='prompt_id_once'),
+            model_name="prompt",
+            constraint=models.UniqueConstraint(fields=("project", "external_id"), name="prompt_id_once"),
         ),
         migrations.AddConstraint(
-            model_name='prompt',
-            constraint=models.UniqueConstraint(fields=('project', 'text_sha256'), name='prompt_text_once'),
+            model_name="prompt",
+            constraint=models.UniqueConstraint(fields=("project", "text_sha256"), name="prompt_text_once"),
         ),
         migrations.AddConstraint(
-            model_name='prompt',
-            constraint=models.UniqueConstraint(fields=('project', 'position'), name='prompt_position_once'),
+            model_name="prompt",
+            constraint=models.UniqueConstraint(fields=("project", "position"), name="prompt_position_once"),
         ),
         migrations.AddConstraint(
-            model_name='prompt',
-            constraint=models.CheckConstraint(condition=models.Q(('split__in', ['train', 'validation', 'held-out'])), name='prompt_split_known'),
+            model_name="prompt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("split__in", ["train", "validation", "held-out"])),
+                name="prompt_split_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='prompttag',
-            constraint=models.UniqueConstraint(fields=('prompt', 'name'), name='prompt_tag_once'),
+            model_name="prompttag",
+            constraint=models.UniqueConstraint(fields=("prompt", "name"), name="prompt_tag_once"),
         ),
         migrations.AddConstraint(
-            model_name='queuecursor',
-            constraint=models.UniqueConstraint(fields=('stage', 'expert'), name='cursor_once'),
+            model_name="queuecursor",
+            constraint=models.UniqueConstraint(fields=("stage", "expert"), name="cursor_once"),
         ),
         migrations.AddConstraint(
-            model_name='ratinglabel',
-            constraint=models.UniqueConstraint(fields=('rating', 'label_set'), name='label_once_per_set'),
+            model_name="ratinglabel",
+            constraint=models.UniqueConstraint(fields=("rating", "label_set"), name="label_once_per_set"),
         ),
         migrations.AddConstraint(
-            model_name='ratingscore',
-            constraint=models.UniqueConstraint(fields=('rating', 'axis'), name='score_once_per_axis'),
+            model_name="ratingscore",
+            constraint=models.UniqueConstraint(fields=("rating", "axis"), name="score_once_per_axis"),
         ),
         migrations.AddConstraint(
-            model_name='ratingscore',
-            constraint=models.CheckConstraint(condition=models.Q(('value__gte', 1), ('value__lte', 5)), name='score_from_1_to_5'),
+            model_name="ratingscore",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("value__gte", 1), ("value__lte", 5)), name="score_from_1_to_5"
+            ),
         ),
         migrations.AddIndex(
-            model_name='rating',
-            index=models.Index(fields=['expert', '-submitted_at'], name='annotation__expert__cfdf61_idx'),
+            model_name="rating",
+            index=models.Index(fields=["expert", "-submitted_at"], name="annotation__expert__cfdf61_idx"),
         ),
         migrations.AddConstraint(
-            model_name='rating',
-            constraint=models.UniqueConstraint(fields=('response', 'expert'), name='rating_once_per_expert'),
+            model_name="rating",
+            constraint=models.UniqueConstraint(fields=("response", "expert"), name="rating_once_per_expert"),
         ),
         migrations.AddIndex(
-            model_name='involvement',
-            index=models.Index(fields=['user', 'part', '-created_at'], name='annotation__user_id_cc7720_idx'),
+            model_name="involvement",
+            index=models.Index(fields=["user", "part", "-created_at"], name="annotation__user_id_cc7720_idx"),
         ),
         migrations.AddConstraint(
-            model_name='involvement',
-            constraint=models.UniqueConstraint(fields=('response', 'user'), name='involvement_one_part_per_person'),
+            model_name="involvement",
+            constraint=models.UniqueConstraint(
+                fields=("response", "user"), name="involvement_one_part_per_person"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='involvement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('part', 'declined'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='involvement_declined_with_reason'),
+            model_name="involvement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("part", "declined"), _negated=True),
+                    models.Q(("reason", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="involvement_declined_with_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='draft',
-            constraint=models.UniqueConstraint(fields=('response', 'expert'), name='draft_once'),
+            model_name="draft",
+            constraint=models.UniqueConstraint(fields=("response", "expert"), name="draft_once"),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(condition=models.Q(('status', 'open')), fields=['stage', 'position'], name='slot_open'),
+            model_name="assignment",
+            index=models.Index(
+                condition=models.Q(("status", "open")), fields=["stage", "position"], name="slot_open"
+            ),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(condition=models.Q(('reopened_at__isnull', False), ('status', 'open')), fields=['stage', 'position'], name='slot_reopened'),
+            model_name="assignment",
+            index=models.Index(
+                condition=models.Q(("reopened_at__isnull", False), ("status", "open")),
+                fields=["stage", "position"],
+                name="slot_reopened",
+            ),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(condition=models.Q(('status', 'leased')), fields=['lease_until'], name='slot_lease'),
+            model_name="assignment",
+            index=models.Index(
+                condition=models.Q(("status", "leased")), fields=["lease_until"], name="slot_lease"
+            ),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(fields=['expert', 'stage', 'status'], name='slot_of_expert'),
+            model_name="assignment",
+            index=models.Index(fields=["stage", "expert", "status"], name="slot_of_expert"),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.UniqueConstraint(fields=('response', 'slot'), name='assignment_slot_once'),
+            model_name="assignment",
+            constraint=models.UniqueConstraint(fields=("response", "slot"), name="assignment_slot_once"),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.UniqueConstraint(condition=models.Q(('expert__isnull', False)), fields=('response', 'expert'), name='assignment_expert_once_per_response'),
+            model_name="assignment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("expert__isnull", False)),
+                fields=("response", "expert"),
+                name="assignment_expert_once_per_response",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('expert__isnull', False), ('status__in', ['leased', 'submitted'])), models.Q(('expert__isnull', True), ('status__in', ['open', 'closed'])), _connector='OR'), name='assignment_held_means_expert'),
+            model_name="assignment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("expert__isnull", False), ("status__in", ["leased", "submitted"])),
+                    models.Q(("expert__isnull", True), ("status__in", ["open", "closed"])),
+                    _connector="OR",
+                ),
+                name="assignment_held_means_expert",
+            ),
         ),
         migrations.AddIndex(
-            model_name='response',
-            index=models.Index(fields=['stage', 'status', 'position'], name='annotation__stage_i_b4072b_idx'),
+            model_name="response",
+            index=models.Index(fields=["stage", "status", "position"], name="annotation__stage_i_b4072b_idx"),
         ),
         migrations.AddIndex(
-            model_name='response',
-            index=models.Index(fields=['prompt', 'stage'], name='annotation__prompt__82a2fb_idx'),
+            model_name="response",
+            index=models.Index(fields=["prompt", "stage"], name="annotation__prompt__82a2fb_idx"),
         ),
         migrations.AddConstraint(
-            model_name='response',
-            constraint=models.UniqueConstraint(fields=('stage', 'prompt', 'candidate'), name='response_candidate_once'),
+            model_name="response",
+            constraint=models.UniqueConstraint(
+                fields=("stage", "prompt", "candidate"), name="response_candidate_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='response',
-            constraint=models.UniqueConstraint(fields=('stage', 'position'), name='response_position_once'),
+            model_name="response",
+            constraint=models.UniqueConstraint(fields=("stage", "position"), name="response_position_once"),
         ),
     ]

@@ -8,7 +8,8 @@ class Assignment(models.Model):
 
     An OPEN slot belongs to nobody. A LEASED one is held by an expert until `lease_until`; then it lapses and
     opens again. `stage` and `position` are the response's own, repeated here because the hand-out walks an
-    index over them. `reopened_at` marks a slot that came back after experts had passed it by.
+    index over them. `reopened_at` marks a slot that came back after experts may have passed it by, and with it
+    every open slot of the same response (see annotation/assignment.py).
     """
 
     class Status(models.TextChoices):
@@ -71,7 +72,8 @@ class Assignment(models.Model):
                 condition=Q(status="open", reopened_at__isnull=False),
             ),
             models.Index(fields=["lease_until"], name="slot_lease", condition=Q(status="leased")),
-            models.Index(fields=["expert", "stage", "status"], name="slot_of_expert"),
+            # Also answers, from the index alone, how far each expert of a stage has come.
+            models.Index(fields=["stage", "expert", "status"], name="slot_of_expert"),
         ]
 
     def __str__(self):
@@ -112,15 +114,23 @@ class Involvement(models.Model):
 class QueueCursor(models.Model):
     """How far an expert has come in a stage: below `position` nothing is left for them but reopened slots.
 
-    It makes the hand-out as quick for the expert who is far ahead as for the one who begins.
+    It makes the hand-out as quick for the expert who is far ahead as for the one who begins. `share` is about
+    how many responses fall to this expert when all of the project's experts take part equally, reckoned when
+    they began.
     """
+
+    START, END = 0, 2**31 - 1
 
     stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="cursors")
     expert = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="cursors")
-    position = models.PositiveIntegerField(default=0)
+    position = models.PositiveIntegerField(default=START)
+    share = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["stage", "expert"], name="cursor_once")]
+
+    def __str__(self):
+        return f"{self.expert_id} at {self.position}"
 
 
 class Draft(models.Model):
@@ -134,3 +144,6 @@ class Draft(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["response", "expert"], name="draft_once")]
+
+    def __str__(self):
+        return f"Draft of {self.expert_id} on {self.response_id}"

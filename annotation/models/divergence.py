@@ -42,3 +42,6 @@ class DivergenceReason(models.Model):
 
     class Meta:
         ordering = ["divergence", "id"]
+
+    def __str__(self):
+        return self.get_kind_display()

@@ -57,6 +57,9 @@ class RatingScore(models.Model):
             models.CheckConstraint(condition=Q(value__gte=1) & Q(value__lte=5), name="score_from_1_to_5"),
         ]
 
+    def __str__(self):
+        return f"{self.axis_id}: {self.value}"
+
 
 class RatingLabel(models.Model):
     """The answer of one rating to one label set."""
@@ -68,3 +71,6 @@ class RatingLabel(models.Model):
     class Meta:
         ordering = ["rating", "label_set__position"]
         constraints = [models.UniqueConstraint(fields=["rating", "label_set"], name="label_once_per_set")]
+
+    def __str__(self):
+        return f"{self.label_set_id}: {self.value_id}"

@@ -75,9 +75,7 @@ class Response(models.Model):
 
     stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="responses")
     prompt = models.ForeignKey("annotation.Prompt", on_delete=models.PROTECT, related_name="responses")
-    model_version = models.ForeignKey(
-        "core.ModelVersion", on_delete=models.PROTECT, related_name="responses"
-    )
+    model_version = models.ForeignKey("core.ModelVersion", on_delete=models.PROTECT, related_name="responses")
     candidate = models.PositiveSmallIntegerField(default=0)
     position = models.PositiveIntegerField()
     text = models.TextField()

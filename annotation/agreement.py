@@ -1,0 +1,138 @@
+"""When experts disagree, and how much they agree. Pure: no database, no clock.
+
+Divergence (the paper's rule, DESIGN §1): max − min of an axis over the ratings > τ, or two different answers
+in an escalating label set, or an expert who asked for a senior.
+
+Krippendorff's α (Krippendorff, Content Analysis, 4th ed., ch. 12) comes from the `krippendorff` package; this
+module only says when it is undefined.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import krippendorff
+import numpy as np
+
+SPREAD, CONFLICT, ASKED, UNJUDGEABLE = "spread", "conflict", "asked", "unjudgeable"
+SCALE = (1, 2, 3, 4, 5)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one rating says, reduced to what decides.
+
+    `scores` maps an axis to 1…5, `labels` a label set to the answer; axes, sets and answers are named by any
+    hashable, in the product their primary keys.
+    """
+
+    expert: Hashable
+    scores: Mapping[Hashable, int]
+    labels: Mapping[Hashable, Hashable] = field(default_factory=dict)
+    asks_senior: bool = False
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The part of a policy that decides: k, τ per axis, and per escalating label set the answers that abstain.
+
+    The order of `tolerances` and `escalating` is the order in which reasons are told.
+    """
+
+    ratings_per_response: int
+    tolerances: Mapping[Hashable, int]
+    escalating: Mapping[Hashable, frozenset] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason to send a response to a lead. Only the fields of its kind are set."""
+
+    kind: str
+    axis: Hashable = None
+    spread: int | None = None
+    tau: int | None = None
+    label_set: Hashable = None
+    values: tuple = ()
+    asked_by: Hashable = None
+
+
+def find_divergence(judgements: Iterable[Judgement], rules: Rules) -> list[Reason]:
+    """Every reason why these ratings need a lead; an empty list where the experts agree.
+
+    The order of the ratings plays no part. Fewer ratings than k is a reason of its own (too few experts could
+    judge the response). An axis or label set that somebody left out is compared over those who answered.
+    """
+    judgements = list(judgements)
+    reasons = []
+    for axis, tau in rules.tolerances.items():
+        values = [judgement.scores[axis] for judgement in judgements if axis in judgement.scores]
+        spread = max(values) - min(values) if values else 0
+        if spread > tau:
+            reasons.append(Reason(SPREAD, axis=axis, spread=spread, tau=tau))
+    for label_set, abstaining in rules.escalating.items():
+        answers = {judgement.labels.get(label_set) for judgement in judgements} - {None} - abstaining
+        if len(answers) > 1:
+            reasons.append(Reason(CONFLICT, label_set=label_set, values=tuple(sorted(answers))))
+    asking = sorted({judgement.expert for judgement in judgements if judgement.asks_senior})
+    reasons += [Reason(ASKED, asked_by=expert) for expert in asking]
+    if len(judgements) < rules.ratings_per_response:
+        reasons.append(Reason(UNJUDGEABLE))
+    return reasons
+
+
+def krippendorff_alpha(counts, level: str) -> float | None:
+    """α from value counts: one row a response, one column a value, each cell how many experts chose it.
+
+    `level` is "ordinal" (columns in the order of the scale) or "nominal". Responses with fewer than two
+    ratings carry no information on agreement and are left out. None where α is undefined: nothing to
+    compare, or one value alone was ever chosen, so that no disagreement could be expected by chance.
+    """
+    counts = np.asarray(counts, dtype=np.int64)
+    if counts.size == 0:
+        return None
+    pairable = counts[counts.sum(axis=1) >= 2]
+    if np.count_nonzero(pairable.sum(axis=0)) < 2:
+        return None
+    # Values that nobody chose add nothing to either disagreement, but the library divides by them.
+    used = pairable.sum(axis=0) > 0
+    return float(krippendorff.alpha(value_counts=pairable[:, used], level_of_measurement=level))
+
+
+def exact_share(counts) -> float | None:
+    """The share of responses with at least two ratings in which all chose the same value; None without any."""
+    counts = np.asarray(counts, dtype=np.int64)
+    if counts.size == 0:
+        return None
+    pairable = counts[counts.sum(axis=1) >= 2]
+    if len(pairable) == 0:
+        return None
+    return float(np.mean(pairable.max(axis=1) == pairable.sum(axis=1)))
+
+
+def spread_share(counts, tau: int) -> float | None:
+    """The share of responses with at least two ratings whose max − min exceeds τ; None without any.
+
+    The columns of `counts` are the scores in order, one apart.
+    """
+    counts = np.asarray(counts, dtype=np.int64)
+    if counts.size == 0:
+        return None
+    pairable = counts[counts.sum(axis=1) >= 2] > 0
+    if len(pairable) == 0:
+        return None
+    lowest = pairable.argmax(axis=1)
+    highest = pairable.shape[1] - 1 - pairable[:, ::-1].argmax(axis=1)
+    return float(np.mean(highest - lowest > tau))
+
+
+def count_values(ratings: Iterable[Iterable[Hashable]], values) -> np.ndarray:
+    """The value counts of the functions above, from the answers given to each response."""
+    values = list(values)
+    column = {value: index for index, value in enumerate(values)}
+    rows = []
+    for answers in ratings:
+        row = [0] * len(values)
+        for answer in answers:
+            row[column[answer]] += 1
+        rows.append(row)
+    return np.array(rows, dtype=np.int64).reshape(len(rows), len(values))

@@ -1,0 +1,182 @@
+"""Ratings: submitted once, decided in the same transaction; and the drafts that lead to them."""
+
+from django.db import IntegrityError, transaction
+
+from annotation.assignment import renew_lease, take_slot
+from annotation.deciding import decide_response, lock_response
+from annotation.models import Assignment, Draft, Involvement, Rating, RatingLabel, RatingScore, Response
+from core import audit
+from core.errors import Conflict, InvalidInput, NotAllowed
+from core.models import Stage
+from core.models.rubric import HIGHEST_SCORE, LOWEST_SCORE
+from core.transitions import transition
+
+LONGEST_TEXT = 50_000
+LONGEST_SECONDS = 24 * 3600
+NOT_OPEN = (
+    "This response is no longer open for rating. What you wrote is kept as a draft; go on with the next one."
+)
+
+
+def submit_rating(
+    *,
+    assignment,
+    by,
+    scores,
+    submission,
+    now,
+    labels=None,
+    comment="",
+    revised_response="",
+    asks_senior=False,
+    seconds=None,
+):
+    """Store one expert's rating and, if it is the k-th, decide the response. Returns the Rating.
+
+    `scores` {axis key: 1…5} for every axis, `labels` {label set key: answer key} for every required set;
+    `submission` (a UUID) is the form's own key: sent twice, it gives the first rating again. `seconds`: how
+    long the page was in use. A lease that ended meanwhile is taken up again where a slot is still open.
+
+    Raises InvalidInput naming every fault (`errors`: {"score-safety": "…"}), NotAllowed for somebody who was
+    never given the response, Conflict where it takes no more ratings or they have rated it already. The draft
+    stays in every case.
+    """
+    try:
+        with transaction.atomic():
+            return _submit(
+                assignment,
+                by,
+                scores,
+                labels or {},
+                submission,
+                comment,
+                revised_response,
+                asks_senior,
+                seconds,
+                now,
+            )
+    except IntegrityError:
+        # The same form sent twice at once for different responses; one response's are serialized by its lock.
+        raise Conflict(
+            "This form was sent twice at the same time: reload the page to see what was saved."
+        ) from None
+
+
+@transaction.atomic
+def save_draft(*, response, by, fields, now):
+    """Keep what an expert has filled in so far, as the form's fields, and renew their lease.
+
+    Also after the lease has ended. Raises NotAllowed for somebody who was never given the response.
+    """
+    held = Assignment.objects.filter(response=response, expert=by, status=Assignment.Status.LEASED).first()
+    if held is None and not Draft.objects.filter(response=response, expert=by).exists():
+        raise NotAllowed("This response is not before you.")
+    if held is not None:
+        renew_lease(held, now=now)
+    draft, _ = Draft.objects.update_or_create(
+        response=response, expert=by, defaults={"fields": fields, "updated_at": now}
+    )
+    return draft
+
+
+def _submit(assignment, by, scores, labels, submission, comment, revised_response, asks_senior, seconds, now):
+    response = lock_response(assignment.response_id)
+    before = Rating.objects.filter(submission=submission).first()
+    if before is not None:
+        if before.response_id == response.pk and before.expert_id == by.pk:
+            return before
+        raise Conflict("This form was already used: reload the page.")
+    policy = response.stage.policy
+    score_rows, label_rows = _validated(policy, scores, labels, comment, revised_response)
+    slot = _slot_of(response, by, now)
+    # One part in a response for everyone, held by the database: a second rating or a lead's fails here.
+    Involvement.objects.create(response=response, user=by, part=Involvement.Part.RATED, created_at=now)
+    rating = Rating.objects.create(
+        assignment=slot,
+        response=response,
+        expert=by,
+        policy=policy,
+        comment=comment.strip(),
+        revised_response=revised_response.strip(),
+        asks_senior=asks_senior,
+        submission=submission,
+        seconds=None if seconds is None else min(max(int(seconds), 0), LONGEST_SECONDS),
+        submitted_at=now,
+    )
+    RatingScore.objects.bulk_create(RatingScore(rating=rating, axis=axis, value=v) for axis, v in score_rows)
+    RatingLabel.objects.bulk_create(RatingLabel(rating=rating, label_set=s, value=v) for s, v in label_rows)
+    transition(slot, Assignment.Status.SUBMITTED, by=by, now=now, only_if={"expert": by}, lease_until=None)
+    Draft.objects.filter(response=response, expert=by).delete()
+    decide_response(response, by=by, now=now)
+    audit.record("rating:submit", rating, by=by, now=now, project=response.stage.project)
+    return rating
+
+
+def _slot_of(response, by, now):
+    """The slot that this expert's rating goes to, leased to them. Raises where there is none."""
+    mine = response.assignments.filter(expert=by).first()
+    if mine is not None and mine.status == Assignment.Status.LEASED:
+        return mine
+    if mine is not None:
+        raise Conflict("You have already rated this response: see it under your ratings.")
+    if not Draft.objects.filter(response=response, expert=by).exists():
+        raise NotAllowed("This response is not before you.")
+    open_for_rating = (
+        response.status == Response.Status.AWAITING_RATINGS and response.stage.status == Stage.Status.RATING
+    )
+    slot = take_slot(response=response, expert=by, now=now) if open_for_rating else None
+    if slot is None:
+        raise Conflict(NOT_OPEN)
+    return slot
+
+
+def _validated(policy, scores, labels, comment, revised_response):
+    """[(axis, score)] and [(label set, value)], or InvalidInput with {field name: what to do}."""
+    faults, score_rows, label_rows = {}, [], []
+    axes = {axis.key: axis for axis in policy.rubric.axes.all()}
+    for key, axis in axes.items():
+        value = scores.get(key)
+        if value is None:
+            faults[f"score-{key}"] = f"Choose a score for {axis.name}."
+        elif isinstance(value, bool) or value not in range(LOWEST_SCORE, HIGHEST_SCORE + 1):
+            faults[f"score-{key}"] = (
+                f"{axis.name} takes a whole number from {LOWEST_SCORE} to {HIGHEST_SCORE}."
+            )
+        else:
+            score_rows.append((axis, int(value)))
+    for key in set(scores) - set(axes):
+        faults[f"score-{key}"] = f"There is no axis “{key}” in this rubric."
+    label_sets = {
+        label_set.key: label_set for label_set in policy.rubric.label_sets.prefetch_related("values")
+    }
+    for key, label_set in label_sets.items():
+        answer = labels.get(key)
+        if not answer:
+            if label_set.required:
+                faults[f"label-{key}"] = f"Choose an answer for {label_set.name}."
+            continue
+        value = next((value for value in label_set.values.all() if value.key == answer), None)
+        if value is None:
+            faults[f"label-{key}"] = (
+                f"“{answer}” is no answer of {label_set.name}: choose one of its answers."
+            )
+        else:
+            label_rows.append((label_set, value))
+    for key in set(labels) - set(label_sets):
+        faults[f"label-{key}"] = f"There is no label set “{key}” in this rubric."
+    for name, text in (("comment", comment), ("revised_response", revised_response)):
+        if len(text) > LONGEST_TEXT:
+            faults[name] = f"Keep this under {LONGEST_TEXT:,} characters; it has {len(text):,}."
+        elif "\x00" in text:
+            faults[name] = "Remove the unprintable character (NUL) from this text."
+    if faults:
+        raise InvalidRating(faults)
+    return score_rows, label_rows
+
+
+class InvalidRating(InvalidInput):
+    """A rating with faults. `fields` maps the form's field names to what to do about each."""
+
+    def __init__(self, fields):
+        super().__init__("This rating cannot be saved yet.", list(fields.values()))
+        self.fields = fields

@@ -1,0 +1,179 @@
+"""Responses come in, each with its k slots; when all are there, rating opens."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from annotation.models import Assignment, Prompt, QueueCursor, Response
+from core import audit
+from core.errors import Conflict
+from core.models import Stage
+from core.transitions import transition
+
+BATCH = 1000
+
+
+@dataclass(frozen=True)
+class NewResponse:
+    """One answer of a model, not yet a row. `prompt` and `model_version` are rows or their primary keys.
+
+    `sampling` (a Sampling row or key) and `seed` say how it was drawn; empty where it was imported.
+    """
+
+    prompt: Any
+    text: str
+    model_version: Any
+    candidate: int = 0
+    sampling: Any = None
+    seed: int | None = None
+    finish_reason: str = ""
+
+    @property
+    def key(self):
+        return (_pk(self.prompt), self.candidate)
+
+
+@transaction.atomic
+def add_responses(*, stage, answers: Iterable[NewResponse], now):
+    """Store the answers of a stage that waits for responses, each with k open slots. Returns the new rows.
+
+    What the stage already has (same prompt and candidate) is skipped, so that a worker may send a batch
+    again. Writes no audit event: the job or import that calls it does. Raises Conflict once rating is open.
+    """
+    stage = _locked(stage)
+    if stage.status != Stage.Status.RESPONDING:
+        raise Conflict("This stage takes no more responses: rating has begun.")
+    created = []
+    answers = iter(answers)
+    while batch := list(islice(answers, BATCH)):
+        created += _add_batch(stage, batch, now)
+    return created
+
+
+def _add_batch(stage, answers, now):
+    wanted = {answer.key: answer for answer in answers}
+    for key in _existing_keys(stage, {prompt for prompt, _ in wanted}):
+        wanted.pop(key, None)
+    positions = hand_out_positions(stage, wanted)
+    created = Response.objects.bulk_create(
+        [
+            Response(
+                stage=stage,
+                prompt_id=_pk(answer.prompt),
+                model_version_id=_pk(answer.model_version),
+                candidate=answer.candidate,
+                position=positions[key],
+                text=answer.text,
+                sampling_id=_pk(answer.sampling),
+                seed=answer.seed,
+                finish_reason=answer.finish_reason,
+                created_at=now,
+            )
+            for key, answer in wanted.items()
+        ]
+    )
+    _create_slots(created, range(1, stage.policy.ratings_per_response + 1))
+    return created
+
+
+def hand_out_positions(stage, keys):
+    """The place of each (prompt id, candidate) in the stage's hand-out: {key: position}.
+
+    Drawn from the project's seed, so that neighbouring prompts, splits and models come mixed, and from nothing
+    else, so that a resumed run gives every answer the same place. Two keys that draw the same place (1 in
+    4,000 at a thousand responses, some 230 at a million) are told apart by taking the next free one.
+    """
+    drawn = {key: _draw(stage, key) for key in keys}
+    taken = _taken(stage, set(drawn.values()))
+    positions = {}
+    for key, position in drawn.items():
+        while position in taken:
+            position = (position + 1) % QueueCursor.END
+            taken |= _taken(stage, {position})
+        taken.add(position)
+        positions[key] = position
+    return positions
+
+
+def prompts_without_response(stage):
+    """The project's prompts that the stage has no response to."""
+    answered = Response.objects.filter(stage=stage, prompt=OuterRef("pk"))
+    return Prompt.objects.filter(~Exists(answered), project=stage.project_id)
+
+
+@transaction.atomic
+def open_rating(*, stage, by, now):
+    """Open the stage for rating: RESPONDING → RATING. Opening it twice is the same as once.
+
+    The policy is held fast from here on, and every response gets exactly its k slots, also where k was changed
+    while responses came in. Raises Conflict while a prompt has no response.
+    """
+    stage = _locked(stage)
+    if stage.status == Stage.Status.RATING:
+        return stage
+    if stage.status != Stage.Status.RESPONDING:
+        raise Conflict(f"{stage} is past rating: {stage.get_status_display().lower()}.")
+    missing = prompts_without_response(stage).count()
+    if missing:
+        raise Conflict(f"{missing} prompt(s) have no response yet: generate or import them first.")
+    if not Response.objects.filter(stage=stage).exists():
+        raise Conflict("There is nothing to rate yet: import prompts, then generate or import responses.")
+    _fit_slots(stage)
+    return transition(stage, Stage.Status.RATING, by=by, now=now)
+
+
+def record_import(stage, count, *, by, now):
+    """The audit event of responses that a person brought in."""
+    audit.record("responses:import", stage, by=by, now=now, detail=f"{count} responses")
+
+
+def _locked(stage):
+    """The stage, locked: answers come in and rating opens one after the other, under one policy."""
+    queryset = Stage.objects.select_for_update(of=("self",), no_key=True).select_related("policy", "project")
+    return queryset.get(pk=stage.pk)
+
+
+def _existing_keys(stage, prompts):
+    rows = Response.objects.filter(stage=stage, prompt__in=prompts)
+    return set(rows.values_list("prompt_id", "candidate"))
+
+
+def _draw(stage, key):
+    words = f"{stage.project.seed}:{stage.number}:{key[0]}:{key[1]}"
+    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:4]) % QueueCursor.END
+
+
+def _taken(stage, positions):
+    rows = Response.objects.filter(stage=stage, position__in=positions)
+    return set(rows.values_list("position", flat=True))
+
+
+def _create_slots(responses, slots):
+    Assignment.objects.bulk_create(
+        (
+            Assignment(
+                response_id=response.pk, slot=slot, stage_id=response.stage_id, position=response.position
+            )
+            for response in responses
+            for slot in slots
+        ),
+        batch_size=BATCH,
+    )
+
+
+def _fit_slots(stage):
+    k = stage.policy.ratings_per_response
+    Assignment.objects.filter(stage=stage, slot__gt=k, status=Assignment.Status.OPEN).delete()
+    for slot in range(1, k + 1):
+        has_it = Assignment.objects.filter(response=OuterRef("pk"), slot=slot)
+        lacking = Response.objects.filter(~Exists(has_it), stage=stage).only("pk", "stage_id", "position")
+        _create_slots(lacking, [slot])
+
+
+def _pk(row):
+    return getattr(row, "pk", row)
