@@ -126,7 +126,7 @@ def tiny_model():
 
 
 @pytest.fixture
-def concord(transactional_db, tiny_model):
+def concord(transactional_db):
     """Concord's real processes on the test's own database: start those you need, by name (tests/live.py)."""
     from tests.live import Live
 
@@ -137,7 +137,7 @@ def concord(transactional_db, tiny_model):
 
 
 @pytest.fixture
-def concord_server(concord):
+def concord_server(concord, tiny_model):
     """All of Concord, running: web, worker, gpu-worker and beat."""
     concord.start("web", "worker", "gpu-worker", "beat")
     return concord
