@@ -82,7 +82,7 @@ class Row(forms.Form):
 class AxisForm(Row):
     question = forms.CharField(max_length=300)
     tau = forms.IntegerField(
-        min_value=0, max_value=4, initial=1, label="τ", help_text="Ratings diverge beyond this spread."
+        min_value=0, max_value=4, initial=1, label="Tolerance τ", help_text="A wider spread diverges."
     )
     anchor_1 = forms.CharField(required=False, max_length=200, label="1 means")
     anchor_2 = forms.CharField(required=False, max_length=200, label="2 means")
@@ -195,7 +195,11 @@ class RubricEditor:
         if GROWING.fullmatch(what):
             total = _count(data, what)
             data[f"{what}-TOTAL_FORMS"] = min(total + 1, MOST_ROWS)
+            # What a blank row shows must be what it compares itself with, or it counts as filled in.
+            if what == "axes":
+                data[f"axes-{total}-tau"] = AxisForm.base_fields["tau"].initial
             if what == "labels":
+                data[f"labels-{total}-escalates"] = data[f"labels-{total}-required"] = "on"
                 data[f"labels-{total}-values-TOTAL_FORMS"] = 2
                 data[f"labels-{total}-values-INITIAL_FORMS"] = 0
         return cls(data=data)

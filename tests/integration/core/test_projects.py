@@ -1,0 +1,103 @@
+import dataclasses
+
+import pytest
+
+from core.errors import Conflict
+from core.models import AuditEvent, Stage, User
+from core.projects import create_account, may_create_projects, revise, specs_of
+from core.rubrics import DEFAULT_POLICY, DEFAULT_RUBRIC, AxisSpec
+
+TONE = AxisSpec("tone", "Tone", "Does it speak well?", ("", "", "", "", ""), tau=2)
+WITH_TONE = dataclasses.replace(DEFAULT_RUBRIC, axes=(*DEFAULT_RUBRIC.axes, TONE))
+
+
+class TestSpecsOf:
+    def test_gives_back_what_a_policy_was_written_from(self, personas):
+        assert specs_of(personas.project.policy) == (DEFAULT_RUBRIC, DEFAULT_POLICY)
+
+
+class TestRevise:
+    def test_writes_a_new_version_and_leaves_the_old_one(self, personas, now):
+        old = personas.project.policy
+
+        new = revise(
+            project=personas.project,
+            rubric=WITH_TONE,
+            policy=dataclasses.replace(DEFAULT_POLICY, ratings_per_response=2),
+            by=personas.admin,
+            now=now,
+            expected_version=1,
+        )
+
+        assert (new.version, new.ratings_per_response) == (2, 2)
+        assert [axis.key for axis in new.rubric.axes.all()] == ["safety", "helpfulness", "relevance", "tone"]
+        assert specs_of(old) == (DEFAULT_RUBRIC, DEFAULT_POLICY)
+        assert AuditEvent.objects.filter(
+            verb="policy:revise", target_id=new.pk, actor=personas.admin
+        ).exists()
+
+    def test_makes_no_version_of_what_has_not_changed(self, personas, now):
+        same = revise(
+            project=personas.project, rubric=DEFAULT_RUBRIC, policy=DEFAULT_POLICY, by=personas.admin, now=now
+        )
+
+        assert same.version == 1
+        assert personas.project.policies.count() == 1
+
+    def test_refuses_to_write_over_a_version_the_person_has_not_seen(self, personas, now):
+        change = {"project": personas.project, "rubric": WITH_TONE, "by": personas.admin, "now": now}
+        revise(policy=DEFAULT_POLICY, expected_version=1, **change)
+
+        with pytest.raises(Conflict, match="version 2"):
+            revise(
+                policy=dataclasses.replace(DEFAULT_POLICY, ratings_per_response=5),
+                expected_version=1,
+                **change,
+            )
+
+        assert personas.project.policies.count() == 2
+
+    def test_moves_a_waiting_stage_and_not_one_in_which_rating_has_begun(self, personas, now):
+        project, policy = personas.project, personas.project.policy
+        done = Stage.objects.create(
+            project=project, number=0, policy=policy, status=Stage.Status.LABELS_FINAL, created_at=now
+        )
+        waiting = Stage.objects.create(project=project, number=1, policy=policy, created_at=now)
+
+        new = revise(project=project, rubric=WITH_TONE, policy=DEFAULT_POLICY, by=personas.admin, now=now)
+
+        waiting.refresh_from_db()
+        done.refresh_from_db()
+        assert waiting.policy == new
+        assert done.policy == policy
+
+
+class TestCreateAccount:
+    def test_makes_someone_who_can_sign_in(self, personas, now, client):
+        person = create_account(
+            username="noor",
+            password="a long enough one",
+            full_name="Noor van den Berg",
+            by=personas.admin,
+            now=now,
+        )
+
+        assert str(person) == "Noor van den Berg"
+        assert client.login(username="noor", password="a long enough one")
+        assert AuditEvent.objects.filter(verb="account:create", target_id=person.pk).exists()
+
+    def test_refuses_a_username_that_is_taken(self, personas, now):
+        with pytest.raises(Conflict, match="expert-1"):
+            create_account(username="expert-1", password="a long enough one", by=personas.admin, now=now)
+
+        assert User.objects.filter(username="expert-1").count() == 1
+
+
+class TestMayCreateProjects:
+    def test_is_for_admins(self, personas):
+        assert may_create_projects(personas.admin)
+        assert not may_create_projects(personas.lead)
+        assert not may_create_projects(personas.stranger)
+
+    def test_lets_the_installations_superuser_begin(self, db):
+        assert may_create_projects(User.objects.create_superuser("root", password="x"))
