@@ -15,6 +15,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## make .venv and install everything under constraints.txt (PYTHON= names the interpreter)
+	@echo "Concord is set up in $(VENV). Next: make run"
 
 # Redone only when what to install has changed.
 $(STAMP): pyproject.toml constraints.txt scripts/setup
