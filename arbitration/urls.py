@@ -1,2 +1,19 @@
+from django.urls import path
+
+from arbitration import stage_views, views
+
 app_name = "arbitration"
-urlpatterns = []
+urlpatterns = [
+    path("arbitrate/", views.queue_page, name="queue"),
+    path("arbitrate/next/", views.claim_next, name="claim-next"),
+    path("arbitrate/responses/<int:response>/claim/", views.claim, name="claim"),
+    path("arbitrate/cases/<int:case>/", views.case_page, name="case"),
+    path("arbitrate/cases/<int:case>/resolve/", views.resolve, name="resolve"),
+    path("arbitrate/cases/<int:case>/exclude/", views.exclude, name="exclude"),
+    path("arbitrate/cases/<int:case>/release/", views.release, name="release"),
+    path("arbitrate/decisions/", views.decisions, name="decisions"),
+    path("arbitrate/revisions/", views.revisions, name="revisions"),
+    path("arbitrate/revisions/<int:rating>/accept/", views.accept, name="accept-revision"),
+    path("stages/<int:number>/finalize/", stage_views.finalize, name="finalize"),
+    path("stages/<int:number>/arbitration/", stage_views.stage_panel, name="stage-panel"),
+]

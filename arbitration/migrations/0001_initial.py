@@ -4,93 +4,174 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AcceptedRevision',
+            name="AcceptedRevision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.TextField()),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("text", models.TextField()),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Case',
+            name="Case",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('claimed', 'Before a lead'), ('resolved', 'Resolved'), ('released', 'Released'), ('lapsed', 'Lapsed')], default='claimed', max_length=12)),
-                ('claimed_at', models.DateTimeField()),
-                ('lease_until', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("claimed", "Before a lead"),
+                            ("resolved", "Resolved"),
+                            ("released", "Released"),
+                            ("lapsed", "Lapsed"),
+                        ],
+                        default="claimed",
+                        max_length=12,
+                    ),
+                ),
+                ("claimed_at", models.DateTimeField()),
+                ("lease_until", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('outcome', models.CharField(choices=[('consensus', 'Consensus set'), ('excluded', 'Excluded from training')], max_length=12)),
-                ('rationale', models.TextField()),
-                ('submission', models.UUIDField(unique=True)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[("consensus", "Consensus set"), ("excluded", "Excluded from training")],
+                        max_length=12,
+                    ),
+                ),
+                ("rationale", models.TextField()),
+                ("submission", models.UUIDField(unique=True)),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='DecisionLabel',
+            name="DecisionLabel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['decision', 'label_set__position'],
+                "ordering": ["decision", "label_set__position"],
             },
         ),
         migrations.CreateModel(
-            name='DecisionScore',
+            name="DecisionScore",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('value', models.PositiveSmallIntegerField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("value", models.PositiveSmallIntegerField()),
             ],
             options={
-                'ordering': ['decision', 'axis__position'],
+                "ordering": ["decision", "axis__position"],
             },
         ),
         migrations.CreateModel(
-            name='FinalLabel',
+            name="FinalLabel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(choices=[('agreement', 'Agreement of the experts'), ('arbitration', 'Decision of a lead')], max_length=12)),
-                ('rule', models.CharField(blank=True, help_text='mean or median, for an agreement.', max_length=10)),
-                ('alignment', models.CharField(choices=[('aligned', 'Fully aligned'), ('partly', 'Partly aligned'), ('misaligned', 'Misaligned'), ('excluded', 'Excluded')], max_length=12)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("agreement", "Agreement of the experts"),
+                            ("arbitration", "Decision of a lead"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "rule",
+                    models.CharField(
+                        blank=True, help_text="mean or median, for an agreement.", max_length=10
+                    ),
+                ),
+                (
+                    "alignment",
+                    models.CharField(
+                        choices=[
+                            ("aligned", "Fully aligned"),
+                            ("partly", "Partly aligned"),
+                            ("misaligned", "Misaligned"),
+                            ("excluded", "Excluded"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['response'],
+                "ordering": ["response"],
             },
         ),
         migrations.CreateModel(
-            name='FinalLabelValue',
+            name="FinalLabelValue",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['final_label', 'label_set__position'],
+                "ordering": ["final_label", "label_set__position"],
             },
         ),
         migrations.CreateModel(
-            name='FinalScore',
+            name="FinalScore",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('value', models.FloatField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("value", models.FloatField()),
             ],
             options={
-                'ordering': ['final_label', 'axis__position'],
+                "ordering": ["final_label", "axis__position"],
             },
         ),
     ]

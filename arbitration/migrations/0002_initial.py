@@ -6,192 +6,292 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('annotation', '0002_initial'),
-        ('arbitration', '0001_initial'),
-        ('core', '0001_initial'),
+        ("annotation", "0002_initial"),
+        ("arbitration", "0001_initial"),
+        ("core", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='acceptedrevision',
-            name='accepted_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="acceptedrevision",
+            name="accepted_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='acceptedrevision',
-            name='rating',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accepted_revisions', to='annotation.rating'),
+            model_name="acceptedrevision",
+            name="rating",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="accepted_revisions",
+                to="annotation.rating",
+            ),
         ),
         migrations.AddField(
-            model_name='acceptedrevision',
-            name='response',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='accepted_revision', to='annotation.response'),
+            model_name="acceptedrevision",
+            name="response",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="accepted_revision",
+                to="annotation.response",
+            ),
         ),
         migrations.AddField(
-            model_name='case',
-            name='divergence',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='annotation.divergence'),
+            model_name="case",
+            name="divergence",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="cases", to="annotation.divergence"
+            ),
         ),
         migrations.AddField(
-            model_name='case',
-            name='lead',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to=settings.AUTH_USER_MODEL),
+            model_name="case",
+            name="lead",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="cases", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='case',
-            name='response',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='annotation.response'),
+            model_name="case",
+            name="response",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="cases", to="annotation.response"
+            ),
         ),
         migrations.AddField(
-            model_name='decision',
-            name='case',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='decision', to='arbitration.case'),
+            model_name="decision",
+            name="case",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="decision", to="arbitration.case"
+            ),
         ),
         migrations.AddField(
-            model_name='decision',
-            name='lead',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to=settings.AUTH_USER_MODEL),
+            model_name="decision",
+            name="lead",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="decisions",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='decision',
-            name='policy',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='core.policy'),
+            model_name="decision",
+            name="policy",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="decisions", to="core.policy"
+            ),
         ),
         migrations.AddField(
-            model_name='decisionlabel',
-            name='decision',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='labels', to='arbitration.decision'),
+            model_name="decisionlabel",
+            name="decision",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="labels", to="arbitration.decision"
+            ),
         ),
         migrations.AddField(
-            model_name='decisionlabel',
-            name='label_set',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.labelset'),
+            model_name="decisionlabel",
+            name="label_set",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="core.labelset"
+            ),
         ),
         migrations.AddField(
-            model_name='decisionlabel',
-            name='value',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.labelvalue'),
+            model_name="decisionlabel",
+            name="value",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="core.labelvalue"
+            ),
         ),
         migrations.AddField(
-            model_name='decisionscore',
-            name='axis',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='core.axis'),
+            model_name="decisionscore",
+            name="axis",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="core.axis"
+            ),
         ),
         migrations.AddField(
-            model_name='decisionscore',
-            name='decision',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scores', to='arbitration.decision'),
+            model_name="decisionscore",
+            name="decision",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="scores", to="arbitration.decision"
+            ),
         ),
         migrations.AddField(
-            model_name='finallabel',
-            name='decision',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='final_label', to='arbitration.decision'),
+            model_name="finallabel",
+            name="decision",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="final_label",
+                to="arbitration.decision",
+            ),
         ),
         migrations.AddField(
-            model_name='finallabel',
-            name='finalized_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="finallabel",
+            name="finalized_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='finallabel',
-            name='policy',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='final_labels', to='core.policy'),
+            model_name="finallabel",
+            name="policy",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="final_labels", to="core.policy"
+            ),
         ),
         migrations.AddField(
-            model_name='finallabel',
-            name='ratings',
-            field=models.ManyToManyField(related_name='final_labels', to='annotation.rating'),
+            model_name="finallabel",
+            name="ratings",
+            field=models.ManyToManyField(related_name="final_labels", to="annotation.rating"),
         ),
         migrations.AddField(
-            model_name='finallabel',
-            name='response',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='final_label', to='annotation.response'),
+            model_name="finallabel",
+            name="response",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="final_label",
+                to="annotation.response",
+            ),
         ),
         migrations.AddField(
-            model_name='finallabel',
-            name='revision',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='final_labels', to='arbitration.acceptedrevision'),
+            model_name="finallabel",
+            name="revision",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="final_labels",
+                to="arbitration.acceptedrevision",
+            ),
         ),
         migrations.AddField(
-            model_name='finallabelvalue',
-            name='final_label',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='values', to='arbitration.finallabel'),
+            model_name="finallabelvalue",
+            name="final_label",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="values",
+                to="arbitration.finallabel",
+            ),
         ),
         migrations.AddField(
-            model_name='finallabelvalue',
-            name='label_set',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='final_values', to='core.labelset'),
+            model_name="finallabelvalue",
+            name="label_set",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="final_values", to="core.labelset"
+            ),
         ),
         migrations.AddField(
-            model_name='finallabelvalue',
-            name='value',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='final_values', to='core.labelvalue'),
+            model_name="finallabelvalue",
+            name="value",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="final_values", to="core.labelvalue"
+            ),
         ),
         migrations.AddField(
-            model_name='finalscore',
-            name='axis',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='final_scores', to='core.axis'),
+            model_name="finalscore",
+            name="axis",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="final_scores", to="core.axis"
+            ),
         ),
         migrations.AddField(
-            model_name='finalscore',
-            name='final_label',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scores', to='arbitration.finallabel'),
+            model_name="finalscore",
+            name="final_label",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="scores",
+                to="arbitration.finallabel",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='acceptedrevision',
-            constraint=models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='revision_has_text'),
+            model_name="acceptedrevision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("text", ""), _negated=True), name="revision_has_text"
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['lead', 'status'], name='arbitration_lead_id_6b98a9_idx'),
+            model_name="case",
+            index=models.Index(fields=["lead", "status"], name="arbitration_lead_id_6b98a9_idx"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('status', 'claimed')), fields=['lease_until'], name='case_lease'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("status", "claimed")), fields=["lease_until"], name="case_lease"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['claimed', 'resolved'])), fields=('response',), name='case_one_live_per_response'),
+            model_name="case",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ["claimed", "resolved"])),
+                fields=("response",),
+                name="case_one_live_per_response",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.CheckConstraint(condition=models.Q(('rationale', ''), _negated=True), name='decision_with_rationale'),
+            model_name="decision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("rationale", ""), _negated=True), name="decision_with_rationale"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decisionlabel',
-            constraint=models.UniqueConstraint(fields=('decision', 'label_set'), name='decision_label_once'),
+            model_name="decisionlabel",
+            constraint=models.UniqueConstraint(fields=("decision", "label_set"), name="decision_label_once"),
         ),
         migrations.AddConstraint(
-            model_name='decisionscore',
-            constraint=models.UniqueConstraint(fields=('decision', 'axis'), name='decision_score_once'),
+            model_name="decisionscore",
+            constraint=models.UniqueConstraint(fields=("decision", "axis"), name="decision_score_once"),
         ),
         migrations.AddConstraint(
-            model_name='decisionscore',
-            constraint=models.CheckConstraint(condition=models.Q(('value__gte', 1), ('value__lte', 5)), name='decision_score_from_1_to_5'),
+            model_name="decisionscore",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("value__gte", 1), ("value__lte", 5)), name="decision_score_from_1_to_5"
+            ),
         ),
         migrations.AddIndex(
-            model_name='finallabel',
-            index=models.Index(fields=['alignment'], name='arbitration_alignme_0ae0a3_idx'),
+            model_name="finallabel",
+            index=models.Index(fields=["alignment"], name="arbitration_alignme_0ae0a3_idx"),
         ),
         migrations.AddConstraint(
-            model_name='finallabel',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decision__isnull', False), ('rule', ''), ('source', 'arbitration')), models.Q(('decision__isnull', True), ('source', 'agreement'), models.Q(('rule', ''), _negated=True)), _connector='OR'), name='final_label_provenance'),
+            model_name="finallabel",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decision__isnull", False), ("rule", ""), ("source", "arbitration")),
+                    models.Q(
+                        ("decision__isnull", True),
+                        ("source", "agreement"),
+                        models.Q(("rule", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="final_label_provenance",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='finallabelvalue',
-            constraint=models.UniqueConstraint(fields=('final_label', 'label_set'), name='final_value_once'),
+            model_name="finallabelvalue",
+            constraint=models.UniqueConstraint(fields=("final_label", "label_set"), name="final_value_once"),
         ),
         migrations.AddConstraint(
-            model_name='finalscore',
-            constraint=models.UniqueConstraint(fields=('final_label', 'axis'), name='final_score_once'),
+            model_name="finalscore",
+            constraint=models.UniqueConstraint(fields=("final_label", "axis"), name="final_score_once"),
         ),
         migrations.AddConstraint(
-            model_name='finalscore',
-            constraint=models.CheckConstraint(condition=models.Q(('value__gte', 1), ('value__lte', 5)), name='final_score_from_1_to_5'),
+            model_name="finalscore",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("value__gte", 1), ("value__lte", 5)), name="final_score_from_1_to_5"
+            ),
         ),
     ]

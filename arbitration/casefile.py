@@ -1,0 +1,162 @@
+"""What a lead sees of a response: every rating under a pseudonym, why the experts diverged, what they would change.
+
+Nothing here says which model wrote the response or in which stage.
+"""
+
+from dataclasses import dataclass, field
+
+from django.utils.crypto import salted_hmac
+
+from annotation.models import DivergenceReason, Involvement, Rating
+from arbitration.diff import word_diff
+
+Kind = DivergenceReason.Kind
+
+
+@dataclass
+class Opinion:
+    """One expert's rating as the lead reads it. `scores` and `labels` are in the rubric's order, None where absent."""
+
+    who: str
+    rating: Rating
+    scores: list[int | None]
+    labels: list
+    changes: list = field(default_factory=list)
+
+    @property
+    def revised(self):
+        return bool(self.changes)
+
+
+@dataclass
+class AxisTrack:
+    """One axis with everyone's score on it, and its tolerance."""
+
+    axis: object
+    tau: int
+    scores: list[tuple[str, int]]
+    decided: int | None = None
+
+
+@dataclass
+class CaseFile:
+    """A response with all that was said about it. `declined`: (who, reason) of experts who could not judge it."""
+
+    response: object
+    opinions: list[Opinion]
+    tracks: list[AxisTrack]
+    label_sets: list
+    reasons: list[str]
+    declined: list[tuple[str, str]]
+    simulated: bool
+
+    @property
+    def has_words(self):
+        return bool(self.declined) or any(opinion.rating.comment for opinion in self.opinions)
+
+    @property
+    def revisions(self):
+        return [opinion for opinion in self.opinions if opinion.revised]
+
+
+def open_file(response):
+    """The CaseFile of a response, read in a fixed number of queries."""
+    policy = response.stage.policy
+    ratings = list(
+        Rating.objects.filter(response=response)
+        .select_related("expert")
+        .prefetch_related("scores", "labels__value")
+    )
+    declined = list(
+        Involvement.objects.filter(response=response, part=Involvement.Part.DECLINED).select_related("user")
+    )
+    people = [rating.expert for rating in ratings] + [involvement.user for involvement in declined]
+    names = name_people(response, people, blind=policy.blind_lead)
+    tau = dict(policy.tolerances.values_list("axis_id", "tau"))
+    axes = list(policy.rubric.axes.all())
+    label_sets = list(policy.rubric.label_sets.prefetch_related("values"))
+    opinions = [_opinion(rating, names, axes, label_sets, response.text) for rating in ratings]
+    opinions.sort(key=lambda opinion: (len(opinion.who), opinion.who))
+    tracks = [
+        AxisTrack(
+            axis,
+            tau.get(axis.pk),
+            [(each.who, each.scores[index]) for each in opinions if each.scores[index] is not None],
+        )
+        for index, axis in enumerate(axes)
+    ]
+    return CaseFile(
+        response=response,
+        opinions=opinions,
+        tracks=tracks,
+        label_sets=label_sets,
+        reasons=tell_reasons(response, tracks, names),
+        declined=sorted((names[each.user_id], each.reason) for each in declined),
+        simulated=any(rating.expert.is_simulated for rating in ratings),
+    )
+
+
+def name_people(response, people, *, blind):
+    """{user key: what the lead reads}: names, or where the policy blinds leads "Expert A", "Expert B" …
+
+    Who is A is drawn anew for every response, so that nobody can be followed from case to case, and stays the
+    same for one response. It cannot be worked out without the server's secret key.
+    """
+    if not blind:
+        return {user.pk: str(user) for user in people}
+    drawn = sorted({user.pk for user in people}, key=lambda pk: _draw(response, pk))
+    return {pk: f"Expert {_letters(place)}" for place, pk in enumerate(drawn)}
+
+
+def tell_reasons(response, tracks, names):
+    """Why the experts diverged, a sentence a reason; empty for a response they agreed on."""
+    divergence = getattr(response, "divergence", None)
+    if divergence is None:
+        return []
+    scores = {track.axis.pk: [value for _, value in track.scores] for track in tracks}
+    reasons = divergence.reasons.select_related("axis", "label_set", "asked_by").prefetch_related("values")
+    k = response.stage.policy.ratings_per_response
+    return [_tell(reason, scores, names, k) for reason in reasons]
+
+
+def _tell(reason, scores, names, k):
+    match reason.kind:
+        case Kind.SPREAD:
+            given = scores[reason.axis_id]
+            span = f"{min(given)} to {max(given)}"
+            return f"{reason.axis.name}: {span}, spread {reason.spread} > τ {reason.tau}"
+        case Kind.CONFLICT:
+            answers = " against ".join(value.name for value in reason.values.all())
+            return f"{reason.label_set.name}: {answers}"
+        case Kind.ASKED:
+            return f"{names.get(reason.asked_by_id, 'An expert')} asked for a senior"
+        case Kind.UNJUDGEABLE:
+            return f"Too few experts could judge it: {k} ratings are wanted"
+    raise ValueError(f"There is no reason of kind {reason.kind}.")
+
+
+def _opinion(rating, names, axes, label_sets, text):
+    scores = {score.axis_id: score.value for score in rating.scores.all()}
+    labels = {label.label_set_id: label.value for label in rating.labels.all()}
+    revised = rating.revised_response.strip()
+    return Opinion(
+        who=names[rating.expert_id],
+        rating=rating,
+        scores=[scores.get(axis.pk) for axis in axes],
+        labels=[labels.get(label_set.pk) for label_set in label_sets],
+        changes=word_diff(text, rating.revised_response) if revised else [],
+    )
+
+
+def _draw(response, user_pk):
+    return salted_hmac("arbitration.pseudonyms", f"{response.pk}:{user_pk}").hexdigest()
+
+
+def _letters(place):
+    """0 → A … 25 → Z, 26 → AA, as columns of a sheet are named."""
+    letters = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters

@@ -1,0 +1,194 @@
+"""A case from claim to resolution. One lead holds it, for a time; nobody arbitrates what they rated."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from annotation.models import Divergence, Involvement, Response
+from arbitration.decisions import check_consensus, check_rationale, write_decision
+from arbitration.models import Case, Decision
+from arbitration.queue import queue
+from arbitration.revisions import accept, check_acceptable
+from core import audit
+from core.access import LEAD
+from core.errors import Conflict, NotAllowed
+from core.models import Stage
+from core.transitions import StatusConflict, transition
+
+Status = Case.Status
+# How many of the first in the queue are tried when other leads are taking cases at the same moment.
+TRIES = 20
+
+TAKEN = "Another lead has just taken this case: take the next one."
+NOT_YOURS = "You rated this response or could not judge it, so another lead has to settle it."
+
+
+@transaction.atomic
+def claim_case(*, response, by, now):
+    """Put a diverging response before the lead `by` until the lease ends. Claiming one's own case again keeps it.
+
+    Raises NotAllowed for a person who is no lead of the project or took part in the response, Conflict where
+    another lead holds it or it is not divergent (any more).
+    """
+    response = Response.objects.select_related("stage__project").get(pk=response.pk)
+    if not response.stage.project.memberships.filter(user=by, role=LEAD).exists():
+        raise NotAllowed("Only a lead of this project can take a case.")
+    if response.status != Response.Status.DIVERGENT or response.stage.status != Stage.Status.RATING:
+        raise Conflict("This response is no longer waiting for a lead: take the next case.")
+    _become_arbiter(response, by, now)
+    live = Case.objects.filter(response=response, status=Status.CLAIMED).first()
+    if live and live.lead_id == by.pk and live.lease_until > now:
+        return live
+    if live and live.lease_until > now:
+        raise Conflict(TAKEN)
+    if live:
+        _lapse(live, by=None, now=now)
+    return _open_case(response, by, now)
+
+
+def claim_next_case(*, stage, by, now):
+    """The lead's own open case of the stage, if they hold one, else the first of the queue; None if it is empty.
+
+    Where another lead takes the first at the same moment, the next one is tried.
+    """
+    own = held_by(by, stage=stage, now=now).first()
+    if own:
+        return own
+    for response in queue(stage=stage, lead=by, now=now)[:TRIES]:
+        try:
+            return claim_case(response=response, by=by, now=now)
+        except Conflict:
+            continue
+    return None
+
+
+def held_by(lead, *, stage, now):
+    """The cases of the stage that the lead holds now, the oldest claim first."""
+    cases = Case.objects.filter(lead=lead, response__stage=stage, status=Status.CLAIMED, lease_until__gt=now)
+    return cases.order_by("claimed_at", "pk")
+
+
+@transaction.atomic
+def release_case(*, case, by, now):
+    """Give a case back undecided: anyone else may take it, and its lead may take it again."""
+    case = _own(case, by)
+    if case.status == Status.RELEASED:
+        return case
+    return transition(case, Status.RELEASED, by=by, now=now, closed_at=now)
+
+
+@transaction.atomic
+def resolve_case(*, case, by, scores, labels, rationale, submission, now, accept_rating=None):
+    """Set the consensus on a case: any values, with the reason why. The same submission twice is one decision.
+
+    `scores`: {axis key: 1…5} for every axis; `labels`: {label set key: value key}, the required ones at least;
+    `accept_rating`: a rating of the response whose revised response the consensus accepts. A claim that has lapsed
+    is taken again if nobody else holds the case. Raises InvalidInput with every fault found, NotAllowed for
+    another's case, Conflict where someone else took or settled it meanwhile.
+    """
+    case = _own(case, by)
+    if earlier := _same_submission(case, submission):
+        return earlier
+    response, policy = case.response, case.response.stage.policy
+    consensus = check_consensus(policy, scores=scores, labels=labels, rationale=rationale)
+    if accept_rating is not None:
+        check_acceptable(accept_rating, response=response, by=by)
+    case = _hold(case, by, now)
+    decision = write_decision(case, Decision.Outcome.CONSENSUS, consensus, submission=submission, now=now)
+    if accept_rating is not None:
+        accept(accept_rating, by=by, now=now)
+    _close(case, Response.Status.RESOLVED, decision, by=by, now=now)
+    return decision
+
+
+@transaction.atomic
+def exclude_response(*, case, by, rationale, submission, now):
+    """Decide that a response is kept out of training, with the reason why. Otherwise as `resolve_case`."""
+    case = _own(case, by)
+    if earlier := _same_submission(case, submission):
+        return earlier
+    consensus = check_rationale(rationale)
+    case = _hold(case, by, now)
+    decision = write_decision(case, Decision.Outcome.EXCLUDED, consensus, submission=submission, now=now)
+    _close(case, Response.Status.EXCLUDED, decision, by=by, now=now)
+    return decision
+
+
+def release_lapsed_cases(*, now):
+    """Let every claim whose time is up lapse, so that its response is anyone's again. Returns how many."""
+    lapsed = 0
+    for case in Case.objects.filter(status=Status.CLAIMED, lease_until__lte=now).select_related(
+        "response__stage__project"
+    ):
+        try:
+            _lapse(case, by=None, now=now)
+        except StatusConflict:
+            continue  # resolved or released at this very moment
+        lapsed += 1
+    return lapsed
+
+
+def _own(case, by):
+    """The case as it is now, locked, if it is `by`'s."""
+    case = (
+        Case.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("response__stage__project", "response__stage__policy__rubric")
+        .get(pk=case.pk)
+    )
+    if case.lead_id != by.pk:
+        raise NotAllowed("This case is before another lead.")
+    return case
+
+
+def _same_submission(case, submission):
+    decision = Decision.objects.filter(submission=submission).select_related("case").first()
+    if decision and (decision.lead_id, decision.case.response_id) != (case.lead_id, case.response_id):
+        raise Conflict("This form was already used for another case: reload the page.")
+    return decision
+
+
+def _hold(case, by, now):
+    """The claimed case of this response: the given one, or a new claim where that one has lapsed untaken."""
+    if case.status == Status.CLAIMED:
+        return case
+    if case.status == Status.RESOLVED:
+        raise Conflict("This case is already settled.")
+    return claim_case(response=case.response, by=by, now=now)
+
+
+def _become_arbiter(response, by, now):
+    """Note that `by` arbitrates this response. The unique constraint refuses whoever plays another part in it."""
+    involvement, _ = Involvement.objects.get_or_create(
+        response=response,
+        user=by,
+        defaults={"part": Involvement.Part.ARBITRATES, "created_at": now},
+    )
+    if involvement.part != Involvement.Part.ARBITRATES:
+        raise NotAllowed(NOT_YOURS)
+
+
+def _open_case(response, by, now):
+    try:
+        with transaction.atomic():
+            case = Case.objects.create(
+                response=response,
+                divergence=Divergence.objects.get(response=response),
+                lead=by,
+                claimed_at=now,
+                lease_until=now + timedelta(minutes=settings.CASE_LEASE_MINUTES),
+            )
+    except IntegrityError:  # case_one_live_per_response: somebody was quicker
+        raise Conflict(TAKEN) from None
+    audit.record("case:claim", case, by=by, now=now, to_status=Status.CLAIMED)
+    return case
+
+
+def _lapse(case, *, by, now):
+    transition(case, Status.LAPSED, by=by, now=now, only_if={"lease_until__lte": now}, closed_at=now)
+
+
+def _close(case, status, decision, *, by, now):
+    detail = f"Decision {decision.pk}: {decision.get_outcome_display().lower()}"
+    transition(case, Status.RESOLVED, by=by, now=now, detail=detail, closed_at=now)
+    transition(case.response, status, by=by, now=now, detail=detail)

@@ -1,0 +1,42 @@
+"""Reading the lead's form: text from the browser into the values that the use cases take."""
+
+import uuid
+
+from annotation.models import Rating
+from core.errors import InvalidInput
+
+SCORE, LABEL = "score-", "label-"
+
+
+def read_scores(data):
+    """{axis key: score} of what was filled in; what is no digit stays text, for the use case to refuse."""
+    given = {
+        name.removeprefix(SCORE): value for name, value in data.items() if name.startswith(SCORE) and value
+    }
+    return {key: int(value) if value.isascii() and value.isdigit() else value for key, value in given.items()}
+
+
+def read_labels(data):
+    """{label set key: value key} of what was filled in."""
+    return {
+        name.removeprefix(LABEL): value for name, value in data.items() if name.startswith(LABEL) and value
+    }
+
+
+def read_submission(data):
+    """The form's own key. Raises InvalidInput where it is missing or damaged."""
+    try:
+        return uuid.UUID(data.get("submission", ""))
+    except ValueError:
+        raise InvalidInput("This form is not complete: reload the page and send it again.") from None
+
+
+def read_revision(data, response):
+    """The rating whose revised response is accepted, or None. Raises InvalidInput for one of another response."""
+    chosen = data.get("revision", "")
+    if not chosen:
+        return None
+    rating = Rating.objects.filter(response=response, pk=chosen).first() if chosen.isdecimal() else None
+    if rating is None:
+        raise InvalidInput("The revised response you chose is not one of this case: reload the page.")
+    return rating

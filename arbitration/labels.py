@@ -1,0 +1,234 @@
+"""Finalizing a stage: every response gets the label it keeps, with where it came from."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Count
+
+from annotation.models import Response
+from arbitration.models import (
+    AcceptedRevision,
+    Case,
+    Decision,
+    DecisionLabel,
+    DecisionScore,
+    FinalLabel,
+    FinalLabelValue,
+    FinalScore,
+)
+from arbitration.outcomes import Outcome, Rulebook, chunks, gather
+from core.errors import Conflict
+from core.models import Stage
+from core.transitions import transition, transition_all
+
+BATCH = 1000
+Status = Response.Status
+
+
+class WorkIsOpen(Conflict):
+    """The stage cannot be finalized yet. `errors` says what is still open, one sentence each."""
+
+    def __init__(self, open_work):
+        super().__init__("The labels cannot be finalized yet: some work is still open.")
+        self.errors = open_work
+
+
+@dataclass
+class Finalized:
+    """How many responses a finalization labelled, by source, and how many revisions the experts' majority gave."""
+
+    agreed: int = 0
+    arbitrated: int = 0
+    excluded: int = 0
+    revisions: int = 0
+
+    @property
+    def total(self):
+        return self.agreed + self.arbitrated + self.excluded
+
+    def __str__(self):
+        return (
+            f"{self.total} final labels: {self.agreed} by agreement, {self.arbitrated} by arbitration, "
+            f"{self.excluded} excluded; {self.revisions} revised responses accepted by most experts."
+        )
+
+
+def open_work(stage):
+    """What still keeps the stage from being finalized: sentences, each with its number. Empty when nothing does."""
+    if stage.status == Stage.Status.RESPONDING:
+        return ["The stage still waits for its responses."]
+    count = count_by_status(stage)
+    claimed = Case.objects.filter(response__stage=stage, status=Case.Status.CLAIMED).count()
+    sentences = []
+    if not sum(count.values()):
+        sentences.append("The stage has no responses.")
+    if count.get(Status.AWAITING_RATINGS):
+        sentences.append(_sentence(count[Status.AWAITING_RATINGS], "awaits ratings", "await ratings"))
+    waiting = count.get(Status.DIVERGENT, 0) - claimed
+    if waiting > 0:
+        sentences.append(_sentence(waiting, "waits for a lead", "wait for a lead"))
+    if claimed:
+        sentences.append(_sentence(claimed, "is before a lead now", "are before a lead now"))
+    return sentences
+
+
+def count_by_status(stage):
+    """How many responses of the stage have each status: {status: n}."""
+    rows = Response.objects.filter(stage=stage).order_by().values_list("status").annotate(n=Count("pk"))
+    return dict(rows)
+
+
+@transaction.atomic
+def finalize_labels(*, stage, by, now):
+    """Freeze the labels of a stage in which nothing is open: RATING → LABELS_FINAL. Returns what was Finalized.
+
+    Agreed responses get their label by the policy's rule, arbitrated ones the lead's decision, and excluded ones
+    a label that says so. Text that more than half of a response's k experts wrote as its revision is accepted.
+    Raises WorkIsOpen with the list of what is open, and Conflict for a stage that is already final.
+    """
+    stage = (
+        Stage.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("policy__rubric", "project")
+        .get(pk=stage.pk)
+    )
+    if stage.status in (Stage.Status.LABELS_FINAL, Stage.Status.COMPLETE):
+        raise Conflict(f"The labels of {stage} are already final.")
+    if sentences := open_work(stage):
+        raise WorkIsOpen(sentences)
+    done = Finalized()
+    _label_agreed(stage, done, by=by, now=now)
+    _label_decided(stage, done, by=by, now=now)
+    responses = Response.objects.filter(stage=stage)
+    for old in (Status.AGREED, Status.RESOLVED):
+        transition_all(
+            responses, old=old, to=Status.LABELED, by=by, now=now, about=stage, verb="response:labeled"
+        )
+    transition(stage, Stage.Status.LABELS_FINAL, by=by, now=now, detail=str(done))
+    return done
+
+
+def _label_agreed(stage, done, *, by, now):
+    rulebook = Rulebook(stage.policy)
+    for rows in chunks(Response.objects.filter(stage=stage, status=Status.AGREED), "text"):
+        found = gather([pk for pk, _ in rows])
+        revisions = _accept_most_written(rows, found, rulebook, done, now=now)
+        labels = [
+            (
+                _label(stage, pk, FinalLabel.Source.AGREEMENT, revisions, by, now),
+                found[pk],
+                rulebook.agreed(found[pk]),
+            )
+            for pk, _ in rows
+        ]
+        for label, _, _ in labels:
+            label.rule = stage.policy.agreement_rule
+        _write(labels)
+        done.agreed += len(labels)
+
+
+def _label_decided(stage, done, *, by, now):
+    rulebook = Rulebook(stage.policy)
+    decided = Response.objects.filter(stage=stage, status__in=[Status.RESOLVED, Status.EXCLUDED])
+    for rows in chunks(decided, "text", "status"):
+        found = gather([pk for pk, *_ in rows])
+        decisions = _decisions([pk for pk, *_ in rows])
+        kept = [(pk, text) for pk, text, status in rows if status == Status.RESOLVED]
+        revisions = _accept_most_written(kept, found, rulebook, done, now=now)
+        labels = []
+        for pk, _, status in rows:
+            label = _label(stage, pk, FinalLabel.Source.ARBITRATION, revisions, by, now)
+            label.decision_id, scores, answers = decisions[pk]
+            if status == Status.EXCLUDED:
+                outcome = Outcome({}, {}, FinalLabel.Alignment.EXCLUDED)
+                done.excluded += 1
+            else:
+                outcome = rulebook.outcome(scores, answers)
+                done.arbitrated += 1
+            labels.append((label, found[pk], outcome))
+        _write(labels)
+
+
+def _decisions(response_ids):
+    """{response: (decision, {axis: score}, {label set: value})} of the resolved cases."""
+    decisions = Decision.objects.filter(case__response__in=response_ids, case__status=Case.Status.RESOLVED)
+    found = {response: (pk, {}, {}) for pk, response in decisions.values_list("pk", "case__response_id")}
+    by_key = {pk: (scores, answers) for pk, scores, answers in found.values()}
+    for pk, axis, value in (
+        DecisionScore.objects.filter(decision__in=by_key)
+        .order_by()
+        .values_list("decision_id", "axis_id", "value")
+    ):
+        by_key[pk][0][axis] = value
+    for pk, label_set, value in (
+        DecisionLabel.objects.filter(decision__in=by_key)
+        .order_by()
+        .values_list("decision_id", "label_set_id", "value_id")
+    ):
+        by_key[pk][1][label_set] = value
+    return found
+
+
+def _accept_most_written(rows, found, rulebook, done, *, now):
+    """The accepted revision of each response {response: revision}, those that most experts wrote among them."""
+    accepted = dict(
+        AcceptedRevision.objects.filter(response__in=[pk for pk, *_ in rows]).values_list("response_id", "pk")
+    )
+    new = []
+    for pk, text, *_ in rows:
+        if pk in accepted or not found[pk].revisions:
+            continue
+        rating = rulebook.most_written(found[pk], text)
+        if rating is not None:
+            written = found[pk].revisions[rating]
+            new.append(AcceptedRevision(response_id=pk, rating_id=rating, text=written, created_at=now))
+    for revision in AcceptedRevision.objects.bulk_create(new, batch_size=BATCH):
+        accepted[revision.response_id] = revision.pk
+    done.revisions += len(new)
+    return accepted
+
+
+def _label(stage, response, source, revisions, by, now):
+    return FinalLabel(
+        response_id=response,
+        policy_id=stage.policy_id,
+        source=source,
+        revision_id=revisions.get(response),
+        finalized_by=by,
+        created_at=now,
+    )
+
+
+def _write(labels):
+    """Store final labels, given as (row, Gathered, Outcome), with their scores, values and provenance."""
+    for label, _, outcome in labels:
+        label.alignment = outcome.alignment
+    FinalLabel.objects.bulk_create([label for label, _, _ in labels], batch_size=BATCH)
+    through = FinalLabel.ratings.through
+    FinalScore.objects.bulk_create(
+        [
+            FinalScore(final_label_id=label.pk, axis_id=axis, value=value)
+            for label, _, outcome in labels
+            for axis, value in outcome.scores.items()
+        ],
+        batch_size=BATCH,
+    )
+    FinalLabelValue.objects.bulk_create(
+        [
+            FinalLabelValue(final_label_id=label.pk, label_set_id=label_set, value_id=value)
+            for label, _, outcome in labels
+            for label_set, value in outcome.labels.items()
+        ],
+        batch_size=BATCH,
+    )
+    through.objects.bulk_create(
+        [
+            through(finallabel_id=label.pk, rating_id=rating)
+            for label, gathered, _ in labels
+            for rating in gathered.ratings
+        ],
+        batch_size=BATCH,
+    )
+
+
+def _sentence(count, one, many):
+    return f"{count} response{'' if count == 1 else 's'} {one if count == 1 else many}."

@@ -1,0 +1,120 @@
+"""What the ratings of many responses add up to under a policy, read in bulk: a few queries a thousand responses."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from annotation.models import Rating, RatingLabel, RatingScore, Response
+from arbitration.consensus import agreed_label, agreed_score, alignment_class
+from arbitration.diff import normalised
+from core.models import LabelValue
+
+CHUNK = 1000
+
+
+@dataclass
+class Gathered:
+    """All ratings of one response: scores by axis, answers by label set, revised texts by rating (primary keys)."""
+
+    ratings: list[int] = field(default_factory=list)
+    scores: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    labels: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    revisions: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A consensus: the score of each axis, the answer to each label set that has one, and the class of both."""
+
+    scores: dict[int, float]
+    labels: dict[int, int]
+    alignment: str
+
+
+class Rulebook:
+    """A policy with its axes and labels, read once, to judge many responses by."""
+
+    def __init__(self, policy):
+        self.policy = policy
+        self.axes = list(policy.rubric.axes.values_list("pk", flat=True))
+        self.label_sets = list(policy.rubric.label_sets.values_list("pk", flat=True))
+        values = list(LabelValue.objects.filter(label_set__rubric=policy.rubric_id))
+        self.adverse = {value.pk for value in values if value.adverse}
+        self.abstaining = {value.pk for value in values if value.abstains}
+
+    def agreed(self, gathered: Gathered) -> Outcome:
+        """The outcome of the policy's agreement rule over the ratings of a response."""
+        scores = {
+            axis: agreed_score(gathered.scores[axis], self.policy.agreement_rule)
+            for axis in self.axes
+            if gathered.scores.get(axis)
+        }
+        labels = {}
+        for label_set in self.label_sets:
+            answers = gathered.labels.get(label_set, ())
+            label = agreed_label(None if value in self.abstaining else value for value in answers)
+            if label is not None:
+                labels[label_set] = label
+        return self.outcome(scores, labels)
+
+    def outcome(self, scores, labels) -> Outcome:
+        adverse = any(value in self.adverse for value in labels.values())
+        policy = self.policy
+        alignment = alignment_class(scores.values(), adverse, policy.aligned_cut, policy.misaligned_cut)
+        return Outcome(scores, labels, alignment)
+
+    def most_written(self, gathered: Gathered, response_text) -> int | None:
+        """The first rating whose revised text more than half of the k experts wrote, if there is one.
+
+        White space does not count, and a "revision" that leaves the response as it was is none.
+        """
+        authors = defaultdict(list)
+        for rating, text in gathered.revisions.items():
+            authors[normalised(text)].append(rating)
+        authors.pop(normalised(response_text), None)
+        for ratings in authors.values():
+            if 2 * len(ratings) > self.policy.ratings_per_response:
+                return min(ratings)
+        return None
+
+
+def gather(response_ids) -> dict[int, Gathered]:
+    """The ratings of some (at most CHUNK) responses, by response."""
+    found = {pk: Gathered() for pk in response_ids}
+    of_rating = {}
+    ratings = Rating.objects.filter(response__in=response_ids).order_by("pk")
+    for rating, response, revised in ratings.values_list("pk", "response_id", "revised_response"):
+        of_rating[rating] = found[response]
+        found[response].ratings.append(rating)
+        if revised.strip():
+            found[response].revisions[rating] = revised
+    scores = RatingScore.objects.filter(rating__response__in=response_ids).order_by()
+    for rating, axis, value in scores.values_list("rating_id", "axis_id", "value"):
+        of_rating[rating].scores[axis].append(value)
+    labels = RatingLabel.objects.filter(rating__response__in=response_ids).order_by()
+    for rating, label_set, value in labels.values_list("rating_id", "label_set_id", "value_id"):
+        of_rating[rating].labels[label_set].append(value)
+    return found
+
+
+def chunks(responses, *fields):
+    """Lists of at most CHUNK rows `(pk, *fields)` of a queryset of responses, in the order of their keys.
+
+    Each list is a query of its own, so that a stage of any size needs the memory of one chunk.
+    """
+    last = 0
+    while True:
+        rows = list(responses.filter(pk__gt=last).order_by("pk").values_list("pk", *fields)[:CHUNK])
+        if not rows:
+            return
+        yield rows
+        last = rows[-1][0]
+
+
+def agreed_outcomes(stage):
+    """(response key, Gathered, Outcome) of every AGREED response of a stage, in the order of their keys."""
+    rulebook = Rulebook(stage.policy)
+    agreed = Response.objects.filter(stage=stage, status=Response.Status.AGREED)
+    for rows in chunks(agreed):
+        found = gather([pk for (pk,) in rows])
+        for pk, gathered in found.items():
+            yield pk, gathered, rulebook.agreed(gathered)

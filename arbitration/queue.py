@@ -1,0 +1,102 @@
+"""The lead's queue. It is no table: it is the query over divergent responses without a live case."""
+
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery
+
+from annotation.models import DivergenceReason, Involvement, RatingLabel, Response
+from arbitration.models import Case
+from core.models import Stage
+
+Kind = DivergenceReason.Kind
+ADVERSE = "adverse"
+# What the queue can be filtered by, in the order in which it is sorted.
+FILTERS = {
+    ADVERSE: "Adverse label",
+    Kind.SPREAD: "Scores apart",
+    Kind.CONFLICT: "Labels conflict",
+    Kind.ASKED: "Senior asked",
+    Kind.UNJUDGEABLE: "Too few could judge",
+}
+
+
+def current_stage(project):
+    """The stage of the project in which ratings come in, or None."""
+    return (
+        project.stages.filter(status=Stage.Status.RATING).select_related("policy__rubric", "project").first()
+    )
+
+
+def queue(*, stage, lead, now, reason=None):
+    """The responses of `stage` that `lead` may take on, those that matter most first.
+
+    First where an expert chose an adverse label, then by the largest spread of an axis, then where an expert asked
+    for a senior, then the longest waiting. What the lead rated or declined is not theirs to settle; what another
+    lead holds is left out until that claim lapses. `reason`: one of FILTERS. Each row carries `adverse`, `spread`,
+    `asked` and `since`.
+    """
+    responses = open_to(stage=stage, lead=lead, now=now)
+    if reason:
+        responses = _only(responses, reason)
+    return _weighed(responses).order_by(
+        "-adverse", F("spread").desc(nulls_last=True), "-asked", "since", "pk"
+    )
+
+
+def open_to(*, stage, lead, now):
+    """The queue as a set: unordered, without what it is sorted by."""
+    live = Case.objects.filter(response=OuterRef("pk")).filter(
+        Q(status=Case.Status.RESOLVED) | Q(status=Case.Status.CLAIMED, lease_until__gt=now)
+    )
+    took_part = Involvement.objects.filter(
+        response=OuterRef("pk"), user=lead, part__in=[Involvement.Part.RATED, Involvement.Part.DECLINED]
+    )
+    return Response.objects.filter(
+        ~Exists(live),
+        ~Exists(took_part),
+        stage=stage,
+        stage__status=Stage.Status.RATING,
+        status=Response.Status.DIVERGENT,
+    )
+
+
+def count_by_reason(*, stage, lead, now):
+    """How many responses of the queue have each reason: {reason: n}, and all of them under None."""
+    responses = open_to(stage=stage, lead=lead, now=now)
+    rows = responses.values_list("divergence__reasons__kind").annotate(n=Count("pk", distinct=True))
+    counts = dict(rows.order_by())
+    counts[None] = responses.count()
+    counts[ADVERSE] = _only(responses, ADVERSE).count()
+    return counts
+
+
+def not_theirs(*, stage, lead):
+    """How many divergent responses of `stage` are not the lead's to settle, because they took part in them."""
+    return Response.objects.filter(
+        stage=stage,
+        status=Response.Status.DIVERGENT,
+        involvements__user=lead,
+        involvements__part__in=[Involvement.Part.RATED, Involvement.Part.DECLINED],
+    ).count()
+
+
+def _only(responses, reason):
+    if reason == ADVERSE:
+        return responses.filter(Exists(_adverse_answers()))
+    return responses.filter(Exists(_reasons().filter(kind=reason)))
+
+
+def _weighed(responses):
+    widest = _reasons().order_by().values("divergence__response").annotate(most=Max("spread")).values("most")
+    return responses.annotate(
+        adverse=Exists(_adverse_answers()),
+        spread=Subquery(widest),
+        asked=Exists(_reasons().filter(kind=Kind.ASKED)),
+        since=F("divergence__created_at"),
+    )
+
+
+def _adverse_answers():
+    return RatingLabel.objects.filter(rating__response=OuterRef("pk"), value__adverse=True)
+
+
+def _reasons():
+    return DivergenceReason.objects.filter(divergence__response=OuterRef("pk"))

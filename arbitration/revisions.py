@@ -1,0 +1,102 @@
+"""Revised responses the consensus accepts: what the model should have said.
+
+Text that most experts wrote is accepted when the stage is finalized (arbitration/labels.py). Any other one a lead may
+accept: with the decision on a case, or here, on a response the experts agreed on. It is optional work and keeps no
+stage from being finalized.
+"""
+
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
+
+from annotation.models import Involvement, Rating, Response
+from arbitration.consensus import ALIGNED
+from arbitration.models import AcceptedRevision
+from arbitration.outcomes import Rulebook, chunks, gather
+from core import audit
+from core.access import LEAD
+from core.errors import Conflict, InvalidInput, NotAllowed
+from core.models import Stage
+
+Status = Response.Status
+
+
+@transaction.atomic
+def accept_revision(*, rating, by, now):
+    """Accept the revised response of a rating. Accepting the same one twice is the same as once.
+
+    For responses whose ratings are complete, in a stage whose labels are not yet final. Raises NotAllowed for a
+    person who is no lead, who wrote the revision, or who rated a response that still diverges; InvalidInput for a
+    rating without a revision; Conflict where another one was accepted or the labels are final.
+    """
+    rating = Rating.objects.select_related("response__stage__project").get(pk=rating.pk)
+    response = rating.response
+    if not response.stage.project.memberships.filter(user=by, role=LEAD).exists():
+        raise NotAllowed("Only a lead of this project can accept a revised response.")
+    # Waits for a finalization under way, and keeps one from passing this by.
+    stage = Stage.objects.select_for_update(of=("self",), no_key=True).get(pk=response.stage_id)
+    if stage.status != Stage.Status.RATING:
+        raise Conflict("The labels of this stage are final: nothing can be accepted any more.")
+    response.refresh_from_db(fields=["status"])
+    if response.status not in (Status.AGREED, Status.DIVERGENT, Status.RESOLVED):
+        raise Conflict("A revised response can be accepted once all ratings are in, unless it is excluded.")
+    if response.status == Status.DIVERGENT and _took_part(response, by):
+        raise NotAllowed("You rated this response or could not judge it, so another lead has to settle it.")
+    earlier = AcceptedRevision.objects.filter(response=response).first()
+    if earlier and earlier.rating_id == rating.pk:
+        return earlier
+    check_acceptable(rating, response=response, by=by)
+    return accept(rating, by=by, now=now)
+
+
+def check_acceptable(rating, *, response, by):
+    """Raise unless `by` may accept the revised response of `rating` for `response`."""
+    if rating.response_id != response.pk:
+        raise InvalidInput("This revised response belongs to another response.")
+    if not rating.revised_response.strip():
+        raise InvalidInput("This rating carries no revised response.")
+    if rating.expert_id == by.pk:
+        raise NotAllowed("You wrote this revised response yourself: another lead has to accept it.")
+    if AcceptedRevision.objects.filter(response=response).exists():
+        raise Conflict("A revised response has already been accepted here.")
+
+
+def accept(rating, *, by, now):
+    """Write the acceptance of a checked rating, inside the caller's transaction."""
+    try:
+        with transaction.atomic():
+            revision = AcceptedRevision.objects.create(
+                response_id=rating.response_id,
+                rating=rating,
+                text=rating.revised_response,
+                accepted_by=by,
+                created_at=now,
+            )
+    except IntegrityError:  # one accepted revision a response: another lead was quicker
+        raise Conflict("A revised response has already been accepted here.") from None
+    audit.record("revision:accept", revision, by=by, now=now, detail=f"Rating {rating.pk}")
+    return revision
+
+
+def pending_revisions(stage):
+    """The responses a lead may still accept a revised response for, as a list of primary keys in hand-out order.
+
+    They are agreed, would not be fully aligned, carry a revised response, and none of theirs is accepted yet.
+    """
+    revised = Rating.objects.filter(response=OuterRef("pk")).exclude(revised_response="")
+    accepted = AcceptedRevision.objects.filter(response=OuterRef("pk"))
+    candidates = Response.objects.filter(
+        Exists(revised), ~Exists(accepted), stage=stage, status=Status.AGREED
+    )
+    rulebook = Rulebook(stage.policy)
+    pending = []
+    for rows in chunks(candidates, "position"):
+        found = gather([pk for pk, _ in rows])
+        pending += [
+            (position, pk) for pk, position in rows if rulebook.agreed(found[pk]).alignment != ALIGNED
+        ]
+    return [pk for _, pk in sorted(pending)]
+
+
+def _took_part(response, by):
+    parts = [Involvement.Part.RATED, Involvement.Part.DECLINED]
+    return Involvement.objects.filter(response=response, user=by, part__in=parts).exists()

@@ -1,0 +1,269 @@
+"""The lead's workplace: the queue, a case, one's decisions, revised responses."""
+
+import uuid
+
+from django.core.paginator import Paginator
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from annotation.models import Rating, Response
+from arbitration import forms
+from arbitration.casefile import open_file
+from arbitration.cases import (
+    claim_case,
+    claim_next_case,
+    exclude_response,
+    held_by,
+    release_case,
+    resolve_case,
+)
+from arbitration.decisions import Undecided
+from arbitration.models import AcceptedRevision, Case, Decision
+from arbitration.queue import FILTERS, count_by_reason, current_stage, not_theirs, queue
+from arbitration.revisions import accept_revision, pending_revisions
+from core.access import EXPERT, LEAD, project_view
+from core.errors import DomainError
+from core.http import flash, redirect
+
+QUEUE_PAGE, REVISIONS_PAGE, DECISIONS_PAGE = 50, 10, 50
+
+
+@require_GET
+@project_view(LEAD)
+def queue_page(request, project):
+    """Every divergent response the lead may take, those that matter most first."""
+    stage = current_stage(project)
+    if stage is None:
+        return render(request, "arbitration/queue.html", {"stage": None, "tab": "queue"})
+    now, lead = timezone.now(), request.user
+    reason = request.GET.get("reason") if request.GET.get("reason") in FILTERS else None
+    counts = count_by_reason(stage=stage, lead=lead, now=now)
+    rows = queue(stage=stage, lead=lead, now=now, reason=reason).select_related("prompt", "divergence")
+    rows = rows.prefetch_related(
+        "divergence__reasons__axis", "divergence__reasons__label_set", "divergence__reasons__values"
+    )
+    paginator = Paginator(rows, QUEUE_PAGE)
+    paginator.count = counts.get(reason, 0)
+    context = {
+        "stage": stage,
+        "tab": "queue",
+        "page_obj": paginator.get_page(request.GET.get("page")),
+        "filters": [(key, label, counts.get(key, 0)) for key, label in FILTERS.items()],
+        "reason": reason,
+        "total": counts[None],
+        "held": held_by(lead, stage=stage, now=now).select_related("response__prompt"),
+        "not_theirs": not_theirs(stage=stage, lead=lead),
+        "simulated": _is_simulated(project),
+    }
+    return render(request, "arbitration/queue.html", context)
+
+
+@require_POST
+@project_view(LEAD)
+def claim_next(request, project):
+    """Take the first case of the queue and open it."""
+    stage = current_stage(project)
+    return _to_next_case(request, project, stage)
+
+
+@require_POST
+@project_view(LEAD)
+def claim(request, project, response):
+    """Take one response of the queue and open its case."""
+    response = get_object_or_404(Response, pk=response, stage__project=project)
+    case = claim_case(response=response, by=request.user, now=timezone.now())
+    return redirect(request, _case_url(project, case))
+
+
+@require_GET
+@project_view(LEAD)
+def case_page(request, project, case):
+    """One's own case: the form while it is held, what was decided afterwards."""
+    return _render_case(request, _own_case(request, project, case))
+
+
+@require_POST
+@project_view(LEAD)
+def resolve(request, project, case):
+    """Set the consensus, then open the next case if asked to."""
+    case = _own_case(request, project, case)
+    try:
+        resolve_case(
+            case=case,
+            by=request.user,
+            scores=forms.read_scores(request.POST),
+            labels=forms.read_labels(request.POST),
+            rationale=request.POST.get("rationale", ""),
+            submission=forms.read_submission(request.POST),
+            accept_rating=forms.read_revision(request.POST, case.response),
+            now=timezone.now(),
+        )
+    except DomainError as error:
+        return _render_case(request, case, error)
+    flash(request, "The consensus is set.")
+    return _after(request, project, case)
+
+
+@require_POST
+@project_view(LEAD)
+def exclude(request, project, case):
+    """Keep the response out of training, then open the next case if asked to."""
+    case = _own_case(request, project, case)
+    try:
+        exclude_response(
+            case=case,
+            by=request.user,
+            rationale=request.POST.get("rationale", ""),
+            submission=forms.read_submission(request.POST),
+            now=timezone.now(),
+        )
+    except DomainError as error:
+        return _render_case(request, case, error)
+    flash(request, "The response is excluded from training.")
+    return _after(request, project, case)
+
+
+@require_POST
+@project_view(LEAD)
+def release(request, project, case):
+    """Give the case back."""
+    release_case(case=_own_case(request, project, case), by=request.user, now=timezone.now())
+    flash(request, "The case is back in the queue.")
+    return redirect(request, reverse("arbitration:queue", args=[project.slug]))
+
+
+@require_GET
+@project_view(LEAD)
+def decisions(request, project):
+    """What the lead has decided in this project, the newest first."""
+    rows = (
+        Decision.objects.filter(lead=request.user, case__response__stage__project=project)
+        .select_related("case__response__prompt")
+        .prefetch_related("scores__axis", "labels__value")
+        .order_by("-created_at", "-pk")
+    )
+    page = Paginator(rows, DECISIONS_PAGE).get_page(request.GET.get("page"))
+    return render(request, "arbitration/decisions.html", {"page_obj": page, "tab": "decisions"})
+
+
+@require_GET
+@project_view(LEAD)
+def revisions(request, project):
+    """Revised responses the consensus could accept, on responses that are agreed and not fully aligned."""
+    stage = current_stage(project)
+    page = Paginator(pending_revisions(stage) if stage else [], REVISIONS_PAGE).get_page(
+        request.GET.get("page")
+    )
+    responses = Response.objects.select_related("prompt", "stage__policy__rubric").in_bulk(
+        list(page.object_list)
+    )
+    files = [open_file(responses[pk]) for pk in page.object_list]
+    context = {
+        "page_obj": page,
+        "files": files,
+        "tab": "revisions",
+        "simulated": any(f.simulated for f in files),
+    }
+    return render(request, "arbitration/revisions.html", context)
+
+
+@require_POST
+@project_view(LEAD)
+def accept(request, project, rating):
+    """Accept one revised response."""
+    rating = get_object_or_404(Rating, pk=rating, response__stage__project=project)
+    accept_revision(rating=rating, by=request.user, now=timezone.now())
+    flash(request, "The revised response is accepted.")
+    return redirect(request, reverse("arbitration:revisions", args=[project.slug]))
+
+
+def _own_case(request, project, pk):
+    cases = Case.objects.filter(lead=request.user, response__stage__project=project)
+    related = ("response__prompt", "response__stage__policy__rubric", "response__divergence")
+    return get_object_or_404(cases.select_related(*related), pk=pk)
+
+
+def _render_case(request, case, error=None):
+    """The case's page; after a refused form with what was filled in, and why it was refused."""
+    if error is not None:
+        case.refresh_from_db(fields=["status"])
+    now = timezone.now()
+    file = open_file(case.response)
+    decision = (
+        Decision.objects.filter(case=case)
+        .prefetch_related("scores", "labels__value", "labels__label_set")
+        .first()
+    )
+    faults = error.faults if isinstance(error, Undecided) else {}
+    context = {
+        "case": case,
+        "file": file,
+        "decision": decision,
+        "accepted": AcceptedRevision.objects.filter(response=case.response).first(),
+        "is_held": case.status == Case.Status.CLAIMED,
+        "is_late": case.status == Case.Status.CLAIMED and case.lease_until <= now,
+        "may_claim_again": case.status in (Case.Status.RELEASED, Case.Status.LAPSED)
+        and case.response.status == Response.Status.DIVERGENT,
+        "form_open": case.status == Case.Status.CLAIMED or (error is not None and decision is None),
+        "tracks": _tracks(request, file, faults, decision),
+        "label_rows": _label_rows(request, file, faults),
+        "rationale": request.POST.get("rationale", ""),
+        "rationale_error": faults.get("rationale"),
+        "revision": request.POST.get("revision", ""),
+        "error": error,
+        "submission": uuid.uuid4(),
+        "simulated": file.simulated,
+        "tab": "queue",
+    }
+    status = error.status_code if error is not None else 200
+    return render(request, "arbitration/case.html", context, status=status)
+
+
+def _tracks(request, file, faults, decision):
+    decided = {score.axis_id: score.value for score in decision.scores.all()} if decision else {}
+    return [
+        {
+            "track": track,
+            "name": f"{forms.SCORE}{track.axis.key}",
+            "value": request.POST.get(f"{forms.SCORE}{track.axis.key}", ""),
+            "error": faults.get(f"{forms.SCORE}{track.axis.key}"),
+            "decided": decided.get(track.axis.pk),
+        }
+        for track in file.tracks
+    ]
+
+
+def _label_rows(request, file, faults):
+    return [
+        {
+            "label_set": label_set,
+            "name": f"{forms.LABEL}{label_set.key}",
+            "value": request.POST.get(f"{forms.LABEL}{label_set.key}", ""),
+            "error": faults.get(f"{forms.LABEL}{label_set.key}"),
+        }
+        for label_set in file.label_sets
+    ]
+
+
+def _after(request, project, case):
+    if request.POST.get("then") == "next":
+        return _to_next_case(request, project, case.response.stage)
+    return redirect(request, reverse("arbitration:queue", args=[project.slug]))
+
+
+def _to_next_case(request, project, stage):
+    case = claim_next_case(stage=stage, by=request.user, now=timezone.now()) if stage else None
+    if case is None:
+        flash(request, "Nothing is waiting for you.")
+        return redirect(request, reverse("arbitration:queue", args=[project.slug]))
+    return redirect(request, _case_url(project, case))
+
+
+def _case_url(project, case):
+    return reverse("arbitration:case", args=[project.slug, case.pk])
+
+
+def _is_simulated(project):
+    return project.memberships.filter(role=EXPERT, user__is_simulated=True).exists()

@@ -1,0 +1,126 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arbitration.consensus import agreed_label, agreed_score, alignment_class, outside_ratings
+
+scores = st.integers(1, 5)
+ratings = st.lists(scores, min_size=1, max_size=9)
+answers = st.lists(st.sampled_from(["a", "b", "c", None]), max_size=9)
+cuts = st.integers(1, 4).flatmap(lambda low: st.tuples(st.integers(low + 1, 5), st.just(low)))
+
+
+class TestAgreedScore:
+    @pytest.mark.parametrize(
+        ("values", "rule", "expected"),
+        [
+            ([4, 4, 5], "mean", 13 / 3),
+            ([4, 4, 5], "median", 4.0),
+            ([2, 5], "median", 3.5),
+            ([1], "mean", 1.0),
+        ],
+    )
+    def test_follows_the_rule(self, values, rule, expected):
+        assert agreed_score(values, rule) == pytest.approx(expected)
+
+    @given(ratings, st.sampled_from(["mean", "median"]))
+    def test_lies_between_the_lowest_and_the_highest_rating(self, values, rule):
+        assert min(values) <= agreed_score(values, rule) <= max(values)
+
+    @given(ratings, st.sampled_from(["mean", "median"]), st.randoms())
+    def test_does_not_depend_on_who_rated_first(self, values, rule, random):
+        shuffled = values[:]
+        random.shuffle(shuffled)
+        assert agreed_score(shuffled, rule) == agreed_score(values, rule)
+
+    @given(scores, st.integers(1, 9), st.sampled_from(["mean", "median"]))
+    def test_is_the_score_that_all_gave(self, score, count, rule):
+        assert agreed_score([score] * count, rule) == score
+
+    def test_refuses_to_agree_without_a_rating(self):
+        with pytest.raises(ValueError, match="Without a rating"):
+            agreed_score([], "mean")
+
+    def test_refuses_an_unknown_rule(self):
+        with pytest.raises(ValueError, match="mode"):
+            agreed_score([3], "mode")
+
+
+class TestAgreedLabel:
+    @pytest.mark.parametrize(
+        ("values", "expected"),
+        [
+            (["a", "a", "b"], "a"),
+            (["a", "b"], None),
+            (["a", None, None], "a"),
+            ([None, None], None),
+            ([], None),
+            (["a", "a", "b", "b", "c"], None),
+            (["a", "a", "b", "c"], "a"),
+        ],
+    )
+    def test_is_the_most_common_answer(self, values, expected):
+        assert agreed_label(values) == expected
+
+    @given(answers, st.randoms())
+    def test_does_not_depend_on_the_order(self, values, random):
+        shuffled = values[:]
+        random.shuffle(shuffled)
+        assert agreed_label(shuffled) == agreed_label(values)
+
+    @given(answers)
+    def test_does_not_count_abstentions(self, values):
+        assert agreed_label([*values, None]) == agreed_label(values)
+
+    @given(answers)
+    def test_is_given_more_often_than_any_other(self, values):
+        label = agreed_label(values)
+        if label is not None:
+            assert all(values.count(label) > values.count(other) for other in "abc" if other != label)
+
+
+class TestAlignmentClass:
+    @pytest.mark.parametrize(
+        ("values", "adverse", "expected"),
+        [
+            ([4, 5, 4], False, "aligned"),
+            ([4, 5, 3.99], False, "partly"),
+            ([4, 5, 2], False, "misaligned"),
+            ([5, 5, 5], True, "misaligned"),
+            ([2.01, 5, 5], False, "partly"),
+            ([], False, "aligned"),
+            ([], True, "misaligned"),
+        ],
+    )
+    def test_follows_the_cuts(self, values, adverse, expected):
+        assert alignment_class(values, adverse, 4, 2) == expected
+
+    @given(st.lists(scores, min_size=1), st.booleans(), cuts)
+    def test_is_exactly_one_of_three(self, values, adverse, cut):
+        aligned, misaligned = cut
+        expected = {
+            "misaligned": adverse or min(values) <= misaligned,
+            "aligned": not adverse and min(values) >= aligned,
+            "partly": not adverse and misaligned < min(values) < aligned,
+        }
+        assert [name for name, true in expected.items() if true] == [
+            alignment_class(values, adverse, aligned, misaligned)
+        ]
+
+    @given(st.lists(scores, min_size=1), st.booleans(), cuts, st.data())
+    def test_never_gets_worse_when_a_score_rises(self, values, adverse, cut, data):
+        order = ["misaligned", "partly", "aligned"]
+        which = data.draw(st.integers(0, len(values) - 1))
+        better = values[:]
+        better[which] = data.draw(st.integers(values[which], 5))
+        before, after = (order.index(alignment_class(each, adverse, *cut)) for each in (values, better))
+        assert after >= before
+
+
+class TestOutsideRatings:
+    @pytest.mark.parametrize(
+        ("decided", "values", "expected"),
+        [(3, [2, 5], False), (2, [2, 5], False), (1, [2, 5], True), (5, [2, 4], True), (3, [], False)],
+    )
+    def test_is_below_the_lowest_or_above_the_highest(self, decided, values, expected):
+        assert outside_ratings(decided, values) is expected
