@@ -1,2 +1,18 @@
+from django.urls import path
+
+from training import views
+
 app_name = "training"
-urlpatterns = []
+urlpatterns = [
+    path("generate/", views.start, name="generate"),
+    path("stages/<int:number>/generation/", views.generate_stage, name="generate-stage"),
+    path("stages/<int:number>/generation/cancel/", views.cancel_generation, name="cancel-generation"),
+    path("stages/<int:number>/training/", views.stage_panel, name="stage-panel"),
+    path("stages/<int:number>/training/launch/", views.launch, name="launch"),
+    path("runs/<int:pk>/", views.run_page, name="run"),
+    path("runs/<int:pk>/cancel/", views.cancel, name="cancel"),
+    path("runs/<int:pk>/resume/", views.resume, name="resume"),
+    path("models/", views.models_page, name="models"),
+    path("training-sets/<int:pk>/", views.training_set_page, name="training-set"),
+    path("training-sets/<int:pk>/file/", views.training_set_file, name="training-set-file"),
+]

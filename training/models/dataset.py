@@ -6,8 +6,9 @@ from django.db.models import Q
 class TrainingSet(models.Model):
     """The frozen selection of final labels of one stage that runs learn from.
 
-    `sha256` is over the examples' canonical JSON lines in order (dataset.py), the same bytes the trainer
-    reads and checks. Freezing the same stage again gives the same set.
+    `sha256` is over the examples' canonical JSON lines in order (dataset.py). The lines stand in the storage
+    under that hash too; the trainer is given the train lines and the validation lines of exactly that file.
+    Freezing the same stage again gives the same set.
     """
 
     stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="training_sets")
@@ -43,6 +44,9 @@ class TrainingExample(models.Model):
     split = models.CharField(max_length=12)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     prompt_text = models.TextField()
+    system_prompt = models.CharField(
+        max_length=1000, blank=True, help_text="What the model was told before the prompt when it answered."
+    )
     completion = models.TextField()
 
     class Meta:
@@ -54,3 +58,6 @@ class TrainingExample(models.Model):
                 condition=Q(split__in=["train", "validation"]), name="example_never_held_out"
             ),
         ]
+
+    def __str__(self):
+        return f"Example {self.position}"

@@ -4,7 +4,27 @@ from django.db.models import Q
 from core.models import Job
 
 
-class GenerationRun(Job):
+class SupervisedJob(Job):
+    """A job whose work is done by a child process over a run directory (training/trainer/README.md).
+
+    `fruitless` counts the attempts in a row that began and brought nothing: it is raised when an attempt
+    begins and set back when it gets on, so that a job which kills every worker it meets comes to an end.
+    `log_tail` keeps the end of the child's output where it ended badly, for whoever looks from another host.
+    """
+
+    fruitless = models.PositiveSmallIntegerField(default=0)
+    log_tail = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def may_resume(self):
+        """Whether a person may put it back into the queue."""
+        return self.Status.QUEUED in self.TRANSITIONS[self.status] and self.status in self.TERMINAL
+
+
+class GenerationRun(SupervisedJob):
     """The job that lets a stage's model version answer every prompt. Its progress is the stage's responses."""
 
     stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="generation_runs")
@@ -21,17 +41,19 @@ class GenerationRun(Job):
         return f"Generation {self.pk}"
 
 
-class TrainingRun(Job):
+class TrainingRun(SupervisedJob):
     """One fine-tuning job: objective, hyperparameters, seed and training set, from a base model version to a
-    new one. `submission` is the launch form's key: the same launch sent twice is one run."""
+    new one. `submission` is the launch form's key: the same launch sent twice is one run.
+
+    `tokens` is what one epoch reads and `seconds` what the training took, as the trainer measured them; the
+    next preview's expected duration rests on both.
+    """
 
     class Objective(models.TextChoices):
         SFT = "sft", "Supervised fine-tuning (response tokens only)"
 
     stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="training_runs")
-    training_set = models.ForeignKey(
-        "training.TrainingSet", on_delete=models.PROTECT, related_name="runs"
-    )
+    training_set = models.ForeignKey("training.TrainingSet", on_delete=models.PROTECT, related_name="runs")
     base = models.ForeignKey("core.ModelVersion", on_delete=models.PROTECT, related_name="runs_from")
     model_version = models.OneToOneField(
         "core.ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="training_run"
@@ -43,6 +65,8 @@ class TrainingRun(Job):
     max_length = models.PositiveIntegerField(default=512)
     seed = models.PositiveBigIntegerField(default=0)
     total_steps = models.PositiveIntegerField(null=True, blank=True)
+    tokens = models.PositiveBigIntegerField(null=True, blank=True)
+    seconds = models.FloatField(null=True, blank=True)
     library_versions = models.JSONField(
         default=dict, blank=True, help_text="Package name to version, as the trainer reported them."
     )
@@ -81,3 +105,6 @@ class RunMeasure(models.Model):
     class Meta:
         ordering = ["run", "kind", "step"]
         constraints = [models.UniqueConstraint(fields=["run", "kind", "step"], name="measure_once_per_step")]
+
+    def __str__(self):
+        return f"{self.get_kind_display()} {self.loss:.4f} at step {self.step}"

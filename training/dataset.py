@@ -1,0 +1,231 @@
+"""The training set of a stage: which final labels are learned from, in which order, and their hash."""
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import Case, Count, Q, Sum, When
+from django.db.models.functions import Coalesce, Length
+
+from annotation.models import Prompt
+from arbitration.models import FinalLabel
+from core import audit
+from core.errors import Conflict, InvalidInput
+from core.models import Job, Stage
+from training.models import TrainingExample, TrainingRun, TrainingSet
+
+TRAIN, VALIDATION = Prompt.Split.TRAIN, Prompt.Split.VALIDATION
+LEARNED_FROM = (TRAIN, VALIDATION)
+FINAL = (Stage.Status.LABELS_FINAL, Stage.Status.COMPLETE)
+CHARACTERS_PER_TOKEN = 4.2
+"""English prose under SmolLM2's tokenizer: the 240 texts of the demo's prompts and references."""
+TEMPLATE_TOKENS = 30
+"""What the chat template adds to an example."""
+TOKENS_PER_SECOND = 110.0
+"""Trained tokens a second of SmolLM2-135M on two CPU cores, until a run of the project has been measured."""
+BATCH = 500
+
+
+@dataclass
+class TrainingPreview:
+    """What a run on this stage would learn from. `tokens` is what one epoch reads, estimated; `left_out` counts
+    the other final labels by why. `measured` says whether `tokens_per_second` comes from runs of the project."""
+
+    as_is: int = 0
+    revised: int = 0
+    validation: int = 0
+    tokens: int = 0
+    tokens_per_second: float = TOKENS_PER_SECOND
+    measured: bool = False
+    left_out: Counter = field(default_factory=Counter)
+
+    @property
+    def examples(self):
+        return self.as_is + self.revised
+
+    @property
+    def basis(self):
+        """In a few words, what the expected duration rests on."""
+        return "as the last run went" if self.measured else "on two CPU cores"
+
+    def seconds(self, epochs):
+        """The expected duration of that many epochs, without the loading of the model."""
+        return self.tokens * epochs / self.tokens_per_second
+
+
+def preview_training_set(stage):
+    """Count what freezing the stage's final labels would give; writes nothing and reads no text."""
+    preview = TrainingPreview()
+    rows = (
+        _learnable(stage)
+        .annotate(
+            characters=Length("response__prompt__text")
+            + Length(Case(When(revision__isnull=False, then="revision__text"), default="response__text"))
+            + Coalesce(Length("response__sampling__system_prompt"), 0),
+            revised=Case(When(revision__isnull=False, then=True), default=False),
+        )
+        .order_by()
+        .values_list("response__prompt__split", "revised")
+        .annotate(Count("pk"), Sum("characters"))
+    )
+    characters = 0
+    for split, revised, count, its_characters in rows:
+        if split == VALIDATION:
+            preview.validation += count
+            continue
+        characters += its_characters
+        if revised:
+            preview.revised += count
+        else:
+            preview.as_is += count
+    preview.tokens = round(characters / CHARACTERS_PER_TOKEN + TEMPLATE_TOKENS * preview.examples)
+    measured = _measured_rate(stage.project_id)
+    preview.measured = measured is not None
+    preview.tokens_per_second = measured or TOKENS_PER_SECOND
+    preview.left_out = _left_out(stage)
+    return preview
+
+
+def _measured_rate(project):
+    """Trained tokens a second in the project's latest successful run, or None."""
+    runs = TrainingRun.objects.filter(
+        stage__project=project, status=Job.Status.SUCCEEDED, tokens__gt=0, seconds__gt=0
+    )
+    run = runs.order_by("-finished_at").first()
+    return run and run.tokens * run.epochs / run.seconds
+
+
+def _left_out(stage):
+    """Why final labels are not learned from: {reason: count}, the largest first."""
+    everyone = FinalLabel.objects.filter(response__stage=stage)
+    held_out = everyone.exclude(response__prompt__split__in=LEARNED_FROM)
+    excluded = everyone.exclude(pk__in=held_out.values("pk")).filter(alignment=FinalLabel.Alignment.EXCLUDED)
+    counts = {
+        "to held-out prompts": held_out.count(),
+        "excluded by a lead": excluded.count(),
+    }
+    rest = everyone.count() - sum(counts.values()) - _learnable(stage).count()
+    counts["neither fully aligned nor revised"] = rest
+    return Counter({reason: count for reason, count in counts.items() if count})
+
+
+def _learnable(stage):
+    """The final labels that may be learned from, in the order of prompts and candidates.
+
+    Of a response with an accepted revision the revision is learned, whatever its scores: the consensus says
+    that this is what the model should have said. Of the others, the fully aligned are learned as they are.
+    An excluded response teaches nothing, not even by its revision.
+    """
+    return (
+        FinalLabel.objects.filter(response__stage=stage, response__prompt__split__in=LEARNED_FROM)
+        .exclude(alignment=FinalLabel.Alignment.EXCLUDED)
+        .filter(Q(revision__isnull=False) | Q(alignment=FinalLabel.Alignment.ALIGNED) & ~Q(response__text=""))
+        .order_by("response__prompt__position", "response__candidate")
+    )
+
+
+def _examples(stage):
+    """The learnable labels as examples that are not rows yet."""
+    labels = _learnable(stage).select_related("response__prompt", "response__sampling", "revision")
+    for position, label in enumerate(labels.iterator(chunk_size=BATCH)):
+        response, revision = label.response, label.revision
+        yield TrainingExample(
+            position=position,
+            final_label=label,
+            split=response.prompt.split,
+            kind=TrainingExample.Kind.REVISED if revision else TrainingExample.Kind.AS_IS,
+            prompt_text=response.prompt.text,
+            system_prompt=response.sampling.system_prompt if response.sampling else "",
+            completion=revision.text if revision else response.text,
+        )
+
+
+def line_of(example):
+    """The example as its canonical JSON line: keys sorted, no spaces, UTF-8, ended by a newline. Bytes.
+
+    It names the prompt and candidate, and no keys of this database: the same labels elsewhere give the same
+    hash.
+    """
+    response = example.final_label.response
+    row = {
+        "id": f"{response.prompt.external_id}:{response.candidate}",
+        "split": example.split,
+        "kind": example.kind,
+        "prompt": example.prompt_text,
+        "completion": example.completion,
+    }
+    if example.system_prompt:
+        row["system"] = example.system_prompt
+    return json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+@transaction.atomic
+def freeze_training_set(*, stage, by, now):
+    """Write down what a run on this stage learns from, once and for all. Returns the TrainingSet.
+
+    Train-split prompts give the examples, validation prompts the validation loss; held-out prompts give
+    nothing. Freezing again gives the same row, as final labels never change. Raises Conflict before the labels are
+    final, InvalidInput where there is nothing to learn from.
+    """
+    stage = Stage.objects.select_for_update(of=("self",)).select_related("project").get(pk=stage.pk)
+    if stage.status not in FINAL:
+        raise Conflict(f"The labels of {stage} are not final yet: finalize them first.")
+    examples = list(_examples(stage))
+    trained = sum(example.split == TRAIN for example in examples)
+    if not trained:
+        raise InvalidInput(
+            "There is nothing to learn from: no response to a train prompt is fully aligned, and no revision of one "
+            "was accepted. Have experts write revised responses in the next stage, or import more train prompts."
+        )
+    content = b"".join(map(line_of, examples))
+    sha256 = hashlib.sha256(content).hexdigest()
+    training_set, created = TrainingSet.objects.get_or_create(
+        stage=stage, sha256=sha256, defaults={"created_by": by, "created_at": now}
+    )
+    if created:
+        for example in examples:
+            example.training_set = training_set
+        TrainingExample.objects.bulk_create(examples, batch_size=BATCH)
+        words = f"{trained} examples, {len(examples) - trained} for validation; SHA-256 {sha256}"
+        audit.record("trainingset:freeze", training_set, by=by, now=now, detail=words)
+    if not default_storage.exists(file_of(training_set)):
+        default_storage.save(file_of(training_set), ContentFile(content))
+    return training_set
+
+
+def file_of(training_set):
+    """The name of the set's file in the storage; equal content has one file."""
+    return f"training-sets/{training_set.sha256}.jsonl"
+
+
+def read_lines_of(training_set):
+    """The set's canonical lines as bytes, from the file, or from the rows where it is missing.
+
+    Raises Conflict where neither gives the hash that was frozen: somebody changed what was learned.
+    """
+    content = b""
+    if default_storage.exists(file_of(training_set)):
+        with default_storage.open(file_of(training_set)) as file:
+            content = file.read()
+    if hashlib.sha256(content).hexdigest() != training_set.sha256:
+        content = b"".join(
+            line_of(example)
+            for example in training_set.examples.select_related("final_label__response__prompt")
+        )
+    if hashlib.sha256(content).hexdigest() != training_set.sha256:
+        raise Conflict(
+            f"{training_set} no longer has the content it was frozen with: restore its rows or its file from a backup."
+        )
+    return content.splitlines(keepends=True)
+
+
+def split_lines(training_set):
+    """(train lines, validation lines) as bytes: exactly the frozen lines, each once."""
+    lines = {TRAIN: [], VALIDATION: []}
+    for line in read_lines_of(training_set):
+        lines[json.loads(line)["split"]].append(line)
+    return b"".join(lines[TRAIN]), b"".join(lines[VALIDATION])

@@ -1,0 +1,119 @@
+"""The forms of the training room: how responses are drawn, and what a run is launched with."""
+
+import uuid
+
+from django import forms
+from django.conf import settings
+
+from annotation.models import Sampling
+from core.models import ModelVersion
+from training.models import TrainingRun
+from training.runs import LARGEST_BATCH, LARGEST_LEARNING_RATE, LARGEST_SEED, MOST_EPOCHS
+
+
+def default_of(model, name):
+    return model._meta.get_field(name).default
+
+
+class SamplingForm(forms.Form):
+    """How the model draws its responses."""
+
+    temperature = forms.FloatField(
+        min_value=0,
+        max_value=2,
+        initial=default_of(Sampling, "temperature"),
+        help_text="0 always takes the likeliest word.",
+        widget=forms.NumberInput(attrs={"step": "0.05"}),
+    )
+    top_p = forms.FloatField(
+        min_value=0.01,
+        max_value=1,
+        initial=default_of(Sampling, "top_p"),
+        label="Top-p",
+        help_text="Draw from this share of the probability.",
+        widget=forms.NumberInput(attrs={"step": "0.01"}),
+    )
+    repetition_penalty = forms.FloatField(
+        min_value=1,
+        max_value=2,
+        initial=default_of(Sampling, "repetition_penalty"),
+        help_text="1 is none.",
+        widget=forms.NumberInput(attrs={"step": "0.05"}),
+    )
+    max_new_tokens = forms.IntegerField(
+        min_value=1,
+        max_value=4096,
+        initial=default_of(Sampling, "max_new_tokens"),
+        label="Longest response",
+        help_text="In tokens, about ¾ of a word each.",
+    )
+    batch_size = forms.IntegerField(
+        min_value=1,
+        max_value=512,
+        initial=default_of(Sampling, "batch_size"),
+        label="Prompts at a time",
+        help_text="More is quicker and takes more memory.",
+    )
+    seed = forms.IntegerField(
+        min_value=0, max_value=LARGEST_SEED, initial=0, help_text="The same seed draws the same responses."
+    )
+    system_prompt = forms.CharField(
+        required=False,
+        max_length=1000,
+        label="System prompt",
+        help_text="Said to the model before every prompt, in training too. Empty: the model’s own.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def sampling(self):
+        """The Sampling row of a valid form."""
+        fields = {name: value for name, value in self.cleaned_data.items() if name != "seed"}
+        return Sampling.objects.get_or_create(**fields)[0]
+
+
+class LaunchForm(forms.Form):
+    """The hyperparameters of a run. `submission` makes the form, sent twice, one run."""
+
+    submission = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+    base = forms.ModelChoiceField(
+        queryset=None, required=False, label="Start from", help_text="The model whose weights are tuned."
+    )
+    learning_rate = forms.FloatField(
+        max_value=LARGEST_LEARNING_RATE,
+        initial=default_of(TrainingRun, "learning_rate"),
+        help_text="The first step’s; it falls to 0 by the last.",
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+    )
+    epochs = forms.IntegerField(
+        min_value=1,
+        max_value=MOST_EPOCHS,
+        initial=default_of(TrainingRun, "epochs"),
+        help_text="How often each example is seen.",
+    )
+    batch_size = forms.IntegerField(
+        min_value=1,
+        max_value=LARGEST_BATCH,
+        initial=default_of(TrainingRun, "batch_size"),
+        help_text="Examples a step.",
+    )
+    seed = forms.IntegerField(
+        min_value=0,
+        max_value=LARGEST_SEED,
+        initial=default_of(TrainingRun, "seed"),
+        help_text="Order of examples and dropout.",
+    )
+
+    def __init__(self, *args, stage, **kwargs):
+        super().__init__(*args, **kwargs)
+        base = self.fields["base"]
+        base.queryset = ModelVersion.objects.filter(project=stage.project_id).exclude(location="")
+        if stage.model_version is not None and stage.model_version.location:
+            base.empty_label, base.initial = None, stage.model_version
+        else:
+            base.empty_label = f"The base model ({settings.BASE_MODEL})"
+
+    def clean_learning_rate(self):
+        rate = self.cleaned_data["learning_rate"]
+        if rate <= 0:
+            raise forms.ValidationError("The learning rate must lie above 0.")
+        return rate

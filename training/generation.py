@@ -1,0 +1,237 @@
+"""A stage's model version answers every prompt: launched here, done by a child process, taken in batch by batch."""
+
+import hashlib
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from annotation.models import Prompt, Response, Sampling
+from annotation.responses import NewResponse, add_responses, open_rating, prompts_without_response
+from core import audit, jobs
+from core.errors import Conflict, InvalidInput
+from core.models import Job, Stage
+from core.nudge import nudge
+from core.projects import base_model
+from core.stages import open_stage
+from training.model_store import ready_folder
+from training.models import GenerationRun
+from training.supervisor import python_child
+from training.trainer.files import write_json, write_lines
+from training.work import NotFinished, Tail, carry_out, worker_is_stopping
+
+TASK = "training.run_generation"
+SEED_BITS = 48
+
+
+@transaction.atomic
+def open_base_stage(*, project, by, now, sampling=None, seed=None):
+    """Begin the project's loop: open the base stage with the base model and let it answer every prompt.
+
+    The base model is the one the settings name; `seed` is the project's unless given. Raises InvalidInput
+    without prompts, Conflict once the loop has begun.
+    """
+    if project.stages.exists():
+        raise Conflict("The loop of this project has begun already: go on from its newest stage.")
+    if not Prompt.objects.filter(project=project).exists():
+        raise InvalidInput("There is nothing to answer yet: import prompts first.")
+    base = base_model(project, location=settings.BASE_MODEL, now=now)
+    stage = open_stage(project=project, model_version=base, by=by, now=now)
+    seed = project.seed if seed is None else seed
+    launch_generation(stage=stage, sampling=sampling, seed=seed, by=by, now=now)
+    return stage
+
+
+@transaction.atomic
+def launch_generation(*, stage, sampling, seed, by, now):
+    """Queue the job that lets the stage's model version answer every prompt. Returns its row.
+
+    `sampling` is a Sampling row (None: the defaults); `seed` the number every response's own seed is derived
+    from. A stage has one such job: launching again returns it, and what ended badly is resumed under the
+    sampling it began with. A base stage that was opened for import and got no response yet takes the base
+    model. Raises Conflict once rating is open, or where the stage's model has no weights.
+    """
+    stage = (
+        Stage.objects.select_for_update(of=("self",))
+        .select_related("model_version", "project")
+        .get(pk=stage.pk)
+    )
+    if stage.status != Stage.Status.RESPONDING:
+        raise Conflict(f"{stage} takes no more responses: rating has begun.")
+    run = GenerationRun.objects.filter(stage=stage).first()
+    if run is not None:
+        return resume_generation(run=run, by=by, now=now) if run.may_resume else run
+    if stage.model_version is None:
+        _give_base_model(stage, now=now)
+    if not stage.model_version.location:
+        raise Conflict(f"“{stage.model_version}” is known by name only: import its responses.")
+    run = GenerationRun.objects.create(
+        stage=stage,
+        sampling=sampling or default_sampling(),
+        seed=seed,
+        created_by=by,
+        created_at=now,
+    )
+    audit.record("generation:launch", run, by=by, now=now, to_status=run.status, detail=str(run.sampling))
+    nudge(TASK, pk=run.pk)
+    return run
+
+
+def _give_base_model(stage, *, now):
+    if Response.objects.filter(stage=stage).exists():
+        raise Conflict("Responses were imported for this stage already: import the missing ones too.")
+    if stage.number:
+        raise Conflict("This stage waits for imported responses: import them.")
+    stage.model_version = base_model(stage.project, location=settings.BASE_MODEL, now=now)
+    stage.save(update_fields=["model_version"])
+
+
+@transaction.atomic
+def resume_generation(*, run, by, now):
+    """Queue a generation that ended badly or was canceled again; it goes on from the responses it has."""
+    jobs.resume(run, by=by, now=now)
+    GenerationRun.objects.filter(pk=run.pk).update(fruitless=0, log_tail="")
+    nudge(TASK, pk=run.pk)
+    return run
+
+
+def default_sampling():
+    """The sampling of generations that don't name one."""
+    sampling, _ = Sampling.objects.get_or_create(**sampling_fields(Sampling()))
+    return sampling
+
+
+def sampling_fields(sampling):
+    """The parameters of a Sampling as a dict: what makes it the setting it is."""
+    return {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_new_tokens": sampling.max_new_tokens,
+        "repetition_penalty": sampling.repetition_penalty,
+        "batch_size": sampling.batch_size,
+        "system_prompt": sampling.system_prompt,
+    }
+
+
+def response_seed(run_seed, prompt, candidate=0):
+    """The seed of one response, a number of 48 bits: the first bytes of sha256("seed:prompt id:candidate").
+
+    Depends neither on the stage nor on the order of prompts, so a prompt meets the same chance in every stage.
+    """
+    digest = hashlib.sha256(f"{run_seed}:{prompt.external_id}:{candidate}".encode()).digest()
+    return int.from_bytes(digest[: SEED_BITS // 8])
+
+
+def run_generation(*, pk, clock=timezone.now, stopping=worker_is_stopping):
+    """Do a queued generation: to its end, to a cancel, or until this worker is `stopping` or lost it.
+
+    Responses are stored batch by batch as the child writes them. A message delivered twice does nothing; an
+    attempt after a kill takes in what the child had written and goes on behind it. With every prompt
+    answered, rating opens in the transaction that ends the job.
+    """
+    carry_out(
+        GenerationRun,
+        pk=pk,
+        work=lambda attempt: Generation(attempt).answer_every_prompt(),
+        task=TASK,
+        clock=clock,
+        stopping=stopping,
+    )
+
+
+class Generation:
+    """One attempt's way through a stage's prompts."""
+
+    def __init__(self, attempt):
+        self.attempt, self.run = attempt, attempt.job
+        self.stage = Stage.objects.select_related("project", "model_version").get(pk=self.run.stage_id)
+        self.prompts = {}
+        self.responses = Tail(attempt.run_dir / "responses.jsonl")
+
+    def answer_every_prompt(self):
+        if self.stage.status != Stage.Status.RESPONDING:
+            # Somebody imported the responses meanwhile and opened rating.
+            self.attempt.end(Job.Status.SUCCEEDED)
+            return
+        self.look_at_prompts()
+        self.take_in()
+        left = prompts_without_response(self.stage).count()
+        while left:
+            self.run_child()
+            before, left = left, prompts_without_response(self.stage).count()
+            if left >= before:
+                raise RuntimeError(
+                    f"The generation said it was done and left {left} prompts without response."
+                )
+            # Prompts that were imported while it ran are answered in another round.
+            self.look_at_prompts()
+        with transaction.atomic():
+            self.attempt.progressed()
+            open_rating(stage=self.stage, by=self.run.created_by, now=self.attempt.clock())
+            self.attempt.end(Job.Status.SUCCEEDED)
+
+    def look_at_prompts(self):
+        self.prompts = {
+            str(prompt.pk): prompt for prompt in Prompt.objects.filter(project=self.stage.project_id)
+        }
+
+    def run_child(self):
+        model = ready_folder(self.stage.model_version, attempt=self.attempt)
+        self.write_run_dir(model)
+        try:
+            self.attempt.run_child(
+                python_child("training.trainer.generate", self.attempt.run_dir), on_event=self.hear
+            )
+        except NotFinished:
+            # What the child saved outlives how it ended.
+            self.take_in()
+            raise
+        self.take_in()
+
+    def write_run_dir(self, model):
+        """The child's task. All prompts, also on a resume: the whole list fixes the batches."""
+        write_lines(
+            self.attempt.run_dir / "prompts.jsonl",
+            [
+                {"id": key, "text": prompt.text, "seed": response_seed(self.run.seed, prompt)}
+                for key, prompt in self.prompts.items()
+            ],
+        )
+        sampling = sampling_fields(self.run.sampling)
+        write_json(
+            self.attempt.run_dir / "config.json",
+            {
+                "model_path": str(model),
+                "prompts_file": "prompts.jsonl",
+                "seed": self.run.seed,
+                "batch_size": sampling.pop("batch_size"),
+                "system_prompt": sampling.pop("system_prompt") or None,
+                "sampling": sampling,
+            },
+        )
+
+    def hear(self, event):
+        if event["kind"] == "progress":
+            self.take_in()
+
+    def take_in(self):
+        """Store the responses that the child has written since we last looked, while the job is ours."""
+        answers = [self.answer(row) for row in self.responses.new_rows() if row["id"] in self.prompts]
+        if not answers:
+            return
+        with transaction.atomic():
+            self.attempt.beat()
+            created = add_responses(stage=self.stage, answers=answers, now=self.attempt.clock())
+        if created:
+            self.attempt.progressed()
+
+    def answer(self, row):
+        prompt = self.prompts[row["id"]]
+        return NewResponse(
+            prompt=prompt,
+            text=row["text"],
+            model_version=self.stage.model_version_id,
+            sampling=self.run.sampling_id,
+            seed=response_seed(self.run.seed, prompt),
+            finish_reason=row["finish_reason"],
+        )

@@ -1,0 +1,54 @@
+"""Where a model comes from, and where an example came from: reads for the pages of models and training sets."""
+
+from dataclasses import dataclass, field
+
+from django.db.models import Prefetch
+
+from annotation.models import Rating
+from core.models import ModelVersion, Stage
+from training.models import TrainingExample, TrainingRun
+
+
+@dataclass
+class Node:
+    """One model version in the tree, with the run that made it and the stages it answered in."""
+
+    model: ModelVersion
+    run: TrainingRun | None
+    stages: list[Stage]
+    children: list["Node"] = field(default_factory=list)
+
+
+def grow_tree(project):
+    """The project's model versions as trees, each under its parent. Returns the roots."""
+    models = (
+        ModelVersion.objects.filter(project=project)
+        .select_related("training_run__training_set", "training_run__stage")
+        .prefetch_related(Prefetch("stages", queryset=Stage.objects.order_by("number")))
+        .order_by("id")
+    )
+    nodes = {
+        model.pk: Node(model, getattr(model, "training_run", None), list(model.stages.all()))
+        for model in models
+    }
+    for node in nodes.values():
+        if node.model.parent_id in nodes:
+            nodes[node.model.parent_id].children.append(node)
+    return [node for node in nodes.values() if node.model.parent_id not in nodes]
+
+
+def describe_examples(examples):
+    """The examples of one page with the whole provenance of their final labels loaded."""
+    ratings = Rating.objects.select_related("expert").order_by("id")
+    return (
+        TrainingExample.objects.filter(pk__in=[example.pk for example in examples])
+        .select_related(
+            "final_label__response__prompt",
+            "final_label__response__model_version",
+            "final_label__decision__lead",
+            "final_label__revision__rating__expert",
+            "final_label__revision__accepted_by",
+        )
+        .prefetch_related(Prefetch("final_label__ratings", queryset=ratings), "final_label__scores__axis")
+        .order_by("position")
+    )

@@ -1,0 +1,99 @@
+"""How far jobs have come, for the pages: counts, the time that is left, and loss curves. Reads only."""
+
+from dataclasses import dataclass
+
+from annotation.models import Prompt, Response
+from annotation.responses import prompts_without_response
+from core.models import Job
+from training.models import RunMeasure
+
+RECENT = 64
+"""How many of the newest responses the pace is taken from: an interruption long ago does not count."""
+MOST_POINTS = 300
+"""Points drawn of a curve; a longer one is thinned evenly, its ends kept."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`seconds_left` is None while there is no pace to tell it from."""
+
+    done: int
+    total: int
+    seconds_left: float | None = None
+
+    @property
+    def words_left(self):
+        return "" if self.seconds_left is None else f"about {duration(self.seconds_left)} left"
+
+
+def duration(seconds):
+    """A duration as people say it: "40 s", "12 min", "3 h 20 min"."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def generation_progress(stage):
+    """How many of the project's prompts the stage has answered."""
+    total = Prompt.objects.filter(project=stage.project_id).count()
+    left = prompts_without_response(stage).count()
+    newest = list(
+        Response.objects.filter(stage=stage).order_by("-id").values_list("created_at", flat=True)[:RECENT]
+    )
+    return Progress(total - left, total, _left(newest[::-1], left))
+
+
+def _left(times, steps_left):
+    """Seconds for `steps_left` more at the pace of the ascending `times`.
+
+    Times come in bunches (batches have one): the first bunch only says when the clock started.
+    """
+    after = [time for time in times if time > times[0]]
+    if not steps_left or not after:
+        return None
+    return steps_left * (times[-1] - times[0]).total_seconds() / len(after)
+
+
+def training_progress(run):
+    """How many optimizer steps of the run are done."""
+    steps = run.measures.filter(kind=RunMeasure.Kind.TRAIN).order_by("-step")
+    newest = list(steps.values_list("step", "created_at")[:RECENT])
+    total = run.total_steps or 0
+    if not newest:
+        return Progress(0, total)
+    done = newest[0][0]
+    return Progress(min(done, total), total, _left([time for _, time in newest[::-1]], total - done))
+
+
+def curves(run):
+    """The run's losses for `line_chart`: [(name, [(step, loss), …])], the training curve first."""
+    found = []
+    for kind in RunMeasure.Kind:
+        points = list(run.measures.filter(kind=kind).order_by("step").values_list("step", "loss"))
+        found.append((kind.label, thinned(points)))
+    return found
+
+
+def thinned(points, most=MOST_POINTS):
+    """At most `most` of the points, evenly chosen, the first and last among them."""
+    if len(points) <= most:
+        return points
+    return [points[round(place * (len(points) - 1) / (most - 1))] for place in range(most)]
+
+
+def validation_change(run):
+    """(validation loss before training, after it); None for what was not measured."""
+    losses = list(
+        run.measures.filter(kind=RunMeasure.Kind.VALIDATION).order_by("step").values_list("step", "loss")
+    )
+    before = losses[0][1] if losses and losses[0][0] == 0 else None
+    return before, losses[-1][1] if losses and losses[-1][0] else None
+
+
+def is_live(*jobs):
+    """Whether any of the jobs (or None) is still to change."""
+    return any(job is not None and job.status in Job.ACTIVE for job in jobs)

@@ -1,0 +1,246 @@
+"""Fine-tuning: a run is launched here, done by a child process, and ends as a model version with its next stage."""
+
+import json
+import math
+import shutil
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from core import audit, jobs
+from core.errors import InvalidInput
+from core.models import Job, ModelVersion, Stage
+from core.nudge import nudge
+from core.projects import base_model
+from core.stages import open_stage
+from training.dataset import freeze_training_set, split_lines
+from training.generation import launch_generation
+from training.model_store import is_kept, keep_model, ready_folder
+from training.models import GenerationRun, RunMeasure, TrainingRun
+from training.supervisor import python_child
+from training.trainer.files import write_json, write_whole
+from training.trainer.hashing import hash_file
+from training.work import carry_out, worker_is_stopping
+
+TASK = "training.run_training"
+LARGEST_LEARNING_RATE = 0.1
+MOST_EPOCHS = 100
+LARGEST_BATCH = 1024
+LARGEST_SEED = 2**32 - 1
+"""The libraries under the trainer take seeds of 32 bits."""
+
+
+@transaction.atomic
+def launch_run(
+    *,
+    stage,
+    by,
+    now,
+    submission,
+    learning_rate=5e-5,
+    epochs=3,
+    batch_size=8,
+    seed=0,
+    base=None,
+):
+    """Freeze the stage's training set and queue a run that learns from it. Returns the TrainingRun.
+
+    `base` is the model version to start from: the stage's own, or the project's base model where the stage's
+    responses were imported. The same `submission` sent twice is one run. Raises InvalidInput for hyperparameters
+    out of range or nothing to learn from, Conflict before the labels are final.
+    """
+    known = TrainingRun.objects.filter(submission=submission).first()
+    if known is not None:
+        return known
+    check_hyperparameters(learning_rate=learning_rate, epochs=epochs, batch_size=batch_size, seed=seed)
+    training_set = freeze_training_set(stage=stage, by=by, now=now)
+    base = base or default_base(stage, now=now)
+    if base.project_id != stage.project_id or not base.location:
+        raise InvalidInput("Choose a model of this project that has weights to start from.")
+    try:
+        with transaction.atomic():
+            run = TrainingRun.objects.create(
+                stage=stage,
+                training_set=training_set,
+                base=base,
+                learning_rate=learning_rate,
+                epochs=epochs,
+                batch_size=batch_size,
+                seed=seed,
+                submission=submission,
+                created_by=by,
+                created_at=now,
+            )
+    except IntegrityError:
+        # The same form was sent twice at once, and the other one was a moment faster.
+        return TrainingRun.objects.get(submission=submission)
+    words = f"lr {learning_rate:g}, {epochs} epochs, batch {batch_size}, seed {seed}, from “{base}”"
+    audit.record("trainingrun:launch", run, by=by, now=now, to_status=run.status, detail=words)
+    nudge(TASK, pk=run.pk)
+    return run
+
+
+def check_hyperparameters(*, learning_rate, epochs, batch_size, seed):
+    """Raise InvalidInput, naming every fault, for values that cannot be trained with."""
+    faults = []
+    if not 0 < learning_rate <= LARGEST_LEARNING_RATE:
+        faults.append(f"The learning rate must lie above 0 and not above {LARGEST_LEARNING_RATE}.")
+    if not 1 <= epochs <= MOST_EPOCHS:
+        faults.append(f"The epochs must be from 1 to {MOST_EPOCHS}.")
+    if not 1 <= batch_size <= LARGEST_BATCH:
+        faults.append(f"The batch size must be from 1 to {LARGEST_BATCH}.")
+    if not 0 <= seed <= LARGEST_SEED:
+        faults.append(f"The seed must be from 0 to {LARGEST_SEED}.")
+    if faults:
+        raise InvalidInput("This run cannot be launched yet.", faults)
+
+
+def default_base(stage, *, now):
+    """The model version that training on this stage starts from."""
+    if stage.model_version is not None and stage.model_version.location:
+        return stage.model_version
+    return base_model(stage.project, location=settings.BASE_MODEL, now=now)
+
+
+@transaction.atomic
+def cancel_run(*, job, by, now):
+    """Cancel a queued training or generation at once; a running one saves what it has and stops soon."""
+    if job.status == Job.Status.RUNNING and job.cancel_requested_at is None:
+        audit.record(f"{job._meta.model_name}:ask-to-cancel", job, by=by, now=now)
+    return jobs.request_cancel(job, by=by, now=now)
+
+
+@transaction.atomic
+def resume_run(*, run, by, now):
+    """Queue a training that ended badly or was canceled again; it goes on from its last checkpoint."""
+    jobs.resume(run, by=by, now=now)
+    TrainingRun.objects.filter(pk=run.pk).update(fruitless=0, log_tail="")
+    nudge(TASK, pk=run.pk)
+    return run
+
+
+def run_training(*, pk, clock=timezone.now, stopping=worker_is_stopping):
+    """Do a queued training run: to its end, to a cancel, or until this worker is `stopping` or lost it.
+
+    Losses are written as the child tells them. A message delivered twice does nothing; an attempt after a kill
+    goes on from the last complete checkpoint. The end is one transaction: the model version, the run's success, the
+    next stage and its generation.
+    """
+    carry_out(
+        TrainingRun,
+        pk=pk,
+        work=lambda attempt: Training(attempt).train(),
+        task=TASK,
+        clock=clock,
+        stopping=stopping,
+    )
+
+
+class Training:
+    """One attempt at a training run."""
+
+    def __init__(self, attempt):
+        self.attempt, self.run, self.run_dir = attempt, attempt.job, attempt.run_dir
+        self.artifact = f"models/{self.run.stage.project.slug}/{self.run_dir.name}"
+
+    def train(self):
+        # Once the weights are kept, a worker died between moving them and writing the rows.
+        if not is_kept(self.artifact):
+            self.write_run_dir(ready_folder(self.run.base, attempt=self.attempt))
+            self.attempt.run_child(python_child("training.trainer.train", self.run_dir), on_event=self.hear)
+        location = keep_model(self.run_dir / "final", self.artifact, attempt=self.attempt)
+        self.finish(location)
+        # A run that succeeded is never resumed, and its checkpoints are the largest thing it leaves.
+        shutil.rmtree(self.run_dir / "checkpoints", ignore_errors=True)
+
+    def write_run_dir(self, model):
+        train, validation = split_lines(self.run.training_set)
+        dataset = write_whole(self.run_dir / "dataset.jsonl", train)
+        held = write_whole(self.run_dir / "validation.jsonl", validation)
+        write_json(
+            self.run_dir / "config.json",
+            {
+                "objective": self.run.objective,
+                "model_path": str(model),
+                "dataset_sha256": hash_file(dataset),
+                "validation_sha256": hash_file(held),
+                "learning_rate": self.run.learning_rate,
+                "epochs": self.run.epochs,
+                "batch_size": self.run.batch_size,
+                "max_length": self.run.max_length,
+                "seed": self.run.seed,
+            },
+        )
+
+    def hear(self, event):
+        match event["kind"]:
+            case "start":
+                self.attempt.write(total_steps=event["total_steps"], tokens=event["tokens"])
+            case "log":
+                self.measure(RunMeasure.Kind.TRAIN, event, event["loss"], event["learning_rate"])
+            case "eval":
+                self.measure(RunMeasure.Kind.VALIDATION, event, event["eval_loss"])
+            case "checkpoint":
+                self.attempt.progressed()
+
+    def measure(self, kind, event, loss, learning_rate=None):
+        """Keep one measured loss. Told again after a resume it is the same row; what isn't a number is no measure."""
+        if not math.isfinite(loss):
+            return
+        with transaction.atomic():
+            self.attempt.beat()
+            RunMeasure.objects.update_or_create(
+                run=self.run,
+                kind=kind,
+                step=event["step"],
+                defaults={"epoch": event["epoch"], "loss": loss, "learning_rate": learning_rate},
+                create_defaults={
+                    "epoch": event["epoch"],
+                    "loss": loss,
+                    "learning_rate": learning_rate,
+                    "created_at": self.attempt.clock(),
+                },
+            )
+
+    @transaction.atomic
+    def finish(self, location):
+        """Everything that a finished run brings, or nothing of it."""
+        result = json.loads((self.run_dir / "result.json").read_text())
+        stage = (
+            Stage.objects.select_for_update(of=("self",)).select_related("project").get(pk=self.run.stage_id)
+        )
+        now, by = self.attempt.clock(), self.run.created_by
+        model = ModelVersion.objects.create(
+            project=stage.project,
+            name=version_name(stage, self.run),
+            parent=self.run.base,
+            location=location,
+            weights_sha256=result["weights_sha256"],
+            created_at=now,
+        )
+        self.attempt.write(
+            model_version=model,
+            total_steps=result["steps"],
+            tokens=result["tokens"],
+            seconds=result["duration_s"],
+            library_versions=result["versions"],
+        )
+        self.attempt.end(Job.Status.SUCCEEDED)
+        if stage.status == Stage.Status.LABELS_FINAL:
+            following = open_stage(project=stage.project, model_version=model, by=by, now=now)
+            former = GenerationRun.objects.filter(stage=stage).first()
+            launch_generation(
+                stage=following,
+                sampling=former and former.sampling,
+                seed=former.seed if former else stage.project.seed,
+                by=by,
+                now=now,
+            )
+
+
+def version_name(stage, run):
+    """The name of the model a run makes: "v2" for the first of stage 1, with the run's number for later ones."""
+    name = f"v{stage.number + 1}"
+    taken = ModelVersion.objects.filter(project=stage.project_id, name=name).exists()
+    return f"{name}-run{run.pk}" if taken else name

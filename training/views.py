@@ -1,0 +1,263 @@
+"""The machine's room in the Stages workplace: generation, launching and watching runs, models, training sets."""
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from core.access import ADMIN, LEAD, project_view
+from core.errors import DomainError
+from core.http import flash, redirect, render_page_or_fragment
+from core.models import Stage
+from training import progress
+from training.dataset import FINAL, preview_training_set, read_lines_of
+from training.forms import LaunchForm, SamplingForm
+from training.generation import launch_generation, open_base_stage
+from training.lineage import describe_examples, grow_tree
+from training.models import GenerationRun, TrainingRun, TrainingSet
+from training.runs import cancel_run, launch_run, resume_run
+
+EXAMPLES_PAGE = 20
+
+
+@require_http_methods(["GET", "POST"])
+@project_view(ADMIN)
+def start(request, project):
+    """Begin the loop: let the base model answer every prompt."""
+    if project.stages.exists():
+        return redirect(request, reverse("project-detail", args=[project.slug]))
+    form = SamplingForm(request.POST or None, initial={"seed": project.seed})
+    status, refusal = 200, None
+    if request.method == "POST":
+        try:
+            if form.is_valid():
+                stage = open_base_stage(
+                    project=project,
+                    sampling=form.sampling(),
+                    seed=form.cleaned_data["seed"],
+                    by=request.user,
+                    now=timezone.now(),
+                )
+                flash(request, "The base model begins to answer.")
+                return redirect(request, _stage_url(stage))
+        except DomainError as error:
+            refusal = str(error)
+        status = 422
+    context = {"form": form, "refusal": refusal, "prompts": project.prompts.count(), "stage": None}
+    return render(request, "training/generate.html", context, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@project_view(ADMIN)
+def generate_stage(request, project, number):
+    """Let the model of a stage that waits for responses answer, or go on where it was interrupted."""
+    stage = _stage(project, number)
+    run = GenerationRun.objects.filter(stage=stage).first()
+    if run is not None and request.method == "GET":
+        return redirect(request, _stage_url(stage))
+    form = SamplingForm(None if run else request.POST or None, initial={"seed": project.seed})
+    status, refusal = 200, None
+    if request.method == "POST":
+        try:
+            if run or form.is_valid():
+                launch_generation(
+                    stage=stage,
+                    sampling=run.sampling if run else form.sampling(),
+                    seed=run.seed if run else form.cleaned_data["seed"],
+                    by=request.user,
+                    now=timezone.now(),
+                )
+                flash(request, "The model begins to answer." if run is None else "The generation goes on.")
+                return redirect(request, _stage_url(stage))
+        except DomainError as error:
+            refusal = str(error)
+        status = 422
+    context = {"form": form, "refusal": refusal, "prompts": project.prompts.count(), "stage": stage}
+    return render(request, "training/generate.html", context, status=status)
+
+
+@require_POST
+@project_view(ADMIN)
+def cancel_generation(request, project, number):
+    """Stop a stage's generation; what it has answered stays."""
+    run = get_object_or_404(GenerationRun, stage=_stage(project, number))
+    cancel_run(job=run, by=request.user, now=timezone.now())
+    flash(request, "The generation stops; the responses it has written stay.")
+    return redirect(request, _stage_url(run.stage))
+
+
+@require_GET
+@project_view(LEAD, ADMIN)
+def stage_panel(request, project, number):
+    """Generation and training of one stage; the fragment asks again while a job runs."""
+    stage = _stage(project, number)
+    generation = GenerationRun.objects.filter(stage=stage).select_related("sampling").first()
+    runs = list(stage.training_runs.select_related("model_version", "base"))
+    live = progress.is_live(generation, *runs)
+    if not live and "polling" in request.GET:
+        return _reload()
+    waiting = stage.status == Stage.Status.RESPONDING
+    context = {
+        "project": project,
+        "stage": stage,
+        "generation": generation,
+        "responses": progress.generation_progress(stage) if waiting else None,
+        "runs": [(run, progress.training_progress(run)) for run in runs],
+        "watched": next(
+            ((run, progress.curves(run)) for run in reversed(runs) if progress.is_live(run)), None
+        ),
+        "preview": preview_training_set(stage) if stage.status in FINAL and not live else None,
+        "following": project.stages.filter(number=stage.number + 1).first(),
+        "live": live,
+    }
+    return render_page_or_fragment(request, "training/stage.html", "training/_training-panel.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@project_view(ADMIN)
+def launch(request, project, number):
+    """What a run would learn from, and the form that launches it."""
+    stage = _stage(project, number)
+    form = LaunchForm(request.POST or None, stage=stage)
+    status, refusals = 200, []
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                run = launch_run(stage=stage, by=request.user, now=timezone.now(), **form.cleaned_data)
+            except DomainError as error:
+                refusals = getattr(error, "errors", []) or [str(error)]
+            else:
+                flash(request, "The run is queued.")
+                return redirect(request, reverse("training:run", args=[project.slug, run.pk]))
+    final = stage.status in FINAL
+    preview = preview_training_set(stage) if final else None
+    context = {
+        "stage": stage,
+        "form": form,
+        "refusals": refusals,
+        "final": final,
+        "preview": preview,
+        "expected": preview and progress.duration(preview.seconds(_epochs(form))),
+        "runs": stage.training_runs.all(),
+    }
+    return render(request, "training/launch.html", context, status=status)
+
+
+def _epochs(form):
+    if form.is_bound and form.is_valid():
+        return form.cleaned_data["epochs"]
+    return form.fields["epochs"].initial
+
+
+@require_GET
+@project_view(LEAD, ADMIN)
+def run_page(request, project, pk):
+    """One training run: live losses, what it was launched with, what it made, why it failed."""
+    run = _run(project, pk)
+    live = progress.is_live(run)
+    if not live and "polling" in request.GET:
+        return _reload()
+    before, after = progress.validation_change(run)
+    context = {
+        "run": run,
+        "live": live,
+        "steps": progress.training_progress(run),
+        "curves": progress.curves(run),
+        "validation_before": before,
+        "validation_after": after,
+        "took": run.seconds and progress.duration(run.seconds),
+        "examples": _count_examples(run.training_set),
+    }
+    return render_page_or_fragment(request, "training/run.html", "training/_run-live.html", context)
+
+
+@require_POST
+@project_view(ADMIN)
+def cancel(request, project, pk):
+    """Ask a run to save what it has and stop."""
+    run = _run(project, pk)
+    cancel_run(job=run, by=request.user, now=timezone.now())
+    flash(request, "The run saves a checkpoint and stops. It can be resumed.")
+    return redirect(request, reverse("training:run", args=[project.slug, pk]))
+
+
+@require_POST
+@project_view(ADMIN)
+def resume(request, project, pk):
+    """Queue an ended run again."""
+    run = _run(project, pk)
+    resume_run(run=run, by=request.user, now=timezone.now())
+    flash(request, "The run is queued again and goes on from its last checkpoint.")
+    return redirect(request, reverse("training:run", args=[project.slug, pk]))
+
+
+@require_GET
+@project_view(LEAD, ADMIN)
+def models_page(request, project):
+    """Every model version, each under the one it was trained from."""
+    return render(request, "training/models.html", {"trees": grow_tree(project)})
+
+
+@require_GET
+@project_view(ADMIN)
+def training_set_page(request, project, pk):
+    """The examples of a training set, each with who vouches for it and the models that learned it."""
+    training_set = _training_set(project, pk)
+    page = Paginator(training_set.examples.order_by("position"), EXAMPLES_PAGE).get_page(
+        request.GET.get("page")
+    )
+    context = {
+        "training_set": training_set,
+        "counts": _count_examples(training_set),
+        "page_obj": page,
+        "examples": describe_examples(page.object_list),
+        "runs": training_set.runs.select_related("model_version"),
+    }
+    return render(request, "training/training_set.html", context)
+
+
+@require_GET
+@project_view(ADMIN)
+def training_set_file(request, project, pk):
+    """The frozen lines, as a download whose SHA-256 is the set's."""
+    training_set = _training_set(project, pk)
+    name = f"{project.slug}-{training_set.sha256[:12]}.jsonl"
+    return HttpResponse(
+        b"".join(read_lines_of(training_set)),
+        content_type="application/x-ndjson",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _stage(project, number):
+    stages = project.stages.select_related("project", "model_version")
+    return get_object_or_404(stages, number=number)
+
+
+def _run(project, pk):
+    runs = TrainingRun.objects.select_related(
+        "stage__project", "base", "model_version", "training_set", "created_by"
+    )
+    return get_object_or_404(runs, pk=pk, stage__project=project)
+
+
+def _training_set(project, pk):
+    return get_object_or_404(TrainingSet.objects.select_related("stage"), pk=pk, stage__project=project)
+
+
+def _count_examples(training_set):
+    """{"train": n, "validation": n}"""
+    splits = list(training_set.examples.values_list("split", flat=True))
+    return {split: splits.count(split) for split in ("train", "validation")}
+
+
+def _stage_url(stage):
+    return reverse("stage-detail", args=[stage.project.slug, stage.number])
+
+
+def _reload():
+    """To a page that was polling: the job has ended, load the whole page, its other panels too."""
+    return HttpResponse(headers={"HX-Refresh": "true"})
