@@ -100,6 +100,13 @@
     if (row) activate(row);
   });
 
+  // An element's text without the key caps in it.
+  function words(element) {
+    const copy = element.cloneNode(true);
+    copy.querySelectorAll("kbd").forEach((cap) => cap.remove());
+    return copy.textContent.replace(/\s+/g, " ").trim();
+  }
+
   // The list shows what this page offers, each time it is opened.
   function list() {
     const place = document.querySelector("[data-keys-here]");
@@ -108,8 +115,7 @@
     if (rows().length) entries.push([["1", "…", "5"], "Answer the marked axis and go to the next"]);
     if (document.querySelector("form[data-submit-keys]")) entries.push([["Ctrl", "Enter"], "Submit"]);
     document.querySelectorAll("[data-key]").forEach((element) => {
-      const own = element.dataset.keyLabel || element.labels?.[0]?.textContent || element.textContent;
-      entries.push([[element.dataset.key], own.replace(/\s+/g, " ").trim()]);
+      entries.push([[element.dataset.key], element.dataset.keyLabel || words(element.labels?.[0] || element)]);
     });
     place.replaceChildren(
       ...entries.flatMap(([keys, text]) => {
