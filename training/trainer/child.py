@@ -1,0 +1,125 @@
+"""The frame every child runs in: its events, its end, the wish to stop, and the death of its supervisor. Torch-free."""
+
+import ctypes
+import fcntl
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from training.supervisor import SUPERVISOR, start_mark
+from training.trainer.events import EventLog
+from training.trainer.failures import Failure, classify
+
+# The same whether a worker or a person starts a child. All of it is read when torch and transformers load.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+if "RANK" not in os.environ:
+    # One process drives one device; several would silently become torch's DataParallel.
+    os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+
+PR_SET_PDEATHSIG = 1
+EXIT_CODES = {"bad_data": 65, "config": 78, "disk": 74, "oom": 76, "busy": 73}
+CANCELLED_CODE = 75
+
+
+class Cancelled(Exception):
+    """We were asked to stop, and have."""
+
+
+class Child:
+    """`with Child(run_dir) as child:` the body does the work; whatever leaves it becomes the last event.
+
+    Several processes of one run (torchrun) share the directory: the first, rank 0, alone speaks and holds the lock.
+    `errors` maps exception classes of the caller's to error codes. Without a run directory events are printed.
+    """
+
+    def __init__(self, run_dir, errors=None):
+        self.run_dir = Path(run_dir) if run_dir else None
+        self.errors = errors or {}
+        self.speaks = os.environ.get("RANK", "0") == "0"
+        self.events = EventLog(self.run_dir and self.run_dir / "events.jsonl", silent=not self.speaks)
+        self.told_to_stop = False
+        self.exit_code = 0
+
+    def __enter__(self):
+        end_with_supervisor()
+        signal.signal(signal.SIGTERM, self._stop)
+        if self.run_dir and self.speaks:
+            self.lock = open(self.run_dir / "lock", "w")  # closed, and so released, when the process ends
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._fail(Failure("busy", "Another process works in this run's directory: try again later."))
+                sys.exit(self.exit_code)
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if kind is None:
+            self.events.emit("end", status="succeeded")
+        elif isinstance(error, Cancelled):
+            self.events.emit("end", status="cancelled")
+            self.exit_code = CANCELLED_CODE
+        elif isinstance(error, Exception):
+            sys.excepthook(kind, error, traceback)  # into stdout.log
+            self._fail(classify(error, self.errors))
+        else:
+            return False
+        return True
+
+    def _stop(self, signum, frame):
+        self.told_to_stop = True
+
+    def _fail(self, failure):
+        self.events.emit("error", code=failure.code, message=failure.message)
+        self.exit_code = EXIT_CODES.get(failure.code, 1)
+
+    def should_stop(self):
+        """Whether we were asked to save and stop: by the CANCEL file, or by SIGTERM."""
+        return self.told_to_stop or bool(self.run_dir) and (self.run_dir / "CANCEL").exists()
+
+    def go_on(self):
+        """Beat, and raise Cancelled if we were asked to stop."""
+        if self.should_stop():
+            raise Cancelled
+        self.events.beat()
+
+    def config(self, defaults, required=()):
+        """config.json over the defaults. Raises Failure for a missing or an unknown key: a typo must not train."""
+        try:
+            given = json.loads((self.run_dir / "config.json").read_text())
+        except (FileNotFoundError, ValueError) as error:
+            raise Failure("config", f"config.json can't be read: {error}") from error
+        missing = [key for key in required if given.get(key) is None]
+        unknown = sorted(given.keys() - defaults.keys() - set(required))
+        if missing or unknown:
+            raise Failure("config", f"config.json: missing {missing}, unknown {unknown}.")
+        return {**defaults, **given}
+
+
+def end_with_supervisor():
+    """See to it that this process never outlives the worker that supervises it, however that one ends.
+
+    On Linux the kernel does it, at once, for a direct child. That signal hangs on the thread that started us, which is
+    the one that waits in supervise(), and a launcher in between (torchrun) breaks it; so a thread looks as well.
+    """
+    name = os.environ.get(SUPERVISOR)
+    if not name:
+        return  # started by hand
+    pid, _, mark = name.partition(":")
+    pid = int(pid)
+    if sys.platform == "linux" and os.getppid() == pid:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+    def watch():
+        while start_mark(pid) == mark:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True, name="supervisor-watch").start()

@@ -1,0 +1,223 @@
+"""`python -m training.trainer.generate RUN_DIR`: answer prompts in batches, saved batch by batch. See README.md.
+
+What is exact. Texts depend on the weights, the prompt, the sampling parameters and the row's seed. The batches are
+planned from the whole list of prompts, so a run that was killed and resumed gives, on the same machine,
+the same bytes as one that was not: an unfinished batch is answered again, whole, and only what was missing
+is appended. In another order, or other batches, rows draw the same noise but see logits rounded differently
+(by about 1e-6 in fp32, 1e-2 in bf16): texts are then equal except where two tokens nearly tie, which fp32 practically
+never meets and bf16 does in some texts. Other hardware, thread counts and library versions round differently too.
+"""
+
+import sys
+import time
+
+import torch
+from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenaltyLogitsProcessor
+
+from training.trainer.child import Child
+from training.trainer.failures import Failure
+from training.trainer.files import append, cut_torn_line, encode_line, read_lines, write_json
+from training.trainer.loading import (
+    choose_device,
+    choose_precision,
+    load_model,
+    load_tokenizer,
+    use_all_cores,
+)
+from training.trainer.sampling import AfterEachToken, RowSampler, row_seed
+from training.trainer.versions import library_versions
+
+DEFAULTS = {
+    "prompts_file": "prompts.jsonl",
+    "batch_size": 16,
+    "seed": 0,
+    "sampling": {},
+    "system_prompt": None,
+    "device": "auto",
+    "precision": "auto",
+}
+SAMPLING = {"temperature": 0.7, "top_p": 0.95, "max_new_tokens": 96, "repetition_penalty": 1.0}
+
+
+def check_sampling(given):
+    """The sampling parameters over the defaults. Raises Failure("config") for what can't be."""
+    unknown = sorted(given.keys() - SAMPLING.keys())
+    if unknown:
+        raise Failure("config", f"Unknown sampling parameters: {unknown}.")
+    sampling = {**SAMPLING, **given}
+    if not (
+        sampling["temperature"] >= 0
+        and 0 < sampling["top_p"] <= 1
+        and sampling["max_new_tokens"] >= 1
+        and sampling["repetition_penalty"] > 0
+    ):
+        raise Failure(
+            "config",
+            f"Sampling needs temperature ≥ 0, 0 < top_p ≤ 1, max_new_tokens ≥ 1, repetition_penalty > 0: {sampling}",
+        )
+    return sampling
+
+
+def read_prompts(path):
+    """The prompts, every id once. Raises Failure("bad_data")."""
+    prompts = read_lines(path)
+    seen = set()
+    for number, prompt in enumerate(prompts, start=1):
+        if not isinstance(prompt.get("text"), str) or prompt.get("id") is None:
+            raise Failure("bad_data", f"{path.name}, line {number}: needs an id and a text.")
+        if prompt["id"] in seen:
+            raise Failure("bad_data", f"{path.name}, line {number}: id {prompt['id']!r} occurs twice.")
+        seen.add(prompt["id"])
+    return prompts
+
+
+def encode(prompts, tokenizer, system_prompt):
+    """The token ids of every prompt as the chat template opens the model's turn."""
+    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    chats = [[*system, {"role": "user", "content": prompt["text"]}] for prompt in prompts]
+    if not chats:
+        return []
+    return tokenizer.apply_chat_template(chats, add_generation_prompt=True, return_dict=True)["input_ids"]
+
+
+def check_lengths(prompts, encoded, model, new_tokens):
+    window = getattr(model.config, "max_position_embeddings", None)
+    if window is None:
+        return
+    long = [
+        prompt["id"] for prompt, ids in zip(prompts, encoded, strict=True) if len(ids) + new_tokens > window
+    ]
+    if long:
+        raise Failure(
+            "bad_data",
+            f"{len(long)} prompts leave no room for {new_tokens} new tokens in the model's window of {window}: "
+            f"shorten them or allow fewer new tokens. Ids: {long[:10]}",
+        )
+
+
+def plan_batches(encoded, batch_size):
+    """Batches of positions: the longest prompts first (so that memory fails at once, if it does), like with
+    like, so that little is padded. Depends on the whole list alone."""
+    order = sorted(range(len(encoded)), key=lambda position: (-len(encoded[position]), position))
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+def stop_ids(model, tokenizer):
+    """Every token that ends an answer."""
+    given = model.generation_config.eos_token_id
+    ids = given if isinstance(given, list) else [given]
+    return sorted({*(token for token in ids if token is not None), tokenizer.eos_token_id})
+
+
+def finish(tokens, ends):
+    """(tokens of the answer without its end, "stop" or "length", how many tokens were drawn)."""
+    for count, token in enumerate(tokens):
+        if token in ends:
+            return tokens[:count], "stop", count + 1
+    return tokens, "length", len(tokens)
+
+
+def answer(model, tokenizer, rows, seeds, sampling, ends, go_on):
+    """Answer one batch of encoded prompts: a list of (text, finish_reason, tokens)."""
+    batch = tokenizer.pad({"input_ids": rows}, padding_side="left", return_tensors="pt").to(model.device)
+    width = batch["input_ids"].shape[1]
+    processors = LogitsProcessorList([AfterEachToken(go_on)])
+    if sampling["repetition_penalty"] != 1:
+        # Over the answer alone: the prompt's padding must not count, nor its end-of-turn tokens, which
+        # would keep the model from ending its own.
+        processors.append(
+            RepetitionPenaltyLogitsProcessor(sampling["repetition_penalty"], prompt_ignore_length=width)
+        )
+    processors.append(RowSampler(seeds, temperature=sampling["temperature"], top_p=sampling["top_p"]))
+    with torch.inference_mode():
+        drawn = model.generate(**batch, logits_processor=processors)
+    answers = []
+    for tokens in drawn[:, width:].tolist():
+        kept, reason, count = finish(tokens, ends)
+        text = tokenizer.decode(kept, skip_special_tokens=True).strip()
+        # PostgreSQL can't store NUL in a text.
+        answers.append((text.replace("\0", "\ufffd"), reason, count))
+    return answers
+
+
+def generate(child):
+    config = child.config(DEFAULTS, required=("model_path",))
+    sampling = check_sampling(config["sampling"])
+    prompts = read_prompts(child.run_dir / config["prompts_file"])
+    path = child.run_dir / "responses.jsonl"
+    cut_torn_line(path)
+    done = {row["id"] for row in read_lines(path)}
+    left = sum(prompt["id"] not in done for prompt in prompts)
+
+    child.events.emit("loading", model=config["model_path"])
+    device = choose_device(config["device"])
+    precision = choose_precision(config["precision"], device)
+    threads = use_all_cores()
+    tokenizer = load_tokenizer(config["model_path"])
+    child.events.emit("start", total=len(prompts), done=len(prompts) - left)
+    if left:
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        model = load_model(config["model_path"], dtype=dtype, device=device).eval()
+        encoded = encode(prompts, tokenizer, config["system_prompt"])
+        check_lengths(prompts, encoded, model, sampling["max_new_tokens"])
+        ends = stop_ids(model, tokenizer)
+        # In place of the model's own, whose defaults would otherwise mix in.
+        model.generation_config = GenerationConfig(
+            do_sample=False,
+            max_new_tokens=sampling["max_new_tokens"],
+            eos_token_id=ends,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+        )
+        drawn, began = 0, time.monotonic()
+        for batch in plan_batches(encoded, config["batch_size"]):
+            if all(prompts[position]["id"] in done for position in batch):
+                continue
+            seeds = [
+                row_seed(prompts[position].get("seed", config["seed"]), prompts[position]["id"])
+                for position in batch
+            ]
+            rows = [encoded[position] for position in batch]
+            answers = answer(model, tokenizer, rows, seeds, sampling, ends, child.go_on)
+            lines = b""
+            for position, (text, reason, count) in zip(batch, answers, strict=True):
+                drawn += count
+                if prompts[position]["id"] not in done:
+                    row = {
+                        "id": prompts[position]["id"],
+                        "text": text,
+                        "finish_reason": reason,
+                        "tokens": count,
+                    }
+                    lines += encode_line(row)
+                    done.add(row["id"])
+            append(path, lines)
+            child.events.emit(
+                "progress",
+                done=len(done),
+                total=len(prompts),
+                tokens_per_second=round(drawn / (time.monotonic() - began), 1),
+            )
+    write_json(
+        child.run_dir / "result.json",
+        {
+            "responses": len(prompts),
+            "precision": precision,
+            "device": str(device),
+            "threads": threads,
+            "versions": library_versions(),
+        },
+    )
+
+
+def main(arguments):
+    if len(arguments) != 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    with Child(arguments[0]) as child:
+        generate(child)
+    return child.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,28 @@
+"""What a model or a data file is told apart by. Torch-free: the worker uses it too."""
+
+import hashlib
+from pathlib import Path
+
+WEIGHTS = "*.safetensors"
+
+
+def hash_file(path):
+    """The SHA-256 of a file's bytes, in hex."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def hash_folder(path):
+    """The SHA-256, in hex, over the names and bytes of the weight files (safetensors) in a model folder.
+
+    Names are relative and sorted; configuration, tokenizer and dates don't count. Reads the weights once
+    (about 1 s per GB). Raises FileNotFoundError for a folder without weights.
+    """
+    path = Path(path)
+    files = sorted(path.rglob(WEIGHTS), key=lambda file: file.relative_to(path).as_posix())
+    if not files:
+        raise FileNotFoundError(f"{path} holds no safetensors weights.")
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(path).as_posix()}\0{hash_file(file)}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,70 @@
+"""Loading models and tokenizers: safetensors from local folders, never code that comes with a model."""
+
+import os
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
+
+from training.trainer.failures import Failure
+
+logging.disable_progress_bar()
+
+
+def choose_device(wish):
+    """ "auto" is the GPU where there is one."""
+    if wish != "auto":
+        return torch.device(wish)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def choose_precision(wish, device):
+    """ "auto" is bf16 where the hardware multiplies in it, and fp32 elsewhere (where bf16 would be slower)."""
+    if wish != "auto":
+        return wish
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16" if device.type == "cpu" and fast else "fp32"
+
+
+def use_all_cores():
+    """As many threads as the cores this process may use, unless OMP_NUM_THREADS says otherwise."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        torch.set_num_threads(cores)
+    return torch.get_num_threads()
+
+
+def load_tokenizer(path):
+    """The tokenizer with its chat template. Raises Failure("model") where the folder can't serve a chat."""
+    check_folder(path)
+    tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    if not tokenizer.chat_template:
+        raise Failure(
+            "model", f"The model in {path} has no chat template: choose an instruction-tuned model."
+        )
+    if tokenizer.eos_token_id is None:
+        raise Failure("model", f"The tokenizer in {path} has no end-of-sequence token.")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(path, *, dtype, device):
+    check_folder(path)
+    model = AutoModelForCausalLM.from_pretrained(
+        path, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
+    )
+    return model.to(device)
+
+
+def check_folder(path):
+    path = Path(path)
+    if not (path / "config.json").is_file():
+        raise Failure(
+            "model", f"{path} is not a model folder (it has no config.json): prepare the model again."
+        )
+    if not any(path.glob("*.safetensors")):
+        raise Failure("model", f"{path} has no safetensors weights, and nothing else is loaded.")
