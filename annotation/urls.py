@@ -1,2 +1,20 @@
+from django.urls import path
+
+from annotation.views import mine, prompts, rate, stage
+
 app_name = "annotation"
-urlpatterns = []
+urlpatterns = [
+    path("rate/", rate.rate, name="rate"),
+    path("rate/<int:pk>/submit/", rate.submit, name="submit"),
+    path("rate/<int:pk>/draft/", rate.draft, name="draft"),
+    path("rate/<int:pk>/decline/", rate.decline_response, name="decline"),
+    path("guidelines/", rate.guidelines, name="guidelines"),
+    path("ratings/", mine.my_ratings, name="my-ratings"),
+    path("ratings/<int:pk>/", mine.my_rating, name="my-rating"),
+    path("prompts/", prompts.prompts, name="prompts"),
+    path("prompts/import/", prompts.import_file, name="import-prompts"),
+    path("prompts/open-stage/", prompts.open_import_stage, name="open-import-stage"),
+    path("stages/<int:number>/ratings/", stage.stage_panel, name="stage-panel"),
+    path("stages/<int:number>/open-rating/", stage.open_stage_rating, name="open-rating"),
+    path("stages/<int:number>/responses/", stage.import_stage_responses, name="import-responses"),
+]

@@ -1,6 +1,16 @@
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
+
+
+class AssignmentQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """The slots of responses that `user` was given to judge: held, rated, declined, or lapsed on them."""
+        taken_part = Involvement.objects.filter(
+            response=OuterRef("response"), user=user, part__in=Involvement.EXPERT_PARTS
+        )
+        draft = Draft.objects.filter(response=OuterRef("response"), expert=user)
+        return self.filter(Q(expert=user) | Exists(taken_part) | Exists(draft))
 
 
 class Assignment(models.Model):
@@ -49,6 +59,8 @@ class Assignment(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     reopened_at = models.DateTimeField(null=True, blank=True)
 
+    objects = AssignmentQuerySet.as_manager()
+
     class Meta:
         ordering = ["stage", "position", "slot"]
         constraints = [
@@ -91,6 +103,8 @@ class Involvement(models.Model):
         RATED = "rated", "Rated it"
         DECLINED = "declined", "Could not judge it"
         ARBITRATES = "arbitrates", "Arbitrates it"
+
+    EXPERT_PARTS = (Part.RATED, Part.DECLINED)
 
     response = models.ForeignKey("annotation.Response", on_delete=models.PROTECT, related_name="involvements")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="involvements")

@@ -1,0 +1,41 @@
+"""Import prompts from a JSONL or CSV file: `manage.py import_prompts PROJECT FILE`."""
+
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from annotation.importing import import_prompts, preview_prompts, read_prompt_file
+from core.errors import DomainError
+from core.models import Project
+
+
+class Command(BaseCommand):
+    help = "Import prompts from a JSONL or CSV file: all of them, or none."
+
+    def add_arguments(self, parser):
+        parser.add_argument("project", help="the project's slug, as in its address")
+        parser.add_argument(
+            "file", type=Path, help="JSONL or CSV: prompt, optional id, split, tags, reference"
+        )
+        parser.add_argument("--check", action="store_true", help="only say what it would bring")
+
+    def handle(self, *, project, file, check, **options):
+        found = Project.objects.filter(slug=project).first()
+        if found is None:
+            known = ", ".join(Project.objects.values_list("slug", flat=True)[:20]) or "none yet"
+            raise CommandError(f"There is no project “{project}”. There are: {known}.")
+        try:
+            with file.open("rb") as opened:
+                rows = read_prompt_file(opened, file.name)
+                if check:
+                    report = preview_prompts(project=found, rows=rows)
+                else:
+                    report = import_prompts(project=found, rows=rows, by=None, now=timezone.now())
+        except OSError as error:
+            raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+        except DomainError as error:
+            raise CommandError("\n".join([str(error), *getattr(error, "errors", [])])) from None
+        splits = ", ".join(f"{count} {split}" for split, count in sorted(report.splits.items()))
+        verb = "would be imported" if check else "imported"
+        self.stdout.write(f"{report.total} prompts {verb}: {splits} ({report.drawn} drawn by seed).")

@@ -1,0 +1,59 @@
+"""An expert's own ratings, to look back at."""
+
+from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef
+from django.http import Http404
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from annotation.forms import RatingForm
+from annotation.models import Assignment, Draft, Rating
+from core.access import EXPERT, project_view
+
+PER_PAGE = 25
+
+
+@require_safe
+@project_view(EXPERT)
+def my_ratings(request, project):
+    """The ratings one gave in this project, newest first, and what one wrote for responses that closed."""
+    ratings = (
+        Rating.objects.visible_to(request.user)
+        .filter(response__stage__project=project)
+        .select_related("response__prompt")
+        .prefetch_related("scores__axis", "labels__value")
+        .order_by("-submitted_at", "-id")
+    )
+    page = Paginator(ratings, PER_PAGE).get_page(request.GET.get("page"))
+    context = {"project": project, "page_obj": page, "leftovers": _leftovers(request.user, project)}
+    return render(request, "annotation/my_ratings.html", context)
+
+
+@require_safe
+@project_view(EXPERT)
+def my_rating(request, project, pk):
+    """One of one's own ratings, as it was given."""
+    ratings = Rating.objects.visible_to(request.user).filter(response__stage__project=project)
+    rating = ratings.select_related("response__prompt", "policy__rubric").filter(pk=pk).first()
+    if rating is None:
+        raise Http404("No such rating of yours.")
+    fields = {f"score-{score.axis.key}": str(score.value) for score in rating.scores.select_related("axis")}
+    fields |= {
+        f"label-{label.label_set.key}": label.value.key
+        for label in rating.labels.select_related("label_set", "value")
+    }
+    context = {"project": project, "rating": rating, "form": RatingForm(rating.policy, fields)}
+    return render(request, "annotation/my_rating.html", context)
+
+
+def _leftovers(user, project):
+    """Drafts with something in them whose response the expert neither holds nor can take up again."""
+    open_or_held = Assignment.objects.filter(response=OuterRef("response"), status__in=Assignment.ACTIVE)
+    drafts = Draft.objects.filter(~Exists(open_or_held), expert=user, response__stage__project=project)
+    return [
+        draft
+        for draft in drafts.exclude(fields={})
+        .select_related("response__prompt")
+        .order_by("-updated_at")[:PER_PAGE]
+        if draft.fields.get("comment") or draft.fields.get("revised_response")
+    ]

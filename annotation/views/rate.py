@@ -1,0 +1,151 @@
+"""The Rate workplace: the next response, its draft, its rating, and "I cannot judge this"."""
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from annotation.assignment import decline, next_assignment
+from annotation.forms import RatingForm
+from annotation.models import Assignment, Draft
+from annotation.progress import own_progress
+from annotation.rating import InvalidRating, save_draft, submit_rating
+from core.access import EXPERT, project_view
+from core.errors import Conflict, DomainError, InvalidInput
+from core.http import render_page_or_fragment
+from core.models import Stage
+
+
+@require_safe
+@project_view(EXPERT)
+def rate(request, project):
+    """The response this expert judges next, with what they had filled in, or the news that nothing is left.
+
+    It takes a lease on GET: a reservation that lapses by itself, and the same again however often one looks.
+    """
+    return _next(request, project)
+
+
+@require_POST
+@project_view(EXPERT)
+def submit(request, project, pk):
+    """Save the rating and bring the next response in the same round trip."""
+    slot = _own_slot(request, project, pk)
+    form = RatingForm.from_post(slot.stage.policy, request.POST)
+    now = timezone.now()
+    try:
+        submit_rating(assignment=slot, by=request.user, **form.as_rating(), now=now)
+    except InvalidRating as error:
+        form.faults = error.fields
+        return _render(request, project, slot, form, status=422)
+    except Conflict as error:
+        _keep(slot, request.user, form, now)
+        messages.warning(request, str(error))
+        return _next(request, project) if request.htmx else redirect("annotation:rate", slug=project.slug)
+    if request.htmx:
+        return _next(request, project, news="Saved.")
+    messages.success(request, "Saved.")
+    return redirect("annotation:rate", slug=project.slug)
+
+
+@require_POST
+@project_view(EXPERT)
+def draft(request, project, pk):
+    """Keep what is filled in so far. Scripts get an empty answer, a plain form the page again."""
+    slot = _own_slot(request, project, pk)
+    form = RatingForm.from_post(slot.stage.policy, request.POST)
+    save_draft(response=slot.response, by=request.user, fields=form.as_draft(), now=timezone.now())
+    if request.headers.get("x-requested-with") == "fetch":
+        return HttpResponse(status=204)
+    messages.success(request, "Kept as a draft.")
+    return redirect("annotation:rate", slug=project.slug)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(EXPERT)
+def decline_response(request, project, pk):
+    """Ask why a response cannot be judged, and hand it to somebody else."""
+    slot = _own_slot(request, project, pk)
+    reason, fault = request.POST.get("reason", ""), ""
+    if request.method == "POST":
+        try:
+            decline(assignment=slot, by=request.user, reason=reason, now=timezone.now())
+        except InvalidInput as error:
+            fault = str(error)
+        except Conflict as error:
+            messages.warning(request, str(error))
+            return _next(request, project) if request.htmx else redirect("annotation:rate", slug=project.slug)
+        else:
+            if request.htmx:
+                return _next(request, project, news="Passed on to another expert.")
+            messages.success(request, "Passed on to another expert.")
+            return redirect("annotation:rate", slug=project.slug)
+    context = {"project": project, "slot": slot, "reason": reason, "fault": fault}
+    answer = render_page_or_fragment(
+        request,
+        "annotation/decline.html",
+        "annotation/_decline.html",
+        context,
+        status=422 if fault else 200,
+    )
+    # The dialog asks again; only an accepted reason brings the next response.
+    answer["HX-Retarget"] = "#decline"
+    return answer
+
+
+@require_safe
+@project_view()
+def guidelines(request, project):
+    """The project's guidelines on a page of their own, for browsers without script and for a second tab."""
+    return render(request, "annotation/guidelines.html", {"project": project})
+
+
+def _own_slot(request, project, pk):
+    slots = Assignment.objects.visible_to(request.user).filter(stage__project=project)
+    slot = (
+        slots.select_related("response__prompt", "stage__policy__rubric", "stage__project")
+        .filter(pk=pk)
+        .first()
+    )
+    if slot is None:
+        raise Http404("No such response before you.")
+    return slot
+
+
+def _next(request, project, news=""):
+    stage = (
+        project.stages.filter(status=Stage.Status.RATING).select_related("policy__rubric", "project").first()
+    )
+    now = timezone.now()
+    slot = next_assignment(stage=stage, expert=request.user, now=now) if stage else None
+    if slot is None:
+        progress = own_progress(stage=stage, expert=request.user, now=now) if stage else None
+        context = {"project": project, "stage_open": stage is not None, "progress": progress, "news": news}
+        return render_page_or_fragment(request, "annotation/rate.html", "annotation/_rate.html", context)
+    slot.stage = stage
+    kept = Draft.objects.filter(response=slot.response_id, expert=request.user).first()
+    form = RatingForm(stage.policy, fields=kept.fields if kept else None)
+    return _render(request, project, slot, form, news=news)
+
+
+def _render(request, project, slot, form, news="", status=200):
+    context = {
+        "project": project,
+        "slot": slot,
+        "prompt": slot.response.prompt.text,
+        "response": slot.response.text,
+        "form": form,
+        "progress": own_progress(stage=slot.stage, expert=request.user, now=timezone.now()),
+        "news": news,
+    }
+    return render_page_or_fragment(
+        request, "annotation/rate.html", "annotation/_rate.html", context, status=status
+    )
+
+
+def _keep(slot, user, form, now):
+    try:
+        save_draft(response=slot.response, by=user, fields=form.as_draft(), now=now)
+    except DomainError:
+        return  # Rated already, in another tab: there is nothing left to keep.
