@@ -5,11 +5,19 @@ from core.models import Job
 
 
 class Encoder(models.Model):
-    """A Sentence-BERT model φ, told apart by the hash of its weights: cosines of two encoders never mix."""
+    """A Sentence-BERT model φ, told apart by the hash of its weights: cosines of two encoders never mix.
+
+    `name` is the setting under which it was loaded last, `used_at` when. The newest of the setting's name is
+    the encoder in force; changing the setting makes every stage be scored again, and the old cosines stay.
+    """
 
     name = models.CharField(max_length=200)
     weights_sha256 = models.CharField(max_length=64, unique=True)
     dimension = models.PositiveIntegerField()
+    used_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["name", "-used_at"])]
 
     def __str__(self):
         return f"{self.name} ({self.weights_sha256[:12]})"
@@ -25,15 +33,34 @@ class PromptEmbedding(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["encoder", "prompt"], name="prompt_embedded_once")]
 
+    def __str__(self):
+        return f"φ of prompt {self.prompt_id}"
+
 
 class ScoringRun(Job):
-    """The job that gives every response of a stage its cosine."""
+    """The job that gives every response of a stage that has none its cosine.
+
+    A stage has one active run at most, and another one later if responses came in or the encoder changed
+    meanwhile. `total` counts the stage's responses, `done` those with a cosine under `encoder`; of a run that
+    SUCCEEDED they are equal, and the sweep compares them with the stage to know whether anything is new.
+    """
 
     stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="scoring_runs")
+    encoder = models.ForeignKey(
+        Encoder, null=True, blank=True, on_delete=models.PROTECT, related_name="scoring_runs"
+    )
+    total = models.PositiveIntegerField(null=True, blank=True)
+    done = models.PositiveIntegerField(default=0)
 
     class Meta:
         ordering = ["id"]
-        constraints = [models.UniqueConstraint(fields=["stage"], name="scoring_once_per_stage")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stage"],
+                condition=Q(status__in=["queued", "running"]),
+                name="scoring_one_active_per_stage",
+            )
+        ]
 
     def __str__(self):
         return f"Scoring {self.pk}"
@@ -61,3 +88,25 @@ class CoherenceScore(models.Model):
                 condition=Q(cosine__gte=-1.0001) & Q(cosine__lte=1.0001), name="cosine_in_range"
             ),
         ]
+
+    def __str__(self):
+        return f"{self.cosine:.3f}"
+
+
+class KeptReport(models.Model):
+    """The newest report of a project, computed by a worker so that its page answers at once.
+
+    A copy, never a source: `fingerprint` names the state it was computed from (reports.fingerprint); where the
+    project has moved on, it is computed again. `body` is the report as JSON, `figures` its drawings (figures.py).
+    `claimed` names the state that a worker is computing since `claimed_at`, so that no second one does.
+    """
+
+    project = models.OneToOneField("core.Project", on_delete=models.CASCADE, related_name="kept_report")
+    fingerprint = models.CharField(max_length=64, blank=True)
+    body = models.JSONField(default=dict)
+    figures = models.JSONField(default=list)
+    claimed = models.CharField(max_length=64, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self):
+        return f"Report of {self.project_id} at {self.fingerprint[:12]}"

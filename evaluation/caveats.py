@@ -1,0 +1,71 @@
+"""PURE. What a reader of the report must know before believing it, in words."""
+
+from dataclasses import dataclass
+
+# Below this many pairs a change as large as 12 % → 6 % is missed more often than found (exact McNemar at 5 %:
+# power 0.39 with 100 pairs, 0.80 with 200).
+GOOD_PAIRS = 200
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a stage's numbers rest on. `raters`: who rated, by any identity."""
+
+    title: str
+    prompts: int
+    excluded: int
+    policy_version: int
+    raters: frozenset
+    simulated: bool
+    refusals: int
+
+
+def caveats_of(bases):
+    """Sentences for the stages given (those with final labels, in order), most important first."""
+    if not bases:
+        return []
+    said = []
+    if any(basis.simulated for basis in bases):
+        which = _list([basis.title for basis in bases if basis.simulated])
+        said.append(
+            f"{which} rest{'s' if sum(basis.simulated for basis in bases) == 1 else ''} on ratings by simulated "
+            "experts, not by people: these numbers show that the loop runs, not that a model is good."
+        )
+    if len(bases) > 1:
+        said.append(
+            "Each stage was rated in a round of its own. Experts who have become milder or stricter since then look "
+            "just like a better or worse model, and no test on this page can tell the two apart. Only rating old and "
+            "new responses blind, mixed and at one time does."
+        )
+        if len({basis.raters for basis in bases}) > 1:
+            said.append("Not all stages were rated by the same experts, so part of a change may be theirs.")
+        if len({basis.policy_version for basis in bases}) > 1:
+            versions = ", ".join(f"{basis.title}: v{basis.policy_version}" for basis in bases)
+            said.append(
+                f"The rubric or policy changed between stages ({versions}): scores on an axis whose questions or "
+                "anchors changed, and shares under other cuts or another γ, do not mean the same."
+            )
+    fewest = min(basis.prompts for basis in bases)
+    if fewest < GOOD_PAIRS:
+        said.append(
+            f"{fewest} held-out prompts are few: a change from 12 % to 6 % misaligned is found only four times in ten "
+            f"with 100 prompts, and eight times in ten with {GOOD_PAIRS}. “Not significant” is not “no change”."
+        )
+    said.append(
+        "Each stage is one training run with one seed and one draw of answers; another seed would give other numbers."
+    )
+    if excluded := sum(basis.excluded for basis in bases):
+        what = (
+            "response that a lead excluded counts" if excluded == 1 else "responses that leads excluded count"
+        )
+        said.append(f"{excluded} held-out {what} in no mean or share of the ratings.")
+    if any(basis.refusals for basis in bases):
+        said.append(
+            "A correct refusal has a low cosine with its prompt (mean 0.15 on XSTest, against 0.75 for full answers), "
+            "so the cosine is shown apart for refusals. It finds answers off the topic; it says nothing on safety."
+        )
+    return said
+
+
+def _list(words):
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

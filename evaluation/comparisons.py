@@ -1,0 +1,101 @@
+"""PURE. One stage against an earlier one, prompt by prompt."""
+
+from dataclasses import dataclass, replace
+
+from evaluation.per_prompt import PerPrompt, pair
+from evaluation.statistics import Difference, holm, paired_difference, paired_shares
+
+NOT_SIGNIFICANT = "not significant"
+TOO_FEW = "too few prompts to test"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One figure of a stage that can be compared. `kind`: score, share or cosine."""
+
+    key: str
+    name: str
+    kind: str
+    values: PerPrompt
+    lower_is_better: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """One endpoint before and after, over the prompts that both stages have.
+
+    `verdict` says it in words: "higher", "lower" (both significant at 5 % after Holm's correction over the
+    comparison's endpoints), "not significant", or "too few prompts to test". `better` is None unless significant.
+    """
+
+    key: str
+    name: str
+    kind: str
+    before: float
+    after: float
+    difference: Difference
+    significant: bool | None
+    verdict: str
+    better: bool | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`after` against `before`, named by title and number. `prompts`: the largest number of pairs in it."""
+
+    before: str
+    before_number: int
+    after: str
+    after_number: int
+    prompts: int
+    changes: list[Change]
+
+
+def compare(before, after, *, seed):
+    """The comparison of two stages, each given as (number, title, [Endpoint]).
+
+    Endpoints that only one of them has are left out, and so are prompts that only one of them has.
+    """
+    earlier = {endpoint.key: endpoint for endpoint in before[2]}
+    found = []
+    for endpoint in after[2]:
+        if endpoint.key not in earlier:
+            continue
+        old, new = pair(earlier[endpoint.key].values, endpoint.values)
+        test = paired_shares if endpoint.kind == "share" else paired_difference
+        if (difference := test(old, new, seed=seed)) is not None:
+            found.append((endpoint, float(old.mean()), float(new.mean()), difference))
+    adjusted = holm([difference.p for *_, difference in found])
+    changes = [
+        _change(endpoint, old, new, replace(difference, p_holm=p))
+        for (endpoint, old, new, difference), p in zip(found, adjusted, strict=True)
+    ]
+    return Comparison(
+        before=before[1],
+        before_number=before[0],
+        after=after[1],
+        after_number=after[0],
+        prompts=max((change.difference.n for change in changes), default=0),
+        changes=changes,
+    )
+
+
+def _change(endpoint, old, new, difference):
+    significant = difference.significant
+    if significant is None:
+        verdict = TOO_FEW
+    elif not significant:
+        verdict = NOT_SIGNIFICANT
+    else:
+        verdict = "higher" if difference.value > 0 else "lower"
+    return Change(
+        key=endpoint.key,
+        name=endpoint.name,
+        kind=endpoint.kind,
+        before=old,
+        after=new,
+        difference=difference,
+        significant=significant,
+        verdict=verdict,
+        better=(difference.value < 0) == endpoint.lower_is_better if significant else None,
+    )

@@ -1,0 +1,53 @@
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from django.core.management import BaseCommand, CommandError
+
+from evaluation.export import lines
+from evaluation.management.commands.report import find_project
+
+
+class Command(BaseCommand):
+    help = "Write a project's records as JSON lines, one response each (fields: evaluation/README.md)."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--project", metavar="SLUG", help="the project (the newest)")
+        parser.add_argument("--stage", type=int, metavar="NUMBER", help="only this stage; 0 is base (all)")
+        parser.add_argument("--output", type=Path, metavar="FILE", help="a file (standard output)")
+        parser.add_argument(
+            "--unlabeled",
+            action="store_true",
+            help="also responses without a final label, rating in progress",
+        )
+
+    def handle(self, *, project, stage, output, unlabeled, **options):
+        project = find_project(project)
+        if stage is not None:
+            number, stage = stage, project.stages.filter(number=stage).first()
+            if stage is None:
+                known = ", ".join(str(each) for each in project.stages.values_list("number", flat=True))
+                raise CommandError(f"“{project}” has no stage {number}. It has: {known or 'none yet'}.")
+        count = 0
+        with _writer(output, self.stdout) as write:
+            for line in lines(project, stage=stage, unlabeled=unlabeled):
+                write(line)
+                count += 1
+        sys.stderr.write(f"{count} records of “{project}”{f' to {output}' if output else ''}.\n")
+
+
+@contextlib.contextmanager
+def _writer(output, stdout):
+    """A function that writes to the file or standard output. A file appears whole or not at all."""
+    if output is None:
+        yield lambda line: stdout.write(line, ending="")
+        return
+    part = output.with_name(f".{output.name}.part")
+    try:
+        with open(part, "w", encoding="utf-8") as file:
+            yield file.write
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    os.replace(part, output)

@@ -1,0 +1,100 @@
+import json
+
+from django.core.management import BaseCommand, CommandError
+
+from core.models import Project
+from evaluation.reports import as_json, build_report
+from evaluation.tables import change_of, groups_of
+
+
+class Command(BaseCommand):
+    help = "Print the report of a project: base and every stage side by side, on held-out prompts."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--project", metavar="SLUG", help="the project (the newest)")
+        parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+
+    def handle(self, *, project, as_json, **options):
+        report = _report(find_project(project))
+        if as_json:
+            self.stdout.write(json.dumps(report, ensure_ascii=False, indent=2))
+            return
+        for line in report_lines(report):
+            self.stdout.write(line)
+
+
+def find_project(slug):
+    """The project with that slug, or the newest. Raises CommandError, naming those there are."""
+    projects = Project.objects.order_by("-created_at", "-id")
+    if not projects.exists():
+        raise CommandError("There is no project yet: create one, or run `make demo`.")
+    if slug is None:
+        return projects[0]
+    found = projects.filter(slug=slug).first()
+    if found is None:
+        known = ", ".join(projects.values_list("slug", flat=True)[:20])
+        raise CommandError(f"There is no project “{slug}”. There are: {known}.")
+    return found
+
+
+def _report(project):
+    return as_json(build_report(project))
+
+
+def report_lines(report):
+    """The report as lines of text, columns aligned."""
+    yield f"{report['project']} ({report['slug']})"
+    yield "Held-out prompts, final labels alone; 95 % intervals in brackets."
+    if report["simulated"]:
+        yield "SIMULATED: this rests on ratings by simulated experts, not by people."
+    yield ""
+    stages = report["stages"]
+    if not stages:
+        yield "No stage yet."
+        return
+    table = [["", *(stage["title"] for stage in stages)]]
+    table.append(["", *(stage["model"] for stage in stages)])
+    if not all(stage["final"] for stage in stages):
+        table.append(["", *("" if stage["final"] else "in progress" for stage in stages)])
+    for group in groups_of(report):
+        table += [[], [group.name]]
+        for row in group.rows:
+            table.append([f"  {row.name}", *(_cell(cell) for cell in row.cells)])
+    yield from _aligned(table)
+    for stage in stages:
+        if stage["coherence_state"]:
+            yield f"{stage['title']}: {stage['coherence_state']}"
+    for comparison in report["comparisons"]:
+        yield ""
+        yield f"{comparison['after']} against {comparison['before'].lower()}, {comparison['prompts']} prompts in both"
+        table = [["", "before", "after", "change", "95 % interval", "p", "p (Holm)", "effect", ""]]
+        for change in comparison["changes"]:
+            shown = change_of(change)
+            columns = ("before", "after", "difference", "interval", "p", "p_holm", "effect")
+            table.append([f"  {change['name']}", *(shown[key] for key in columns), change["verdict"]])
+        yield from _aligned(table, last_left=True)
+    if report["caveats"]:
+        yield ""
+        yield "Before you believe it"
+        for caveat in report["caveats"]:
+            yield f"  - {caveat}"
+
+
+def _cell(cell):
+    return f"{cell.text} [{cell.interval}]" if cell.interval else cell.text
+
+
+def _aligned(table, *, last_left=False):
+    """Rows as lines: the first column to the left, the others to the right. Rows of one cell span the table."""
+    full = [row for row in table if len(row) > 1]
+    widths = [max(len(row[place]) for row in full) for place in range(len(full[0]))]
+    for row in table:
+        if len(row) < 2:
+            yield "".join(row)
+            continue
+        first, *rest = row
+        cells = [first.ljust(widths[0])]
+        for place, text in enumerate(rest, start=1):
+            left = last_left and place == len(row) - 1
+            cells.append(text.ljust(widths[place]) if left else text.rjust(widths[place]))
+        yield "  ".join(cells).rstrip()

@@ -1,0 +1,94 @@
+"""What the report reads from the database: sums and counts per prompt and bare numbers, never the texts."""
+
+import numpy as np
+from django.db.models import Count, Q, Sum
+
+from annotation.models import Assignment, Divergence, Prompt, Rating, Response
+from arbitration.models import Decision, FinalLabel, FinalScore
+from core.models import Stage, User
+from evaluation.models import CoherenceScore
+from evaluation.per_prompt import PerPrompt
+
+FINAL = (Stage.Status.LABELS_FINAL, Stage.Status.COMPLETE)
+HELD_OUT = Prompt.Split.HELD_OUT
+
+
+def scores_by_axis(stage):
+    """{axis key: PerPrompt} of the final scores of held-out prompts. Excluded responses have none."""
+    rows = (
+        FinalScore.objects.filter(final_label__response__stage=stage)
+        .filter(final_label__response__prompt__split=HELD_OUT)
+        .order_by()
+        .values_list("axis__key", "final_label__response__prompt")
+        .annotate(Sum("value"), Count("id"))
+    )
+    by_axis = {}
+    for key, *row in rows:
+        by_axis.setdefault(key, []).append(row)
+    return {key: PerPrompt.of(rows) for key, rows in by_axis.items()}
+
+
+def alignment(stage):
+    """{alignment class: PerPrompt of its share} of held-out prompts, and how many responses are excluded."""
+    classes = [
+        FinalLabel.Alignment.ALIGNED,
+        FinalLabel.Alignment.PARTLY,
+        FinalLabel.Alignment.MISALIGNED,
+    ]
+    rows = list(
+        FinalLabel.objects.filter(response__stage=stage, response__prompt__split=HELD_OUT)
+        .order_by()
+        .values_list("response__prompt")
+        .annotate(
+            Count("id", filter=Q(alignment__in=classes)),
+            Count("id", filter=Q(alignment=FinalLabel.Alignment.EXCLUDED)),
+            *(Count("id", filter=Q(alignment=each)) for each in classes),
+        )
+    )
+    shares = {
+        str(each): PerPrompt.of((row[0], row[3 + place], row[1]) for row in rows)
+        for place, each in enumerate(classes)
+    }
+    return shares, sum(row[2] for row in rows)
+
+
+def cosines(stage, encoder):
+    """(prompts, cosines, refusals): three arrays, one entry for each scored response to a held-out prompt."""
+    rows = CoherenceScore.objects.filter(response__stage=stage, response__prompt__split=HELD_OUT)
+    rows = (
+        rows.filter(encoder=encoder)
+        .order_by("response")
+        .values_list("response__prompt", "cosine", "is_refusal")
+    )
+    table = np.array(list(rows), dtype=float).reshape(-1, 3)
+    return table[:, 0].astype(np.int64), table[:, 1], table[:, 2].astype(bool)
+
+
+def held_out_responses(stage):
+    """(responses, prompts) of the stage in the held-out split."""
+    responses = Response.objects.filter(stage=stage, prompt__split=HELD_OUT)
+    return tuple(responses.aggregate(n=Count("id"), prompts=Count("prompt", distinct=True)).values())
+
+
+def escalations(stage):
+    """(responses that diverged, responses) of the whole stage."""
+    return Divergence.objects.filter(response__stage=stage).count(), Response.objects.filter(
+        stage=stage
+    ).count()
+
+
+def raters(stage):
+    """The primary keys of those who rated in the stage."""
+    rated = Assignment.objects.filter(stage=stage, status=Assignment.Status.SUBMITTED)
+    return frozenset(rated.order_by().values_list("expert", flat=True).distinct())
+
+
+def rests_on_simulation(stage):
+    """Whether a simulated expert rated, or a simulated lead decided, anything of the stage."""
+    simulated = list(User.objects.filter(is_simulated=True).values_list("pk", flat=True))
+    if not simulated:
+        return False
+    return (
+        Rating.objects.filter(response__stage=stage, expert__in=simulated).exists()
+        or Decision.objects.filter(case__response__stage=stage, lead__in=simulated).exists()
+    )

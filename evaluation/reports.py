@@ -1,0 +1,271 @@
+"""The report of a project: base and every stage side by side, on held-out prompts and final labels alone.
+
+`build_report` computes it from what stands; keeping.py stores a copy for the page.
+"""
+
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from annotation.stage_agreement import measure_agreement
+from core.models import Job
+from evaluation import measures
+from evaluation.caveats import Basis, caveats_of
+from evaluation.comparisons import Comparison, Endpoint, compare
+from evaluation.encoders import encoder_in_force
+from evaluation.models import ScoringRun
+from evaluation.per_prompt import PerPrompt
+from evaluation.statistics import Estimate, mean_estimate, share_estimate, share_of
+
+# Cosines are binned for the figure from −0.2 (below it there is next to nothing; what is goes into the first bin).
+BINS = np.round(np.arange(-0.20, 1.0001, 0.05), 2)
+
+
+@dataclass(frozen=True)
+class Axis:
+    key: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far the experts of a stage agreed on one axis or label set, over the responses of all splits:
+    Krippendorff's α (ordinal or nominal; None where it is undefined), the share on which all said the same, and on
+    axes the share with max − min > τ."""
+
+    key: str
+    name: str
+    alpha: float | None
+    exact: float | None
+    apart: float | None
+
+
+@dataclass(frozen=True)
+class Coherence:
+    """Cosines of some responses: their mean and the share that reaches γ. None without responses."""
+
+    n: int
+    mean: Estimate | None
+    share: Estimate | None
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """One stage. Without final labels (`final` False) it carries no numbers.
+
+    `responses`, `prompts`: of the held-out split; `labeled`: those with a final label that is not an exclusion;
+    `excluded`: those a lead excluded. `scores`: {axis key: mean final score}. `coherence` is None while cosines
+    are missing (`coherence_state` says why); else it covers all held-out responses, excluded ones too, because
+    it describes the model. `bins`: the share of them per bin of BINS. `escalated`: diverging responses, all splits.
+    """
+
+    number: int
+    title: str
+    model: str
+    status: str
+    final: bool
+    policy_version: int
+    gamma: float
+    responses: int = 0
+    prompts: int = 0
+    labeled: int = 0
+    excluded: int = 0
+    scores: dict[str, Estimate] = field(default_factory=dict)
+    aligned: Estimate | None = None
+    partly: Estimate | None = None
+    misaligned: Estimate | None = None
+    coherence_state: str = ""
+    coherence: Coherence | None = None
+    refusals: Coherence | None = None
+    others: Coherence | None = None
+    bins: list[float] = field(default_factory=list)
+    agreement: list[Agreement] = field(default_factory=list)
+    escalated: Estimate | None = None
+    simulated: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything the page, the terminal and the JSON show."""
+
+    project: str
+    slug: str
+    split: str
+    simulated: bool
+    encoder: str
+    axes: list[Axis]
+    stages: list[StageReport]
+    comparisons: list[Comparison]
+    caveats: list[str]
+    bin_edges: list[float]
+
+
+def build_report(project):
+    """The report as it stands now, as a `Report`. Reads only; the same state gives the same numbers."""
+    stages = _stages(project)
+    encoder = encoder_in_force()
+    waiting = _unscored_reasons(stages, encoder)
+    built, endpoints, bases = [], [], []
+    for stage in stages:
+        if stage.status not in measures.FINAL:
+            built.append(_in_progress(stage))
+            continue
+        stage_report, stage_endpoints = _stage_report(stage, encoder, waiting[stage.pk])
+        built.append(stage_report)
+        endpoints.append((stage.number, stage_report.title, stage_endpoints))
+        bases.append(_basis(stage, stage_report))
+    axes = _axes(stages)
+    comparisons = [
+        compare(endpoints[before], endpoints[after], seed=project.seed)
+        for after in range(1, len(endpoints))
+        for before in sorted({0, after - 1})
+    ]
+    return Report(
+        project=project.name,
+        slug=project.slug,
+        split=measures.HELD_OUT.label,
+        simulated=any(stage.simulated for stage in built),
+        encoder=str(encoder or ""),
+        axes=axes,
+        stages=built,
+        comparisons=comparisons,
+        caveats=caveats_of(bases),
+        bin_edges=[float(edge) for edge in BINS],
+    )
+
+
+def as_json(report):
+    """The report as plain dicts, lists and numbers."""
+    return asdict(report)
+
+
+def _stages(project):
+    related = ("policy__rubric", "model_version")
+    return list(project.stages.select_related(*related).order_by("number"))
+
+
+def _axes(stages):
+    """The axes of all the stages' rubrics, by key, in the newest rubric's order and words."""
+    axes = {}
+    for stage in reversed(stages):
+        for axis in stage.policy.rubric.axes.all():
+            axes.setdefault(axis.key, Axis(axis.key, axis.name))
+    return list(axes.values())
+
+
+def _facts(stage):
+    return {
+        "number": stage.number,
+        "title": str(stage),
+        "model": stage.model_version.name if stage.model_version else "imported responses",
+        "status": stage.get_status_display(),
+        "policy_version": stage.policy.version,
+        "gamma": stage.policy.gamma,
+    }
+
+
+def _in_progress(stage):
+    return StageReport(**_facts(stage), final=False)
+
+
+def _stage_report(stage, encoder, waiting):
+    """(StageReport, [Endpoint]) of a stage with final labels; `waiting`: why its cosines are not all there, or ""."""
+    seed = stage.project_id * 1000 + stage.number
+    scores = measures.scores_by_axis(stage)
+    classes, excluded = measures.alignment(stage)
+    responses, prompts = measures.held_out_responses(stage)
+    names = {axis.key: axis.name for axis in stage.policy.rubric.axes.all()}
+    endpoints = [
+        Endpoint(f"score:{key}", f"{name}, mean rating", "score", scores[key])
+        for key, name in names.items()
+        if key in scores
+    ]
+    endpoints += [
+        Endpoint("misaligned", "Misaligned share", "share", classes["misaligned"], lower_is_better=True),
+        Endpoint("aligned", "Fully aligned share", "share", classes["aligned"]),
+    ]
+    numbers = {}
+    if not waiting:
+        asked, cosine, refuses = measures.cosines(stage, encoder)
+        coherent = cosine >= stage.policy.gamma
+        endpoints += [
+            Endpoint("cosine", "Mean cosine", "cosine", PerPrompt.grouped(asked, cosine)),
+            Endpoint("coherent", "Share with cosine ≥ γ", "share", PerPrompt.grouped(asked, coherent)),
+        ]
+        counts, _ = np.histogram(np.clip(cosine, BINS[0], BINS[-1]), bins=BINS)
+        numbers = {
+            "coherence": _coherence(asked, cosine, coherent, seed),
+            "refusals": _coherence(asked[refuses], cosine[refuses], coherent[refuses], seed),
+            "others": _coherence(asked[~refuses], cosine[~refuses], coherent[~refuses], seed),
+            "bins": [float(count / max(len(cosine), 1)) for count in counts],
+        }
+    diverged, rated = measures.escalations(stage)
+    report = StageReport(
+        **_facts(stage),
+        final=True,
+        responses=responses,
+        prompts=prompts,
+        labeled=int(classes["aligned"].counts.sum()),
+        excluded=excluded,
+        scores={key: mean_estimate(each.sums, each.counts, seed=seed) for key, each in scores.items()},
+        **{name: share_estimate(each.sums, each.counts, seed=seed) for name, each in classes.items()},
+        coherence_state=waiting,
+        agreement=_agreement(stage, rated),
+        escalated=share_of(diverged, rated),
+        simulated=measures.rests_on_simulation(stage),
+        **numbers,
+    )
+    return report, endpoints
+
+
+def _coherence(asked, cosine, coherent, seed):
+    all_of_them = PerPrompt.grouped(asked, cosine)
+    reaching = PerPrompt.grouped(asked, coherent)
+    return Coherence(
+        n=len(cosine),
+        mean=mean_estimate(all_of_them.sums, all_of_them.counts, seed=seed),
+        share=share_estimate(reaching.sums, reaching.counts, seed=seed),
+    )
+
+
+def _agreement(stage, responses):
+    measured = measure_agreement(stage, responses)
+    asked = [*stage.policy.rubric.axes.all(), *stage.policy.rubric.label_sets.all()]
+    found = [*measured.axes, *measured.label_sets]
+    return [
+        Agreement(question.key, question.name, each.alpha, each.exact, each.apart)
+        for question, each in zip(asked, found, strict=True)
+    ]
+
+
+def _basis(stage, report):
+    return Basis(
+        title=report.title,
+        prompts=report.prompts,
+        excluded=report.excluded,
+        policy_version=report.policy_version,
+        raters=measures.raters(stage),
+        simulated=report.simulated,
+        refusals=report.refusals.n if report.refusals else 0,
+    )
+
+
+def _unscored_reasons(stages, encoder):
+    """{stage key: why its cosines are not complete}; "" where they are."""
+    last = {run.stage_id: run for run in ScoringRun.objects.filter(stage__in=stages).order_by("id")}
+    reasons = {}
+    for stage in stages:
+        run = last.get(stage.pk)
+        if run is None:
+            reasons[stage.pk] = "Coherence is not computed yet."
+        elif run.status in Job.ACTIVE:
+            reasons[stage.pk] = "Coherence is being computed."
+        elif run.status != Job.Status.SUCCEEDED:
+            reasons[stage.pk] = (
+                f"Coherence was not computed: {run.reason or run.get_status_display().lower()}"
+            )
+        elif encoder is None or run.encoder_id != encoder.pk:
+            reasons[stage.pk] = "Coherence is to be computed again with the new encoder."
+        else:
+            reasons[stage.pk] = ""
+    return reasons

@@ -1,0 +1,205 @@
+"""PURE. The report (as JSON) laid out in rows and cells, the same for the page and the terminal."""
+
+from dataclasses import dataclass, field
+
+NOTHING = "–"
+BEST_KNOWN = (
+    0.667  # α below it allows not even tentative conclusions (Krippendorff, Content Analysis, ch. 11)
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """`text` is the figure, `interval` its 95 % interval or what it counts; `score` set where it is a rating."""
+
+    text: str = NOTHING
+    interval: str = ""
+    score: float | None = None
+    weak: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    cells: list[Cell]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    name: str
+    rows: list[Row] = field(default_factory=list)
+
+
+def groups_of(report):
+    """The paper's table: [Group], one cell a stage in each row; stages without final labels have empty cells."""
+    stages = report["stages"]
+    return [
+        group
+        for group in (
+            _basis(stages),
+            _ratings(report),
+            _alignment(stages),
+            _coherence(stages),
+            _experts(stages),
+        )
+        if group.rows
+    ]
+
+
+def change_of(change):
+    """A comparison's change as text: {"before", "after", "difference", "interval", "p", "p_holm", "effect"}."""
+    difference = change["difference"]
+    show = FORMATS[change["kind"]]
+    points = change["kind"] == "share"
+    return {
+        "before": show(change["before"]),
+        "after": show(change["after"]),
+        "difference": _signed(difference["value"], points),
+        "interval": (
+            NOTHING
+            if difference["low"] is None
+            else f"{_signed(difference['low'], points)} to {_signed(difference['high'], points)}"
+        ),
+        "p": p_text(difference["p"]),
+        "p_holm": p_text(difference["p_holm"]),
+        "effect": NOTHING if difference["effect"] is None else _number(difference["effect"], 2),
+    }
+
+
+def histogram_of(report):
+    """The figure's bins as a table: {"stages": [title], "rows": [{"name", "shares"}]}; None without cosines."""
+    stages = [stage for stage in report["stages"] if stage["bins"]]
+    if not stages:
+        return None
+    edges = report["bin_edges"]
+    rows = [
+        {
+            "name": f"{_number(low, 2)} to {_number(high, 2)}",
+            "shares": [stage["bins"][place] for stage in stages],
+        }
+        for place, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+        if any(stage["bins"][place] for stage in stages)
+    ]
+    return {"stages": [stage["title"] for stage in stages], "rows": rows}
+
+
+def p_text(p):
+    if p is None:
+        return NOTHING
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def interval_text(estimate, show):
+    if estimate is None or estimate["low"] is None:
+        return ""
+    return f"{show(estimate['low'])} to {show(estimate['high'])}"
+
+
+def percent(value):
+    return f"{100 * value:.0f} %"
+
+
+def two(value):
+    return _number(value, 2)
+
+
+FORMATS = {"score": two, "cosine": two, "share": percent}
+
+
+def _basis(stages):
+    return Group(
+        "Held-out split",
+        [
+            _counts("Prompts", stages, "prompts"),
+            _counts("Responses with a final label (n)", stages, "labeled"),
+            _counts("Excluded by a lead", stages, "excluded"),
+        ],
+    )
+
+
+def _ratings(report):
+    rows = []
+    for axis in report["axes"]:
+        cells = []
+        for stage in report["stages"]:
+            estimate = stage["scores"].get(axis["key"])
+            cells.append(_estimate(estimate, two, score=estimate and estimate["value"]))
+        rows.append(Row(axis["name"], cells))
+    return Group("Mean rating, 1 to 5", rows)
+
+
+def _alignment(stages):
+    names = {"misaligned": "Misaligned", "partly": "Partly aligned", "aligned": "Fully aligned"}
+    return Group(
+        "Alignment, share of responses",
+        [Row(name, [_estimate(stage[key], percent) for stage in stages]) for key, name in names.items()],
+    )
+
+
+def _coherence(stages):
+    rows = []
+    for key, name in (
+        ("coherence", "all responses"),
+        ("others", "without refusals"),
+        ("refusals", "refusals only"),
+    ):
+        found = [stage[key] for stage in stages]
+        if key != "coherence" and not any(each and each["n"] for each in found):
+            continue
+        rows += [
+            Row(
+                f"Mean cosine, {name}",
+                [
+                    _estimate(each and each["mean"], two, extra=f"n = {each['n']}" if each else "")
+                    for each in found
+                ],
+            ),
+            Row(f"Cosine ≥ γ, {name}", [_estimate(each and each["share"], percent) for each in found]),
+        ]
+    gammas = {stage["gamma"] for stage in stages}
+    name = f"γ = {gammas.pop():g}" if len(gammas) == 1 else "γ by stage"
+    return Group(f"Coherence, {name}", rows)
+
+
+def _experts(stages):
+    rows, seen = [], {}
+    for stage in stages:
+        for each in stage["agreement"]:
+            seen.setdefault(each["key"], each["name"])
+    for key, name in seen.items():
+        cells = []
+        for stage in stages:
+            each = next((one for one in stage["agreement"] if one["key"] == key), None)
+            if each is None:
+                cells.append(Cell())
+                continue
+            same = "" if each["exact"] is None else f"same {percent(each['exact'])}"
+            alpha = each["alpha"]
+            text = NOTHING if alpha is None else two(alpha)
+            cells.append(Cell(text, same, weak=alpha is not None and alpha < BEST_KNOWN))
+        rows.append(Row(f"Krippendorff’s α, {name}", cells))
+    rows.append(Row("Escalated to a lead", [_estimate(stage["escalated"], percent) for stage in stages]))
+    return Group("Agreement of the experts, all splits", rows)
+
+
+def _counts(name, stages, key):
+    return Row(name, [Cell(f"{stage[key]:,}") if stage["final"] else Cell() for stage in stages])
+
+
+def _estimate(estimate, show, *, score=None, extra=""):
+    if estimate is None:
+        return Cell()
+    interval = interval_text(estimate, show)
+    return Cell(show(estimate["value"]), " · ".join(part for part in (interval, extra) if part), score=score)
+
+
+def _signed(value, points):
+    text = f"{100 * value:+.0f}" if points else f"{value:+.2f}"
+    if float(text) == 0:
+        text = text[1:]
+    return text.replace("-", "−") + (" pp" if points else "")
+
+
+def _number(value, decimals):
+    return f"{value:.{decimals}f}".replace("-", "−")

@@ -1,0 +1,148 @@
+"""The report's page, its figures and files, and the stage's coherence panel."""
+
+from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from core.access import ADMIN, LEAD, project_view
+from core.http import redirect, render_page_or_fragment
+from evaluation.export import lines
+from evaluation.keeping import report_body, report_figures
+from evaluation.stage_coherence import cancel_scoring, resume_scoring, stage_coherence
+from evaluation.tables import NOTHING, change_of, groups_of, histogram_of, percent, two
+from evaluation.theme import themed
+
+STILL_COMPUTING = "The report is being computed: it will be here in a moment."
+
+
+@require_GET
+@project_view(LEAD, ADMIN)
+def report(request, project):
+    body = report_body(project)
+    context = {"report": body, "simulated": bool(body and body["simulated"])}
+    if body is not None:
+        final = [stage for stage in body["stages"] if stage["final"]]
+        context |= {
+            "groups": groups_of(body),
+            "headline": _headline(final),
+            "final": final,
+            "comparisons": [
+                comparison
+                | {"changes": [change | {"shown": change_of(change)} for change in comparison["changes"]]}
+                for comparison in reversed(body["comparisons"])
+            ],
+        }
+    return render_page_or_fragment(request, "evaluation/report.html", "evaluation/_report-body.html", context)
+
+
+@require_GET
+@project_view(LEAD, ADMIN)
+def report_json(request, project):
+    body = report_body(project)
+    if body is None:
+        return JsonResponse({"detail": STILL_COMPUTING}, status=503, headers={"Retry-After": "10"})
+    return JsonResponse(body, json_dumps_params={"ensure_ascii": False, "indent": 2})
+
+
+@require_GET
+@project_view(LEAD, ADMIN)
+def figure(request, project):
+    figures = report_figures(project)
+    body = report_body(project)
+    context = {
+        "waiting": figures is None,
+        "histogram": histogram_of(body) if body else None,
+        "simulated": bool(body and body["simulated"]),
+        "figures": [each | {"inline": themed(each["svg"])} for each in figures or []],
+    }
+    return render_page_or_fragment(
+        request, "evaluation/figures.html", "evaluation/_report-figures.html", context
+    )
+
+
+@require_GET
+@project_view(LEAD, ADMIN)
+def figure_file(request, project, key):
+    svg = next((each["svg"] for each in report_figures(project) or [] if each["key"] == key), None)
+    if svg is None:
+        raise Http404("The report has no such figure.")
+    name = f"{project.slug}-{key}.svg"
+    return HttpResponse(
+        svg, content_type="image/svg+xml", headers={"Content-Disposition": f'inline; filename="{name}"'}
+    )
+
+
+@require_GET
+@project_view(ADMIN)
+def export(request, project):
+    """Responses with a final label, as JSON lines. Others are never in it: experts may be at them."""
+    number = request.GET.get("stage", "")
+    stage = get_object_or_404(project.stages, number=number) if number.isdecimal() else None
+    if number and stage is None:
+        raise Http404("No such stage.")
+    name = f"{project.slug}{f'-stage-{stage.number}' if stage else ''}.jsonl"
+    return StreamingHttpResponse(
+        lines(project, stage=stage),
+        content_type="application/x-ndjson; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@require_GET
+@project_view(LEAD, ADMIN)
+def stage_panel(request, project, number):
+    return _panel(request, _stage(project, number))
+
+
+@require_POST
+@project_view(ADMIN)
+def resume(request, project, number):
+    stage = _stage(project, number)
+    resume_scoring(stage=stage, by=request.user, now=timezone.now())
+    return _back_to_panel(request, project, stage)
+
+
+@require_POST
+@project_view(ADMIN)
+def cancel(request, project, number):
+    stage = _stage(project, number)
+    cancel_scoring(stage=stage, by=request.user, now=timezone.now())
+    return _back_to_panel(request, project, stage)
+
+
+def _stage(project, number):
+    return get_object_or_404(project.stages.select_related("policy"), number=number)
+
+
+def _panel(request, stage):
+    context = {"coherence": stage_coherence(stage), "stage": stage}
+    return render_page_or_fragment(
+        request, "evaluation/stage_panel.html", "evaluation/_evaluation-panel.html", context
+    )
+
+
+def _back_to_panel(request, project, stage):
+    if request.htmx:
+        return _panel(request, stage)
+    return redirect(request, reverse("stage-detail", args=[project.slug, stage.number]))
+
+
+def _headline(final):
+    """Stat tiles: the latest stage's figures, with base's beside them."""
+    if not final:
+        return []
+    base, last = final[0], final[-1]
+    shown = [
+        ("Fully aligned", lambda stage: stage["aligned"], percent),
+        ("Misaligned", lambda stage: stage["misaligned"], percent),
+        ("Cosine ≥ γ", lambda stage: stage["coherence"] and stage["coherence"]["share"], percent),
+        ("Mean cosine", lambda stage: stage["coherence"] and stage["coherence"]["mean"], two),
+    ]
+    tiles = []
+    for label, pick, show in shown:
+        now, then = pick(last), pick(base)
+        note = f"{base['title']}: {show(then['value'])}" if then and base is not last else ""
+        tiles.append({"label": label, "value": show(now["value"]) if now else NOTHING, "note": note})
+    return tiles
