@@ -172,7 +172,7 @@ class Generation:
 
     def look_at_prompts(self):
         self.prompts = {
-            str(prompt.pk): prompt for prompt in Prompt.objects.filter(project=self.stage.project_id)
+            prompt.external_id: prompt for prompt in Prompt.objects.filter(project=self.stage.project_id)
         }
 
     def run_child(self):

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 MOST_FRUITLESS = 3
 """Attempts in a row that may end without any progress; then a person has to look."""
 LOG_LINES = 40
+CHECK_SECONDS = 2.0
+"""How often a job says that it lives, and looks whether it should stop."""
 
 # Shared with the processes a worker forks, so that each learns of a shutdown the main process is asked for.
 _stopping = RawValue("b", 0)
@@ -107,6 +109,7 @@ class Attempt:
             on_event=on_event,
             heartbeat=self.beat,
             should_cancel=self.should_stop,
+            check_every=CHECK_SECONDS,
             hub=hub,
         )
         if outcome.status != "succeeded":
