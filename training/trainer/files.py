@@ -88,19 +88,28 @@ def new_folder(target):
     beside.mkdir()
     try:
         yield beside
-        for path in beside.rglob("*"):
-            if path.is_file():
-                sync_file(path)
-        if target.exists():
-            old = target.with_name(f".{target.name}.{os.getpid()}.old")
-            target.replace(old)
-            beside.replace(target)
-            shutil.rmtree(old)
-        else:
-            beside.replace(target)
-        sync_folder(target.parent)
+        put_in_place(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def put_in_place(folder, target):
+    """Rename a filled folder to `target`, in place of what is there, once all of it is on the disk."""
+    sync_tree(folder)
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    if target.exists():
+        target.replace(old)
+    folder.replace(target)
+    sync_folder(target.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def sync_tree(folder):
+    """Wait until every file is on the disk, and let others read it (safetensors writes for its owner only)."""
+    for path in Path(folder).rglob("*"):
+        if path.is_file():
+            path.chmod(0o644)
+            sync_file(path)
 
 
 def sync_file(path):

@@ -5,6 +5,7 @@ folder, or a hub id. The last line of stdout is `{"path": …, "sha256": …}`.
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -90,11 +91,9 @@ def prepare(source, target, events):
 
 def copy_model(found, folder):
     """Copy a model folder without anything that is code or a pickle."""
-    import shutil
-
     for path in sorted(found.rglob("*")):
         name = path.relative_to(found)
-        if path.is_file() and (wanted(name.as_posix()) or path.name == "vocab.txt"):
+        if path.is_file() and wanted(name.as_posix()):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, folder / name)
 

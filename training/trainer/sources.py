@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.supervisor import python_child, supervise
+from training.supervisor import SUCCEEDED, Outcome, python_child, supervise
 from training.trainer.files import new_folder, write_json
 from training.trainer.hashing import hash_folder
 
@@ -100,10 +100,8 @@ def prepare_model(source, target, *, run_dir, **supervision):
     """(Outcome, ReadyModel or None): prepare in a child process unless it is ready. `supervision` goes to supervise."""
     ready = ready_model(source, target)
     if ready:
-        from training.supervisor import Outcome
-
-        return Outcome("succeeded"), ready
+        return Outcome(SUCCEEDED), ready
     outcome = supervise(
         python_child("training.trainer.prepare", source, target, run_dir), run_dir, **supervision
     )
-    return outcome, ready_model(source, target) if outcome.status == "succeeded" else None
+    return outcome, ready_model(source, target) if outcome.status == SUCCEEDED else None

@@ -4,7 +4,8 @@ import importlib.metadata
 import platform
 
 LIBRARIES = (
-    "torch", "transformers", "trl", "accelerate", "peft", "datasets", "tokenizers", "safetensors", "numpy"
+    "torch", "transformers", "sentence-transformers", "trl", "accelerate", "peft", "datasets", "tokenizers",
+    "safetensors", "numpy",
 )  # fmt: skip
 
 

@@ -1,0 +1,90 @@
+"""`python -m evaluation.encoder RUN_DIR`: embed texts in batches, saved batch by batch.
+
+A text longer than the model's window (`max_seq_length`: 256 word pieces for all-MiniLM-L6-v2) is embedded by its
+beginning, as sentence-transformers does; the `dimension` event counts such texts. Batches are planned from the whole
+list, so a resumed run gives the same bits as one that was not interrupted. Always float32.
+"""
+
+import sys
+
+from evaluation.encoder.vectors import VectorFiles
+from training.trainer.child import Child  # before torch: it sets the environment
+from training.trainer.failures import Failure
+from training.trainer.files import read_lines, write_json
+from training.trainer.hashing import hash_folder
+from training.trainer.loading import choose_device, use_all_cores
+from training.trainer.versions import library_versions
+
+DEFAULTS = {"texts_file": "texts.jsonl", "batch_size": 32, "device": "auto"}
+
+
+def load(path, device):
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(
+        path,
+        device=str(device),
+        local_files_only=True,
+        trust_remote_code=False,
+        model_kwargs={"use_safetensors": True},
+    )
+
+
+def encode(child):
+    config = child.config(DEFAULTS, required=("model_path",))
+    texts = read_lines(child.run_dir / config["texts_file"])
+    if len({text["id"] for text in texts}) != len(texts):
+        raise Failure("bad_data", f"{config['texts_file']}: an id occurs twice.")
+    child.events.emit("loading", model=config["model_path"])
+    device = choose_device(config["device"])
+    threads = use_all_cores()
+    try:
+        weights = hash_folder(config["model_path"])
+    except FileNotFoundError as error:
+        raise Failure("model", f"{error} Prepare the encoder again.") from error
+    model = load(config["model_path"], device)
+    dimension, window = model.get_embedding_dimension(), model.max_seq_length
+    words = [text["text"] for text in texts]
+    lengths = [len(ids) for ids in model.tokenizer(words, verbose=False)["input_ids"]] if words else []
+    truncated = sum(length > window for length in lengths) if window else 0
+    about = {"dimension": dimension, "window": window, "truncated": truncated, "weights_sha256": weights}
+    write_json(child.run_dir / "encoder.json", about)
+    child.events.emit("dimension", **about)
+    files = VectorFiles(child.run_dir, dimension)
+    order = sorted(range(len(texts)), key=lambda position: (-lengths[position], position))
+    size = config["batch_size"]
+    for batch in (order[start : start + size] for start in range(0, len(order), size)):
+        missing = [row for row, position in enumerate(batch) if texts[position]["id"] not in files.done]
+        if missing:
+            child.go_on()
+            rows = model.encode(
+                [words[position] for position in batch],
+                batch_size=size,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
+            files.add([texts[batch[row]]["id"] for row in missing], rows[missing])
+            child.events.emit("progress", done=len(files.done), total=len(texts))
+    write_json(
+        child.run_dir / "result.json",
+        {
+            **about,
+            "texts": len(texts),
+            "device": str(device),
+            "threads": threads,
+            "versions": library_versions(),
+        },
+    )
+
+
+def main(arguments):
+    if len(arguments) != 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    with Child(arguments[0]) as child:
+        encode(child)
+    return child.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,256 @@
+"""`python -m training.trainer.train RUN_DIR`: fine-tune a model on a frozen training set. See README.md.
+
+The same command under torchrun or accelerate launch trains on several devices. Resuming is bit-identical or does not
+happen: a run directory belongs to one configuration, one dataset and one base model, named in its
+manifest, and another is refused. Where only the machine or the libraries have changed, the checkpoints are put away
+and the run starts over, which gives the result an uninterrupted run gives there.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+
+from training.trainer import sft
+from training.trainer.checkpoints import last_whole, step_of
+from training.trainer.child import Cancelled, Child
+from training.trainer.failures import Failure
+from training.trainer.files import put_in_place, read_lines, write_json
+from training.trainer.hashing import hash_file, hash_folder
+from training.trainer.loading import (
+    choose_device,
+    choose_precision,
+    load_model,
+    load_tokenizer,
+    use_all_cores,
+)
+from training.trainer.progress import Progress
+from training.trainer.versions import library_versions
+
+DEFAULTS = {
+    "validation_sha256": None,
+    "learning_rate": 5e-5,
+    "epochs": 3,
+    "batch_size": 8,
+    "gradient_accumulation": 1,
+    "max_length": 512,
+    "seed": 0,
+    "warmup": 0.0,
+    "scheduler": "linear",
+    "weight_decay": 0.0,
+    "max_grad_norm": 1.0,
+    "activation_checkpointing": False,
+    "save_every": None,
+    "resume": True,
+    "device": "auto",
+    "precision": "auto",
+}
+OBJECTIVES = {"sft": sft}
+SAME_RUN = ("config", "dataset_sha256", "validation_sha256", "base_sha256")
+SAME_MACHINE = ("versions", "device", "precision", "threads", "world")
+
+
+def read_data(run_dir, config):
+    """(training rows, validation rows, hashes). Raises Failure("bad_data") where the bytes aren't the frozen ones."""
+    rows, hashes = {}, {}
+    for name, key in (("dataset.jsonl", "dataset_sha256"), ("validation.jsonl", "validation_sha256")):
+        path = run_dir / name
+        hashes[key] = hash_file(path) if path.exists() else hashlib.sha256(b"").hexdigest()
+        if config[key] not in (None, hashes[key]):
+            raise Failure(
+                "bad_data",
+                f"{name} is not the frozen training set: its hash is {hashes[key][:12]}…, expected "
+                f"{config[key][:12]}…. Launch the run again from the training set.",
+            )
+        rows[name] = read_lines(path)
+        sft.check_rows(rows[name], name)
+    if not rows["dataset.jsonl"]:
+        raise Failure("bad_data", "The training set is empty.")
+    return rows["dataset.jsonl"], rows["validation.jsonl"], hashes
+
+
+def manifest_of(config, hashes, device, precision, threads):
+    """Everything the result depends on."""
+    asked = {key: value for key, value in config.items() if key not in ("resume", "model_path")}
+    return {
+        "config": asked,
+        **hashes,
+        "base_sha256": hash_folder(config["model_path"]),
+        "versions": library_versions(),
+        "device": name_of(device),
+        "precision": precision,
+        "threads": threads,
+        "world": int(os.environ.get("WORLD_SIZE", "1")),
+    }
+
+
+def name_of(device):
+    if device.type == "cuda":
+        return torch.cuda.get_device_name()
+    return f"{device.type} {torch.backends.cpu.get_cpu_capability()}"
+
+
+def settle_together(child, manifest, resume, device):
+    """settle_manifest, decided by the first process for all of a run's."""
+    if manifest["world"] == 1:
+        return settle_manifest(child, manifest, resume)
+    PartialState(cpu=device.type == "cpu")
+    decided = [settle_manifest(child, manifest, resume) if child.speaks else None]
+    torch.distributed.broadcast_object_list(decided)
+    return decided[0]
+
+
+def settle_manifest(child, manifest, resume):
+    """Write the manifest, or check it against the one that is there.
+
+    Returns (whether the run is already complete, the checkpoint to resume from or None).
+    """
+    path, folder = child.run_dir / "manifest.json", child.run_dir / "checkpoints"
+    before = json.loads(path.read_text()) if path.exists() else None
+    if before is not None and resume:
+        changed = [key for key in SAME_RUN if before[key] != manifest[key]]
+        if changed:
+            raise Failure(
+                "config",
+                f"This run's directory belongs to another run (different: {', '.join(changed)}), so resuming would "
+                "mix the two. Start a new run.",
+            )
+        if (child.run_dir / "result.json").exists():
+            return True, None  # killed after its last write
+        moved = [key for key in SAME_MACHINE if before[key] != manifest[key]]
+        checkpoint = last_whole(folder)
+        if checkpoint and not moved:
+            return False, checkpoint
+        if checkpoint:
+            child.events.emit("restart", message=f"Starts over: not the same {', '.join(moved)} as before.")
+    shutil.rmtree(folder, ignore_errors=True)
+    (child.run_dir / "result.json").unlink(missing_ok=True)
+    write_json(path, manifest)
+    return False, None
+
+
+def check_disk(run_dir, model_path):
+    """Refuse at once what would fail at the first checkpoint: weights and two moments each, three at a time."""
+    weights = sum(file.stat().st_size for file in Path(model_path).glob("*.safetensors"))
+    needed, free = weights * 3 * 3 + weights, shutil.disk_usage(run_dir).free
+    if free < needed:
+        raise Failure(
+            "disk",
+            f"Training needs about {needed / 1e9:.1f} GB for checkpoints in {run_dir}, and {free / 1e9:.1f} GB are "
+            "free. Free some space, then resume.",
+        )
+
+
+def save_final(trainer, tokenizer, run_dir):
+    """Write final/ whole, and return the hash of its weights."""
+    beside = run_dir / ".final.new"
+    if trainer.is_world_process_zero():
+        shutil.rmtree(beside, ignore_errors=True)
+    trainer.accelerator.wait_for_everyone()
+    trainer.save_model(str(beside))
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        tokenizer.save_pretrained(beside)
+        for extra in ("training_args.bin", "README.md"):
+            (beside / extra).unlink(missing_ok=True)
+        put_in_place(beside, run_dir / "final")
+        return hash_folder(run_dir / "final")
+
+
+def train(child):
+    began = time.monotonic()
+    config = child.config(DEFAULTS, required=("objective", "model_path", "dataset_sha256"))
+    if config["objective"] not in OBJECTIVES:
+        raise Failure(
+            "config", f"Unknown objective {config['objective']!r}: there is {', '.join(OBJECTIVES)}."
+        )
+    objective = OBJECTIVES[config["objective"]]
+    train_rows, validation_rows, hashes = read_data(child.run_dir, config)
+
+    child.events.emit("loading", model=config["model_path"])
+    device = choose_device(config["device"])
+    precision = choose_precision(config["precision"], device)
+    threads = use_all_cores()
+    objective.make_repeatable(device)
+    tokenizer = load_tokenizer(config["model_path"])
+    manifest = manifest_of(config, hashes, device, precision, threads)
+    complete, checkpoint = settle_together(child, manifest, config["resume"], device)
+    if complete:
+        return
+    check_disk(child.run_dir, config["model_path"])
+
+    rows, left_out, longest = objective.fitting(train_rows, tokenizer, config["max_length"])
+    validation, validation_left_out, _ = objective.fitting(validation_rows, tokenizer, config["max_length"])
+    if left_out or validation_left_out:
+        child.events.emit(
+            "left_out",
+            ids=left_out,
+            validation_ids=validation_left_out,
+            max_length=config["max_length"],
+            longest=longest,
+        )
+    if not rows:
+        raise Failure(
+            "bad_data", f"No example fits into {config['max_length']} tokens: raise max_length to {longest}."
+        )
+    started = {"examples": len(rows), "validation_examples": len(validation), "longest": longest}
+    model = load_model(config["model_path"], dtype=torch.float32, device=device)
+    trainer = objective.build(
+        model, tokenizer, rows, validation, config, folder=child.run_dir / "checkpoints", device=device,
+        precision=precision, world=manifest["world"], callbacks=[Progress(child, started)],
+    )  # fmt: skip
+    started["tokens"] = sum(map(len, trainer.train_dataset["input_ids"]))
+    trainer.args.eval_on_start &= checkpoint is None
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if trainer.state.global_step < trainer.state.max_steps:
+        raise Cancelled
+
+    weights = save_final(trainer, tokenizer, child.run_dir)
+    if child.speaks:
+        history = trainer.state.log_history
+        losses = [float(entry["loss"]) for entry in history if "loss" in entry]
+        evals = [
+            {
+                "step": entry["step"],
+                "epoch": entry.get("epoch") or 0.0,
+                "eval_loss": float(entry["eval_loss"]),
+            }
+            for entry in history
+            if "eval_loss" in entry
+        ]
+        per_epoch = -(-len(losses) // config["epochs"])
+        result = {
+            "steps": trainer.state.global_step,
+            "resumed_from": step_of(checkpoint) if checkpoint else None,
+            "train_loss": sum(losses[-per_epoch:]) / per_epoch,
+            "eval_loss": evals[-1]["eval_loss"] if evals else None,
+            "eval_losses": evals,
+            "weights_sha256": weights,
+            "tokens": started["tokens"],
+            "completion_tokens": objective.completion_tokens(trainer.train_dataset),
+            "examples": len(rows),
+            "left_out": len(left_out),
+            "duration_s": round(time.monotonic() - began, 1),
+            **{key: manifest[key] for key in (*SAME_RUN[1:], *SAME_MACHINE)},
+        }
+        write_json(child.run_dir / "result.json", result)
+        shutil.rmtree(child.run_dir / "checkpoints", ignore_errors=True)
+
+
+def main(arguments):
+    if len(arguments) != 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    with Child(arguments[0]) as child:
+        train(child)
+    return child.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
