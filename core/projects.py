@@ -183,8 +183,8 @@ def base_model(project, *, location, now):
 def check_specs(rubric, policy):
     """Raise InvalidInput, naming every fault, for a rubric or policy that cannot be worked with."""
     faults = []
-    if not rubric.axes:
-        faults.append("Add at least one axis.")
+    if not rubric.axes and not any(labels.required for labels in rubric.label_sets):
+        faults.append("Add at least one axis, or a label set that must be answered.")
     keys = [axis.key for axis in rubric.axes]
     faults += [
         f"Two axes are called “{key}”: rename one." for key in sorted(set(keys)) if keys.count(key) > 1
