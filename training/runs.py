@@ -177,6 +177,8 @@ class Training:
         match event["kind"]:
             case "start":
                 self.attempt.write(total_steps=event["total_steps"], tokens=event["tokens"])
+            case "left_out":
+                self.attempt.write(left_out=event["ids"] + event["validation_ids"])
             case "log":
                 self.measure(RunMeasure.Kind.TRAIN, event, event["loss"], event["learning_rate"])
             case "eval":
@@ -223,8 +225,12 @@ class Training:
             model_version=model,
             total_steps=result["steps"],
             tokens=result["tokens"],
-            seconds=result["duration_s"],
-            library_versions=result["versions"],
+            seconds=seconds_of(result),
+            library_versions={
+                **result["versions"],
+                "device": result["device"],
+                "precision": result["precision"],
+            },
         )
         self.attempt.end(Job.Status.SUCCEEDED)
         if stage.status == Stage.Status.LABELS_FINAL:
@@ -237,6 +243,12 @@ class Training:
                 by=by,
                 now=now,
             )
+
+
+def seconds_of(result):
+    """What the whole training takes at the pace of the attempt that finished it."""
+    steps_done = result["steps"] - (result["resumed_from"] or 0)
+    return result["duration_s"] * result["steps"] / max(steps_done, 1)
 
 
 def version_name(stage, run):

@@ -45,8 +45,9 @@ class TrainingRun(SupervisedJob):
     """One fine-tuning job: objective, hyperparameters, seed and training set, from a base model version to a
     new one. `submission` is the launch form's key: the same launch sent twice is one run.
 
-    `tokens` is what one epoch reads and `seconds` what the training took, as the trainer measured them; the
-    next preview's expected duration rests on both.
+    `tokens` is what one epoch reads and `seconds` what the training takes, as the trainer measured them (at the
+    last attempt's pace, where it was interrupted); the next preview's expected duration rests on both.
+    `left_out` names the examples that were longer than `max_length` and not learned from.
     """
 
     class Objective(models.TextChoices):
@@ -67,8 +68,11 @@ class TrainingRun(SupervisedJob):
     total_steps = models.PositiveIntegerField(null=True, blank=True)
     tokens = models.PositiveBigIntegerField(null=True, blank=True)
     seconds = models.FloatField(null=True, blank=True)
+    left_out = models.JSONField(default=list, blank=True)
     library_versions = models.JSONField(
-        default=dict, blank=True, help_text="Package name to version, as the trainer reported them."
+        default=dict,
+        blank=True,
+        help_text="Package name to version, device and precision, as the trainer reported them.",
     )
     submission = models.UUIDField(unique=True)
 

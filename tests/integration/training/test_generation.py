@@ -1,5 +1,6 @@
 import json
 import threading
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
