@@ -18,16 +18,17 @@ RESERVED_KEYS = "gcrsj"
 class RatingForm:
     """One policy's rubric as a form. `fields`: raw texts by field name; `faults`: what to do, by field name."""
 
-    def __init__(self, policy, fields=None, faults=None, submission=None):
+    def __init__(self, policy, fields=None, faults=None):
         self.fields, self.faults = fields or {}, faults or {}
-        self.submission = submission or str(uuid.uuid4())
+        self.submission = str(uuid.uuid4())
         self._axes = list(policy.rubric.axes.all())
         self._label_sets = list(policy.rubric.label_sets.prefetch_related("values"))
 
     @classmethod
     def from_post(cls, policy, post):
         """The form as it was sent. Unknown fields are left out; nothing is judged yet."""
-        form = cls(policy, submission=post.get("submission", ""))
+        form = cls(policy)
+        form.submission = post.get("submission", "")
         names = (
             [axis["name"] for axis in form.axes] + [each["name"] for each in form.label_sets] + list(WORDS)
         )

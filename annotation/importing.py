@@ -23,13 +23,16 @@ SPLIT_ENDS = ((0.60, Prompt.Split.TRAIN), (0.75, Prompt.Split.VALIDATION), (1.0,
 
 @dataclass
 class PromptReport:
-    """What an import of prompts brought, or would bring. `drawn`: how many had their split drawn by seed."""
+    """What an import of prompts brought, or would bring, as counts; `splits` and `tags` by name.
+
+    `drawn`: how many had their split drawn by seed.
+    """
 
     total: int = 0
     drawn: int = 0
     with_reference: int = 0
-    splits: Counter = field(default_factory=Counter)
-    tags: Counter = field(default_factory=Counter)
+    splits: dict = field(default_factory=dict)
+    tags: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -37,7 +40,7 @@ class ResponseReport:
     """What an import of responses brought."""
 
     total: int = 0
-    models: Counter = field(default_factory=Counter)
+    models: dict = field(default_factory=dict)
 
 
 def read_prompt_file(file, name):
@@ -52,7 +55,8 @@ def draw_split(seed, external_id):
     order. The first 8 bytes of sha256("seed:id") make a number in [0, 1).
     """
     digest = hashlib.sha256(f"{seed}:{external_id}".encode()).digest()
-    number = int.from_bytes(digest[:8]) / 2**64
+    # 53 bits, as many as a float holds, so that the number stays below 1.
+    number = (int.from_bytes(digest[:8]) >> 11) / 2**53
     return next(split for end, split in SPLIT_ENDS if number < end)
 
 
@@ -118,7 +122,7 @@ def import_responses(*, stage, rows, by, now):
     if stage.status != Stage.Status.RESPONDING:
         raise Conflict("This stage takes no more responses: rating has begun.")
     checked = _checked_responses(stage, rows)
-    report = ResponseReport(total=len(checked), models=Counter(model for _, _, model, _ in checked))
+    report = ResponseReport(total=len(checked), models=dict(Counter(model for _, _, model, _ in checked)))
     models = {}
     for name in report.models:
         models[name], _ = ModelVersion.objects.get_or_create(
@@ -148,8 +152,8 @@ def _report(checked):
         total=len(checked),
         drawn=sum(new.drawn for new in checked),
         with_reference=sum(bool(new.reference) for new in checked),
-        splits=Counter(str(new.split) for new in checked),
-        tags=Counter(tag for new in checked for tag in new.tags),
+        splits=dict(Counter(str(new.split) for new in checked)),
+        tags=dict(Counter(tag for new in checked for tag in new.tags)),
     )
 
 

@@ -1,0 +1,329 @@
+"""Prompts and responses in: all or nothing, every fault named."""
+
+import io
+import json
+from collections import Counter
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from annotation.importing import (
+    draw_split,
+    import_prompts,
+    import_responses,
+    preview_prompts,
+    read_prompt_file,
+)
+from annotation.models import Assignment, Prompt, PromptTag, Response
+from annotation.responses import NewResponse, add_responses, hand_out_positions, open_rating
+from core.errors import Conflict, InvalidInput
+from core.models import AuditEvent, ModelVersion, Stage
+from core.projects import revise
+from core.rubrics import DEFAULT_RUBRIC, PolicySpec
+from core.stages import open_stage
+from tests.factories.annotation import make_prompts, make_responses, make_stage
+from tests.factories.core import NOW, make_project
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project():
+    return make_project().project
+
+
+def bring(project, *rows):
+    return import_prompts(project=project, rows=rows, by=None, now=NOW)
+
+
+def faults(project, *rows):
+    with pytest.raises(InvalidInput) as caught:
+        bring(project, *rows)
+    assert not Prompt.objects.filter(text__contains="fine").exists()
+    return caught.value.errors
+
+
+class TestImportPrompts:
+    def test_stores_every_field(self, project):
+        report = bring(
+            project,
+            {
+                "prompt": " How? ",
+                "id": "h-1",
+                "split": "held-out",
+                "tags": ["b", "a", "b"],
+                "reference": "So.",
+            },
+            {"prompt": "Why?", "id": 7, "split": "Test", "tags": "x; y ;"},
+        )
+        first, second = Prompt.objects.all()
+        assert (first.external_id, first.text, first.split, first.reference) == (
+            "h-1",
+            "How?",
+            "held-out",
+            "So.",
+        )
+        assert (second.external_id, second.split, second.position) == ("7", "held-out", first.position + 1)
+        assert list(PromptTag.objects.values_list("prompt__external_id", "name")) == [
+            ("h-1", "a"),
+            ("h-1", "b"),
+            ("7", "x"),
+            ("7", "y"),
+        ]
+        assert (report.total, report.drawn, report.with_reference) == (2, 0, 1)
+        assert AuditEvent.objects.get(verb="prompts:import").detail == "2 prompts"
+
+    def test_draws_missing_splits_by_the_projects_seed_and_the_id_alone(self, project):
+        rows = [{"prompt": f"Prompt {number}", "id": f"p{number}"} for number in range(40)]
+        bring(project, *rows[:20])
+        bring(project, *reversed(rows[20:]))
+        for prompt in Prompt.objects.all():
+            assert prompt.split == draw_split(project.seed, prompt.external_id)
+
+    def test_makes_ids_from_the_text_where_none_are_given(self, project):
+        bring(project, {"prompt": "One"}, {"prompt": "Two"})
+        ids = set(Prompt.objects.values_list("external_id", flat=True))
+        assert len(ids) == 2
+        assert "the same text is already in the project" in faults(project, {"prompt": "One"})[0]
+
+    def test_names_every_fault_by_line_and_field_and_takes_nothing(self, project):
+        found = faults(
+            project,
+            {"prompt": "fine"},
+            {"prompt": "  "},
+            {"id": "x"},
+            {"prompt": "fine too", "split": "practice"},
+            {"prompt": 5},
+            {"prompt": "fine 3", "tags": [1]},
+            {"prompt": "fine 4", "promt": "?"},
+            {"prompt": "fine 5", "id": "i" * 201},
+            {"prompt": "fine\x00"},
+            {"prompt": "fine \ud800"},
+        )
+        assert [fault.split(":")[0] for fault in found] == [
+            "Line 2, prompt",
+            "Line 3, prompt",
+            "Line 4, split",
+            "Line 5, prompt",
+            "Line 6, tags",
+            "Line 7, promt",
+            "Line 8, id",
+            "Line 9, prompt",
+            "Line 10, prompt",
+        ]
+
+    def test_reports_duplicates_in_the_file_and_in_the_project(self, project):
+        bring(project, {"prompt": "Old", "id": "old"})
+        found = faults(
+            project,
+            {"prompt": "fine", "id": "a"},
+            {"prompt": "fine", "id": "b"},
+            {"prompt": "fine 2", "id": "a"},
+            {"prompt": "Old", "id": "c"},
+            {"prompt": "fine 3", "id": "old"},
+        )
+        assert found == [
+            "Line 2, prompt: the same text is already on line 1. Remove one.",
+            "Line 3, id: “a” is already on line 1. Give it another.",
+            "Line 4, prompt: the same text is already in the project. Remove one.",
+            "Line 5, id: “old” is already in the project. Give it another.",
+        ]
+
+    def test_shows_a_hundred_faults_and_counts_the_rest(self, project):
+        found = faults(project, *[{"prompt": ""} for _ in range(130)])
+        assert len(found) == 101
+        assert found[-1] == "… and 30 more."
+
+    def test_refuses_a_file_without_records(self, project):
+        with pytest.raises(InvalidInput, match="no records"):
+            bring(project)
+
+    def test_takes_the_same_text_into_two_projects(self, project):
+        bring(project, {"prompt": "Same", "id": "1"})
+        bring(make_project().project, {"prompt": "Same", "id": "1"})
+        assert Prompt.objects.count() == 2
+
+    def test_takes_a_large_file(self, project):
+        lines = (json.dumps({"prompt": f"Prompt {number}", "id": f"p{number}"}) for number in range(5000))
+        rows = read_prompt_file(io.BytesIO("\n".join(lines).encode()), "big.jsonl")
+        assert import_prompts(project=project, rows=rows, by=None, now=NOW).total == 5000
+        assert Prompt.objects.order_by("position").last().external_id == "p4999"
+
+
+class TestPreviewPrompts:
+    def test_counts_what_would_come_and_stores_nothing(self, project):
+        report = preview_prompts(
+            project=project,
+            rows=[{"prompt": "a", "split": "train", "tags": "t"}, {"prompt": "b", "split": "dev"}],
+        )
+        assert (report.splits, report.tags) == (Counter(train=1, validation=1), Counter(t=1))
+        assert not Prompt.objects.exists()
+
+
+class TestDrawSplit:
+    def test_gives_60_15_25_in_the_long_run(self):
+        drawn = Counter(draw_split(7, f"prompt-{number}") for number in range(20_000))
+        shares = {split: count / 20_000 for split, count in drawn.items()}
+        assert shares["train"] == pytest.approx(0.60, abs=0.015)
+        assert shares["validation"] == pytest.approx(0.15, abs=0.015)
+        assert shares["held-out"] == pytest.approx(0.25, abs=0.015)
+
+    def test_differs_from_seed_to_seed(self):
+        assert [draw_split(1, f"p{n}") for n in range(30)] != [draw_split(2, f"p{n}") for n in range(30)]
+
+
+class TestImportPromptsCommand:
+    def test_imports_a_file_and_says_what_came(self, project, tmp_path, capsys):
+        path = tmp_path / "prompts.csv"
+        path.write_text("prompt,split\nOne,train\nTwo,held-out\n")
+        call_command("import_prompts", project.slug, str(path), "--check")
+        assert not Prompt.objects.exists()
+        call_command("import_prompts", project.slug, str(path))
+        assert "2 prompts imported: 1 held-out, 1 train (0 drawn by seed)." in capsys.readouterr().out
+        assert Prompt.objects.count() == 2
+
+    @pytest.mark.parametrize(
+        "slug, text, message",
+        [
+            ("nowhere", "prompt\nOne\n", "no project “nowhere”"),
+            (None, "prompt\n\n", "no records"),
+            (None, None, "cannot be read"),
+        ],
+    )
+    def test_says_what_is_wrong(self, project, tmp_path, slug, text, message):
+        path = tmp_path / "prompts.csv"
+        if text is not None:
+            path.write_text(text)
+        with pytest.raises(CommandError, match=message):
+            call_command("import_prompts", slug or project.slug, str(path))
+
+
+class TestImportResponses:
+    @pytest.fixture
+    def stage(self, project):
+        make_prompts(project, count=2)
+        return make_stage(project)
+
+    def bring(self, stage, *rows):
+        return import_responses(stage=stage, rows=rows, by=None, now=NOW)
+
+    def test_stores_responses_of_known_and_new_models_with_their_slots(self, stage):
+        report = self.bring(
+            stage,
+            {"prompt_id": "q0", "text": "Zero", "model": "alpha"},
+            {"prompt_id": "q0", "text": "Nought", "model": "beta", "candidate": "1"},
+            {"prompt_id": "q1", "text": "One", "model": "alpha"},
+        )
+        assert report.models == Counter(alpha=2, beta=1)
+        assert ModelVersion.objects.count() == 2
+        assert Response.objects.count() == 3
+        assert Assignment.objects.count() == 9
+
+    def test_names_every_fault_and_takes_nothing(self, stage):
+        self.bring(stage, {"prompt_id": "q0", "text": "Zero", "model": "alpha"})
+        with pytest.raises(InvalidInput) as caught:
+            self.bring(
+                stage,
+                {"prompt_id": "q1", "text": "One", "model": "alpha"},
+                {"prompt_id": "q9", "text": "Nine", "model": "alpha"},
+                {"prompt_id": "q0", "text": "Zero", "model": "alpha"},
+                {"prompt_id": "q1", "text": "", "candidate": -1},
+            )
+        assert [fault.split(":")[0] for fault in caught.value.errors] == [
+            "Line 2, prompt_id",
+            "Line 3, prompt_id",
+            "Line 4, text",
+            "Line 4, model",
+            "Line 4, candidate",
+            "Line 4, prompt_id",
+        ]
+        assert Response.objects.count() == 1
+
+    def test_takes_only_the_stages_own_model_where_it_has_one(self, project):
+        make_prompts(project, count=1)
+        stage = make_stage(project, model_name="ours")
+        with pytest.raises(InvalidInput) as caught:
+            self.bring(stage, {"prompt_id": "q0", "text": "Zero", "model": "theirs"})
+        assert caught.value.errors == ["Line 1, model: this stage is answered by “ours” alone."]
+
+    def test_is_refused_once_rating_is_open(self, stage):
+        make_responses(stage)
+        open_rating(stage=stage, by=None, now=NOW)
+        with pytest.raises(Conflict):
+            self.bring(stage, {"prompt_id": "q0", "text": "Zero", "model": "alpha", "candidate": 1})
+
+
+class TestAddResponses:
+    def test_skips_what_is_there(self, project):
+        make_prompts(project, count=3)
+        stage = make_stage(project, model_name="m")
+        answers = [NewResponse(prompt, "Text", stage.model_version) for prompt in project.prompts.all()]
+        assert len(add_responses(stage=stage, answers=answers[:2], now=NOW)) == 2
+        assert len(add_responses(stage=stage, answers=answers, now=NOW)) == 1
+        assert Response.objects.count() == 3
+        assert Assignment.objects.count() == 9
+
+    def test_gives_an_answer_the_same_place_in_whatever_order_it_comes(self, project):
+        prompts = make_prompts(project, count=30)
+        stage = make_stage(project, model_name="m")
+        keys = [(prompt.pk, 0) for prompt in prompts]
+        together = hand_out_positions(stage, keys)
+        apart = {}
+        for key in reversed(keys):
+            apart |= hand_out_positions(stage, [key])
+        assert together == apart
+        assert len(set(together.values())) == 30
+        assert sorted(together.values()) != [together[key] for key in keys]
+
+    def test_tells_two_answers_that_draw_the_same_place_apart(self, project):
+        first, second = make_prompts(project, count=2)
+        stage = make_stage(project, model_name="m")
+        drawn = hand_out_positions(stage, [(second.pk, 0)])[second.pk, 0]
+        add_responses(stage=stage, answers=[NewResponse(first, "Text", stage.model_version)], now=NOW)
+        Response.objects.update(position=drawn)
+        (added,) = add_responses(
+            stage=stage, answers=[NewResponse(second, "Text", stage.model_version)], now=NOW
+        )
+        assert added.position == drawn + 1
+
+
+class TestOpenRating:
+    @pytest.fixture
+    def stage(self, project):
+        make_prompts(project, count=2)
+        return make_stage(project, model_name="m")
+
+    def test_is_refused_while_a_prompt_has_no_response(self, stage):
+        prompt = stage.project.prompts.first()
+        add_responses(stage=stage, answers=[NewResponse(prompt, "Text", stage.model_version)], now=NOW)
+        with pytest.raises(Conflict, match="1 prompt"):
+            open_rating(stage=stage, by=None, now=NOW)
+
+    def test_is_refused_without_prompts(self):
+        stage = make_stage(make_project().project, model_name="m")
+        with pytest.raises(Conflict, match="nothing to rate"):
+            open_rating(stage=stage, by=None, now=NOW)
+
+    def test_twice_is_the_same_as_once(self, stage):
+        make_responses(stage)
+        open_rating(stage=stage, by=None, now=NOW)
+        assert open_rating(stage=stage, by=None, now=NOW).status == Stage.Status.RATING
+        assert AuditEvent.objects.filter(verb="stage:rating").count() == 1
+
+    @pytest.mark.parametrize("k", [2, 5])
+    def test_gives_every_response_exactly_k_slots_also_where_k_was_changed_meanwhile(self, stage, k):
+        make_responses(stage)
+        policy = PolicySpec(ratings_per_response=k)
+        revise(project=stage.project, rubric=DEFAULT_RUBRIC, policy=policy, by=None, now=NOW)
+        opened = open_rating(stage=stage, by=None, now=NOW)
+        assert opened.policy.ratings_per_response == k
+        for response in Response.objects.all():
+            assert list(response.assignments.values_list("slot", flat=True)) == list(range(1, k + 1))
+
+    def test_is_refused_for_a_stage_that_is_past_it(self, stage):
+        make_responses(stage)
+        open_rating(stage=stage, by=None, now=NOW)
+        Stage.objects.filter(pk=stage.pk).update(status=Stage.Status.LABELS_FINAL)
+        with pytest.raises(Conflict, match="past rating"):
+            open_rating(stage=stage, by=None, now=NOW)
+        assert open_stage(project=stage.project, model_version=None, by=None, now=NOW).number == 1
