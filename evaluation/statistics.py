@@ -101,7 +101,9 @@ def share_of(hits, n):
     if n == 0:
         return None
     low, high = proportion_confint(hits, n, alpha=1 - CONFIDENCE, method="wilson")
-    return Estimate(hits / n, max(float(low), 0.0), min(float(high), 1.0), n=n, method="Wilson")
+    share = hits / n
+    # At 0 and 1 rounding can leave the interval a last bit off the share.
+    return Estimate(share, float(min(low, share)), float(max(high, share)), n=n, method="Wilson")
 
 
 def paired_difference(before, after, *, seed):

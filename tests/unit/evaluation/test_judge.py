@@ -18,7 +18,13 @@ PLAIN = Temper(bias={}, noise=0.0)
 
 
 def sight(**changes):
-    seen = {"to_reference": 0.7, "to_prompt": 0.6, "to_others": 0.1, "declines": False, "should_decline": False}
+    seen = {
+        "to_reference": 0.7,
+        "to_prompt": 0.6,
+        "to_others": 0.1,
+        "declines": False,
+        "should_decline": False,
+    }
     return Sight(**{**seen, **changes})
 
 

@@ -1,0 +1,231 @@
+"""Stages with final labels and cosines, written as rows: what the report reads, at any size, in a moment.
+
+For stages that went through the use cases take tests.factories.arbitration.make_final_stage.
+"""
+
+import itertools
+import uuid
+
+from annotation.models import Assignment, Prompt, Rating, RatingScore, Response
+from arbitration.consensus import alignment_class
+from arbitration.models import FinalLabel, FinalScore
+from core.models import Job, ModelVersion, Stage
+from evaluation.models import CoherenceScore, Encoder, ScoringRun
+from tests.factories.annotation import make_prompts
+from tests.factories.core import NOW
+
+BATCH = 2_000
+ALIGNED, PARTLY, MISALIGNED, EXCLUDED = 5, 3, 1, None
+_hash = itertools.count(1)
+
+
+def make_labeled_stage(project, scores, *, raters=(), final=True, split="held-out"):
+    """The project's next stage, each prompt of `split` with one response, or several.
+
+    `scores`: per prompt the final score on every axis, a {axis key: score}, None for an excluded response, or a
+    list of these for several candidates. Prompts are made where there are too few. Each of `raters` gave the
+    final score, rounded. `final=False` leaves the stage rating, without labels.
+    """
+    prompts = list(project.prompts.filter(split=split).order_by("position"))
+    if len(prompts) < len(scores):
+        make_prompts(project, count=len(scores) - len(prompts), splits=(split,))
+        prompts = list(project.prompts.filter(split=split).order_by("position"))
+    number = project.stages.count()
+    policy = project.policy
+    model, _ = ModelVersion.objects.get_or_create(
+        project=project, name="base" if number == 0 else f"stage-{number}", defaults={"created_at": NOW}
+    )
+    stage = Stage.objects.create(
+        project=project,
+        number=number,
+        policy=policy,
+        model_version=model,
+        status=Stage.Status.COMPLETE if final else Stage.Status.RATING,
+        created_at=NOW,
+    )
+    given = [
+        (prompt, candidate, score)
+        for prompt, each in zip(prompts, scores, strict=False)
+        for candidate, score in enumerate(each if isinstance(each, list) else [each])
+    ]
+    axes = list(policy.rubric.axes.all())
+    responses = _responses(stage, model, given, final)
+    if raters:
+        _rate(stage, policy, axes, responses, given, raters)
+    if final:
+        _label(policy, axes, responses, given)
+    return stage
+
+
+def make_encoder(name=None):
+    """The encoder that the settings name, as if a worker had loaded it."""
+    from django.conf import settings
+
+    name = name or settings.ENCODER
+    known = Encoder.objects.filter(name=name).first()
+    return known or Encoder.objects.create(
+        name=name, weights_sha256=f"{next(_hash):064x}", dimension=384, used_at=NOW
+    )
+
+
+def score_stage(stage, cosines, refusals=()):
+    """Give the stage's responses, by prompt and candidate, these cosines, and the run that computed them.
+
+    `refusals`: places of the responses that decline.
+    """
+    encoder = make_encoder()
+    responses = list(Response.objects.filter(stage=stage).order_by("prompt__position", "candidate"))
+    CoherenceScore.objects.bulk_create(
+        [
+            CoherenceScore(
+                encoder=encoder,
+                response=response,
+                cosine=cosine,
+                is_refusal=place in set(refusals),
+                created_at=NOW,
+            )
+            for place, (response, cosine) in enumerate(zip(responses, cosines, strict=True))
+        ],
+        batch_size=BATCH,
+    )
+    return ScoringRun.objects.create(
+        stage=stage,
+        encoder=encoder,
+        status=Job.Status.SUCCEEDED,
+        total=len(responses),
+        done=len(responses),
+        created_at=NOW,
+        finished_at=NOW,
+    )
+
+
+def classes(aligned, misaligned, total=100):
+    """Scores with that many fully aligned and misaligned responses of `total`; the rest is partly aligned.
+
+    The misaligned come first and the aligned last, so that a stage with fewer misaligned improves on the same prompts.
+    """
+    return [MISALIGNED] * misaligned + [PARTLY] * (total - aligned - misaligned) + [ALIGNED] * aligned
+
+
+def make_paper_stages(team, simulated=False):
+    """Base and two stages on 100 held-out prompts with the paper's shares: misaligned 27 → 12 → 6 %, fully aligned
+    58 → 73 → 85 %; cosines with means 0.52, 0.55, 0.57, of which 60, 68 and 75 % reach γ."""
+    if simulated:
+        for expert in team.experts:
+            expert.is_simulated = True
+            expert.save(update_fields=["is_simulated"])
+    stages = []
+    for aligned, misaligned, coherent, mean in ((58, 27, 60, 0.52), (73, 12, 68, 0.55), (85, 6, 75, 0.57)):
+        stage = make_labeled_stage(team.project, classes(aligned, misaligned), raters=team.experts)
+        score_stage(stage, _cosines(coherent, mean), refusals=range(5))
+        stages.append(stage)
+    return stages
+
+
+def _cosines(coherent, mean, total=100):
+    """`total` cosines of which `coherent` reach 0.5, with that mean."""
+    low = 0.35
+    high = (mean * total - low * (total - coherent)) / coherent
+    return [low] * (total - coherent) + [high] * coherent
+
+
+def _responses(stage, model, given, final):
+    status = Response.Status.LABELED if final else Response.Status.AWAITING_RATINGS
+    return Response.objects.bulk_create(
+        [
+            Response(
+                stage=stage,
+                prompt=prompt,
+                model_version=model,
+                candidate=candidate,
+                position=place,
+                text=f"Answer {candidate} to {prompt.external_id}.",
+                status=Response.Status.EXCLUDED if final and score is None else status,
+                created_at=NOW,
+            )
+            for place, (prompt, candidate, score) in enumerate(given)
+        ],
+        batch_size=BATCH,
+    )
+
+
+def _rate(stage, policy, axes, responses, given, raters):
+    slots = Assignment.objects.bulk_create(
+        [
+            Assignment(
+                response=response,
+                slot=slot,
+                stage=stage,
+                position=response.position,
+                status=Assignment.Status.SUBMITTED,
+                expert=expert,
+            )
+            for response in responses
+            for slot, expert in enumerate(raters, start=1)
+        ],
+        batch_size=BATCH,
+    )
+    ratings = Rating.objects.bulk_create(
+        [
+            Rating(
+                assignment=slot,
+                response_id=slot.response_id,
+                expert_id=slot.expert_id,
+                policy=policy,
+                submission=uuid.uuid4(),
+                submitted_at=NOW,
+            )
+            for slot in slots
+        ],
+        batch_size=BATCH,
+    )
+    wanted = {response.pk: score for response, (_, _, score) in zip(responses, given, strict=True)}
+    RatingScore.objects.bulk_create(
+        [
+            RatingScore(rating=rating, axis=axis, value=round(_on(axis, wanted[rating.response_id])))
+            for rating in ratings
+            for axis in axes
+        ],
+        batch_size=BATCH,
+    )
+
+
+def _label(policy, axes, responses, given):
+    labels = FinalLabel.objects.bulk_create(
+        [
+            FinalLabel(
+                response=response,
+                policy=policy,
+                source=FinalLabel.Source.AGREEMENT,
+                rule="mean",
+                alignment=FinalLabel.Alignment.EXCLUDED
+                if score is None
+                else alignment_class(
+                    [_on(axis, score) for axis in axes], False, policy.aligned_cut, policy.misaligned_cut
+                ),
+                created_at=NOW,
+            )
+            for response, (_, _, score) in zip(responses, given, strict=True)
+        ],
+        batch_size=BATCH,
+    )
+    FinalScore.objects.bulk_create(
+        [
+            FinalScore(final_label=label, axis=axis, value=_on(axis, score))
+            for label, (_, _, score) in zip(labels, given, strict=True)
+            if score is not None
+            for axis in axes
+        ],
+        batch_size=BATCH,
+    )
+
+
+def _on(axis, score):
+    if isinstance(score, dict):
+        return score.get(axis.key, 4)
+    return 3 if score is None else score
+
+
+def held_out(project):
+    """The project's held-out prompts in order."""
+    return list(Prompt.objects.filter(project=project, split="held-out").order_by("position"))

@@ -1,0 +1,49 @@
+from evaluation.caveats import Basis, caveats_of
+
+
+def basis(**fields):
+    given = {
+        "title": "Base",
+        "prompts": 300,
+        "excluded": 0,
+        "policy_version": 1,
+        "raters": frozenset({1, 2, 3}),
+        "simulated": False,
+        "refusals": 0,
+    }
+    return Basis(**(given | fields))
+
+
+def text(*bases):
+    return " ".join(caveats_of(bases))
+
+
+class TestCaveatsOf:
+    def test_warns_that_separate_rounds_can_deceive(self):
+        assert "round of its own" in text(basis(), basis(title="Stage 1"))
+        assert "round of its own" not in text(basis())
+
+    def test_names_what_rests_on_simulated_experts_first(self):
+        said = caveats_of([basis(simulated=True), basis(title="Stage 1", simulated=True)])
+        assert said[0].startswith("Base and Stage 1 rest on ratings by simulated experts")
+
+    def test_says_where_other_experts_rated(self):
+        assert "same experts" in text(basis(), basis(title="Stage 1", raters=frozenset({1, 2, 9})))
+        assert "same experts" not in text(basis(), basis(title="Stage 1"))
+
+    def test_says_where_the_policy_changed(self):
+        assert "Base: v1, Stage 1: v2" in text(basis(), basis(title="Stage 1", policy_version=2))
+
+    def test_calls_few_prompts_few(self):
+        assert "24 held-out prompts are few" in text(basis(prompts=24))
+        assert "are few" not in text(basis())
+
+    def test_counts_what_is_excluded(self):
+        assert "1 held-out response that a lead excluded counts" in text(basis(excluded=1))
+        assert "3 held-out responses that leads excluded count" in text(basis(excluded=3))
+
+    def test_explains_the_cosine_of_refusals(self):
+        assert "correct refusal" in text(basis(refusals=2))
+
+    def test_is_silent_without_a_final_stage(self):
+        assert caveats_of([]) == []
