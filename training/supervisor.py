@@ -21,6 +21,8 @@ import psutil
 REPOSITORY = Path(__file__).resolve().parent.parent
 SUPERVISOR = "CONCORD_SUPERVISOR"
 """The variable that tells a child whose death it must not survive: `pid:start mark`."""
+BUSY_CODE = 73
+"""How a child exits that finds its directory held by another: it must not write in the other's log."""
 SUCCEEDED, CANCELLED, INTERRUPTED, FAILED, ERRORED = (
     "succeeded",
     "cancelled",
@@ -164,6 +166,8 @@ def judge(end, returncode, asked, stalled, run_dir):
             "It was asked to stop from outside, and saved what it had.",
             resumable=True,
         )
+    if returncode == BUSY_CODE:
+        return Outcome(FAILED, "busy", last_line(run_dir / "stdout.log"), resumable=True)
     if returncode < 0:
         name = signal.Signals(-returncode).name
         hint = " Often this is the system running out of memory." if returncode == -signal.SIGKILL else ""

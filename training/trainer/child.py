@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from training.supervisor import SUPERVISOR, start_mark
+from training.supervisor import BUSY_CODE, SUPERVISOR, start_mark
 from training.trainer.events import EventLog
 from training.trainer.failures import Failure, classify
 
@@ -26,7 +26,9 @@ if "RANK" not in os.environ:
     os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
 
 PR_SET_PDEATHSIG = 1
-EXIT_CODES = {"bad_data": 65, "config": 78, "disk": 74, "oom": 76, "busy": 73}
+EXIT_CODES = {"bad_data": 65, "config": 78, "disk": 74, "oom": 76}
+LOCK_SECONDS = 3.0
+"""How long to wait for the directory: a child that lost its supervisor needs a moment to notice."""
 CANCELLED_CODE = 75
 
 
@@ -45,21 +47,32 @@ class Child:
         self.run_dir = Path(run_dir) if run_dir else None
         self.errors = errors or {}
         self.speaks = os.environ.get("RANK", "0") == "0"
-        self.events = EventLog(self.run_dir and self.run_dir / "events.jsonl", silent=not self.speaks)
         self.told_to_stop = False
         self.exit_code = 0
 
     def __enter__(self):
         end_with_supervisor()
-        signal.signal(signal.SIGTERM, self._stop)
-        if self.run_dir and self.speaks:
-            self.lock = open(self.run_dir / "lock", "w")  # closed, and so released, when the process ends
-            try:
-                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self._fail(Failure("busy", "Another process works in this run's directory: try again later."))
-                sys.exit(self.exit_code)
+        self.lock = self._lock()
+        # Only now: the log belongs to who holds the lock.
+        self.events = EventLog(self.run_dir and self.run_dir / "events.jsonl", silent=not self.speaks)
+        self.before = signal.signal(signal.SIGTERM, self._stop)
         return self
+
+    def _lock(self):
+        """Hold the run directory; released when the process ends, however it ends. Leaves if another holds it."""
+        if not self.run_dir or not self.speaks:
+            return open(os.devnull)
+        lock = open(self.run_dir / "lock", "w")
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return lock
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    print("Another process works in this run's directory: try again later.")
+                    sys.exit(BUSY_CODE)
+            time.sleep(0.1)
 
     def __exit__(self, kind, error, traceback):
         if kind is None:
@@ -72,6 +85,8 @@ class Child:
             self._fail(classify(error, self.errors))
         else:
             return False
+        self.lock.close()
+        signal.signal(signal.SIGTERM, self.before)
         return True
 
     def _stop(self, signum, frame):

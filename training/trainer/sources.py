@@ -47,6 +47,8 @@ def ready_model(source, target):
             return ReadyModel(path, hash_folder(path))
         except FileNotFoundError as error:
             raise Unusable(f"{error} Only safetensors are loaded: convert the model first.") from error
+    if source.startswith(("/", ".", "~")):
+        raise Unusable(f"There is no folder {source}: check the name of the model.")
     try:
         mark = json.loads((Path(target) / MARK).read_text())
     except FileNotFoundError:
