@@ -30,7 +30,7 @@ class Phi:
     sha256: str
 
 
-def encoder(*, run_dir, heartbeat=None):
+def encoder(*, run_dir, heartbeat=lambda: None):
     """The encoder named by the settings, prepared on first use. Raises EncodingFailed."""
     source = settings.ENCODER
     target = settings.MODELS_DIR / "encoder"
@@ -38,7 +38,7 @@ def encoder(*, run_dir, heartbeat=None):
     return Phi(name=source, path=Path(ready.path), sha256=ready.sha256)
 
 
-def embed_texts(texts, *, run_dir, phi, heartbeat=None, on_progress=lambda done, total: None):
+def embed_texts(texts, *, run_dir, phi, heartbeat=lambda: None, on_progress=lambda done, total: None):
     """{id: vector of length 1 (float32)} for `texts`, a dict of id to text.
 
     `run_dir` keeps what is done: a call that was killed goes on there. Raises EncodingFailed with a reason,
