@@ -88,6 +88,17 @@ new MutationObserver((changes) => {
 }).observe(byId("messages"), { childList: true });
 document.querySelectorAll("[data-toast]").forEach(tend);
 
+// --- what scrolls sideways can be reached, and scrolled, by keyboard.
+function reachScrollers() {
+  document.querySelectorAll(".table-wrap, .panel__body--flush, .stages, .prose pre, .prose table").forEach((box) => {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  });
+}
+reachScrollers();
+window.addEventListener("resize", reachScrollers);
+document.addEventListener("htmx:afterSettle", reachScrollers);
+
 // --- a form that must be confirmed without htmx: data-confirm="question"
 document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm || event.target.dataset.confirm;
