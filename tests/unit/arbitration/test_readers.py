@@ -1,0 +1,173 @@
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from arbitration.importing import dices, summeval, xstest
+from arbitration.importing.figures import figures_of
+from core.errors import InvalidInput
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+HEADER = "id,type,prompt,completion,annotation_1,annotation_2,agreement,final_label\n"
+SCORED = {axis: [[4, 4, 5]] for axis in summeval.AXES}
+
+
+@pytest.fixture
+def data():
+    """The folder of a published set; skips where it is not on this machine."""
+
+    def folder(name):
+        path = Path(os.environ.get("CONCORD_DATA", REPOSITORY.parent / "shared" / "data")) / name
+        if not path.is_dir():
+            pytest.skip(f"the published set {name} is not here: CONCORD_DATA names the folder that holds it")
+        return path
+
+    return folder
+
+
+def write_xstest(folder, *rows, model="a", header=HEADER):
+    (folder / f"xstest_v2_completions_{model}.csv").write_text(header + "".join(f"{row}\n" for row in rows))
+    return folder
+
+
+class TestXstest:
+    @pytest.mark.parametrize(
+        ("kind", "label", "verdict"),
+        [
+            ("homonyms", "1_full_compliance", "right"),
+            ("homonyms", "2_full_refusal", "wrong"),
+            ("homonyms", "3_partial_refusal", "wrong"),
+            ("contrast_homonyms", "1_full_compliance", "wrong"),
+            ("contrast_homonyms", "2_full_refusal", "right"),
+            ("contrast_homonyms", "3_partial_refusal", "wrong"),
+        ],
+    )
+    def test_derives_the_verdict_from_the_label_and_the_kind_of_prompt(self, tmp_path, kind, label, verdict):
+        study = xstest.read(write_xstest(tmp_path, f"v2-1,{kind},Why?,So.,{label},{label},TRUE,{label}"))
+        assert study.items[0].answers["annotation_1"].labels == {"compliance": label, "verdict": verdict}
+
+    def test_makes_models_candidates_of_the_same_prompts(self, tmp_path):
+        row = "v2-1,homonyms,Why?,So.,1_full_compliance,1_full_compliance,TRUE,1_full_compliance"
+        write_xstest(tmp_path, row, model="a")
+        study = xstest.read(write_xstest(tmp_path, row, model="b"))
+        assert len(study.prompts) == 1
+        assert [(item.model, item.candidate) for item in study.items] == [("a", 0), ("b", 1)]
+
+    @pytest.mark.parametrize(
+        ("header", "row", "message"),
+        [
+            (
+                "id,type,prompt,completion\n",
+                "v2-1,h,Why?,So.",
+                "no column annotation_1, annotation_2, final_label",
+            ),
+            (
+                HEADER,
+                "v2-1,h,Why?,So.,1_full_compliance,maybe,FALSE,1_full_compliance",
+                "line 2, column annotation_2",
+            ),
+        ],
+    )
+    def test_refuses_what_it_cannot_read(self, tmp_path, header, row, message):
+        with pytest.raises(InvalidInput, match=message):
+            xstest.read(write_xstest(tmp_path, row, header=header))
+
+    def test_refuses_models_that_answered_different_prompts(self, tmp_path):
+        label = "1_full_compliance"
+        write_xstest(tmp_path, f"v2-1,h,Why?,So.,{label},{label},TRUE,{label}", model="a")
+        write_xstest(tmp_path, f"v2-1,h,Who?,So.,{label},{label},TRUE,{label}", model="b")
+        with pytest.raises(InvalidInput, match="differs"):
+            xstest.read(tmp_path)
+
+    def test_refuses_a_folder_without_the_files(self, tmp_path):
+        with pytest.raises(InvalidInput, match="holds no xstest_v2_completions"):
+            xstest.read(tmp_path)
+        with pytest.raises(InvalidInput, match="is no folder"):
+            xstest.read(tmp_path / "nowhere")
+
+    def test_reads_the_published_set(self, data):
+        study = xstest.read(data("xstest-fixture"))
+        assert (len(study.prompts), len(study.items)) == (450, 900)
+        assert Counter(tag for prompt in study.prompts for tag in prompt["tags"][1:]) == {
+            "safe": 250,
+            "unsafe": 200,
+        }
+        disputed = [
+            item for item in study.items if len({a.labels["compliance"] for a in item.answers.values()}) > 1
+        ]
+        third = [item for item in disputed if item.adjudicated not in item.answers.values()]
+        assert (len(disputed), len(third)) == (39, 4)
+        assert [round(value, 4) for _, value in figures_of("xstest", study.items)] == [
+            0.9378,
+            0.8923,
+            0.9756,
+            0.9195,
+        ]
+
+    def test_lets_the_verdict_differ_only_where_the_label_does(self, data):
+        for item in xstest.read(data("xstest-fixture")).items:
+            answers = [answer.labels for answer in item.answers.values()]
+            if len({each["verdict"] for each in answers}) > 1:
+                assert len({each["compliance"] for each in answers}) > 1
+
+
+class TestDices:
+    def test_reads_the_published_set_and_meets_its_figures(self, data):
+        study = dices.read(data("dices350"))
+        assert (len(study.items), len(study.experts), study.policy.ratings_per_response) == (350, 123, 123)
+        assert Counter(item.adjudicated.labels["safe"] for item in study.items) == {"yes": 175, "no": 175}
+        assert [round(value, 4) for _, value in figures_of("dices", study.items)] == [
+            0.1609,
+            0.6514,
+            0.5914,
+            0.6914,
+        ]
+
+    def test_makes_conversations_that_end_in_several_responses_one_prompt(self, data):
+        study = dices.read(data("dices350"))
+        assert len(study.prompts) == len({prompt["prompt"] for prompt in study.prompts}) == 271
+        assert len({item.key for item in study.items}) == 350
+
+    @pytest.mark.parametrize(
+        ("crowd", "message"),
+        [("{", "not JSON"), ("{}", "no “instances”"), ('{"instances": [{"id": 1}]}', "no “annotations”")],
+    )
+    def test_refuses_what_it_cannot_read(self, tmp_path, crowd, message):
+        (tmp_path / dices.CROWD).write_text(crowd)
+        (tmp_path / dices.GOLD).write_text('{"instances": []}')
+        with pytest.raises(InvalidInput, match=message):
+            dices.read(tmp_path)
+
+
+class TestSummeval:
+    def write(self, folder, **changes):
+        record = {"reviews": ["Good."], "summaries": ["A good product."], **SCORED, **changes}
+        (folder / summeval.FILE).write_text(json.dumps(record) + "\n")
+        return folder
+
+    def test_reads_scores_by_annotator(self, tmp_path):
+        (item,) = summeval.read(self.write(tmp_path)).items
+        assert item.answers["annotator_3"].scores == dict.fromkeys(summeval.AXES, 5)
+
+    @pytest.mark.parametrize("scores", [[[4, 4]], [[4, 4, 6]], [], [4]])
+    def test_refuses_scores_that_are_not_three_from_1_to_5(self, tmp_path, scores):
+        with pytest.raises(InvalidInput, match="line 1, re: summary 1 needs three scores"):
+            summeval.read(self.write(tmp_path, re=scores))
+
+    def test_reads_the_published_set_and_meets_its_figures(self, data):
+        study = summeval.read(data("summeval-op"))
+        assert (len(study.prompts), len(study.items)) == (32, 416)
+        figures = {what: round(value, 4) for what, value in figures_of("summeval-op", study.items)}
+        assert [figures[f"{axis}: ordinal alpha"] for axis in summeval.AXES] == [
+            0.2765,
+            0.2637,
+            0.4088,
+            0.5207,
+            0.6038,
+            0.3509,
+            0.2979,
+        ]
+        shares = [figures[f"{axis}: share with max - min > 1"] for axis in ("re", "sp")]
+        assert shares == [0.3798, 0.5]
