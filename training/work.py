@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 MOST_FRUITLESS = 3
 """Attempts in a row that may end without any progress; then a person has to look."""
 LOG_LINES = 40
-CHECK_SECONDS = 2.0
+CHECK_SECONDS = 1.0
 """How often a job says that it lives, and looks whether it should stop."""
 
 # Shared with the processes a worker forks, so that each learns of a shutdown the main process is asked for.

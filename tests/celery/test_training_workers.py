@@ -1,0 +1,132 @@
+"""Generation and training by a real Celery worker that is killed, stopped, and told twice."""
+
+import psutil
+import pytest
+from celery import current_app
+from django.utils import timezone
+
+from core.models import AuditEvent, Job, Stage
+from tests.factories.training import make_base_stage, make_run, make_trainable_stage
+from tests.live import wait_until
+from training.generation import run_generation
+from training.models import GenerationRun, RunMeasure, TrainingRun
+from training.runs import run_training
+
+pytestmark = pytest.mark.usefixtures("tiny_model")
+
+SLOW = {"prompts": 10, "batch_size": 1, "max_new_tokens": 250}
+"""Answers that take a tiny model some seconds."""
+LONG = {"epochs": 40, "batch_size": 1}
+
+
+def ended(model, pk):
+    """The job once it has ended."""
+    return wait_until(
+        lambda: model.objects.filter(pk=pk, status__in=Job.TERMINAL).first(),
+        seconds=90,
+        what=f"the end of the {model._meta.verbose_name}",
+    )
+
+
+def texts(stage):
+    return dict(stage.responses.values_list("prompt__external_id", "text"))
+
+
+def model_libraries_in(process):
+    """Which model libraries' compiled parts a live process and its Celery children have loaded."""
+    tree = [process, *process.children(recursive=True)]
+    celery = [each for each in tree if "celery" in " ".join(each.cmdline())]
+    assert len(celery) > 1
+    return [m.path for each in celery for m in each.memory_maps() if "torch" in m.path]
+
+
+class TestGeneration:
+    def test_survives_the_kill_of_its_worker_without_repeat_or_loss(self, concord):
+        stage = make_base_stage(now=timezone.now(), **SLOW)
+        run = stage.generation_runs.get()
+        concord.start("worker", "beat", "gpu-worker")
+        wait_until(lambda: stage.responses.count() >= 2, seconds=60, what="the first responses")
+        assert model_libraries_in(psutil.Process(concord.running["gpu-worker"].pid)) == []
+        concord.kill("gpu-worker")
+        before = set(stage.responses.values_list("pk", flat=True))
+        assert 2 <= len(before) < 10
+        assert GenerationRun.objects.get().status == Job.Status.RUNNING
+
+        concord.start("gpu-worker")
+        run = ended(GenerationRun, run.pk)
+        stage.refresh_from_db()
+        assert (run.status, run.attempt, stage.status) == (Job.Status.SUCCEEDED, 2, Stage.Status.RATING)
+        assert before <= set(stage.responses.values_list("pk", flat=True))
+        assert stage.responses.count() == 10
+        moves = AuditEvent.objects.filter(target_type="generationrun", target_id=run.pk)
+        assert list(moves.values_list("to_status", flat=True)) == [
+            "queued", "running", "queued", "running", "succeeded",
+        ]  # fmt: skip
+
+        concord.stop()
+        whole = make_base_stage(now=timezone.now(), **SLOW)
+        run_generation(pk=whole.generation_runs.get().pk)
+        assert texts(stage) == texts(whole)
+
+    def test_is_given_back_when_its_worker_is_asked_to_stop(self, concord):
+        stage = make_base_stage(now=timezone.now(), **SLOW | {"prompts": 24})
+        concord.start("gpu-worker")
+        wait_until(lambda: stage.responses.count() >= 1, seconds=60, what="the first response")
+        worker = concord.running["gpu-worker"]
+        worker.terminate()
+        worker.wait(60)
+        run = stage.generation_runs.get()
+        assert (run.status, run.fruitless) == (Job.Status.QUEUED, 0)
+        assert (
+            "asked to stop"
+            in AuditEvent.objects.filter(target_id=run.pk, verb="generationrun:queued").get().detail
+        )
+
+
+class TestTraining:
+    def test_survives_the_kill_of_its_worker_and_gives_the_same_weights(self, concord):
+        stage = make_trainable_stage()
+        run = make_run(stage, now=timezone.now(), **LONG)
+        steps = run.measures.filter(kind=RunMeasure.Kind.TRAIN)
+        concord.start("worker", "beat", "gpu-worker")
+        # Told again and again, while it runs and after.
+        current_app.send_task("training.run_training", kwargs={"pk": run.pk})
+        wait_until(lambda: steps.count() >= 10, seconds=60, what="the first steps")
+        concord.kill("gpu-worker")
+        killed_at = steps.count()
+        assert killed_at < 160
+        concord.start("gpu-worker")
+        run = ended(TrainingRun, run.pk)
+        assert (run.status, run.attempt, run.total_steps) == (Job.Status.SUCCEEDED, 2, steps.count())
+        following = stage.project.stages.get(number=1)
+        assert following.model_version == run.model_version
+        # The next stage's responses come by themselves.
+        assert ended(GenerationRun, following.generation_runs.get().pk).status == Job.Status.SUCCEEDED
+        assert stage.project.stages.count() == 2
+        assert stage.project.model_versions.filter(parent__isnull=False).count() == 1
+
+        concord.stop()
+        other = make_run(stage, now=timezone.now(), **LONG)
+        run_training(pk=other.pk)
+        other.refresh_from_db()
+        assert other.model_version.weights_sha256 == run.model_version.weights_sha256
+
+    def test_tells_why_it_failed(self, concord):
+        run = make_run(now=timezone.now())
+        TrainingRun.objects.update(learning_rate=1e30, epochs=4)
+        concord.start("gpu-worker")
+        run = ended(TrainingRun, run.pk)
+        assert run.status == Job.Status.FAILED
+        assert "learning rate" in run.reason
+
+
+@pytest.mark.teams
+class TestOverRedis:
+    def test_the_sweep_counts_what_waits_in_the_queue(self, concord):
+        from training.tasks import sweep, waiting_messages
+
+        make_base_stage(now=timezone.now())
+        concord.empty_broker()
+        for _ in range(3):
+            sweep()
+        assert waiting_messages() == 1

@@ -1,0 +1,51 @@
+"""The sweep, on the real broker of the test, without workers."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from core import jobs
+from core.models import Job
+from tests.factories.training import make_base_stage
+from training.models import GenerationRun
+from training.tasks import sweep, waiting_messages
+
+
+@pytest.fixture
+def queued(concord):
+    """A queued generation; its own nudge is forgotten, as if the message had been lost."""
+    run = make_base_stage(now=timezone.now()).generation_runs.get()
+    concord.empty_broker()
+    return run
+
+
+class TestSweep:
+    def test_sends_what_is_due_when_its_message_was_lost(self, queued):
+        assert waiting_messages() == 0
+        sweep()
+        assert waiting_messages() == 1
+
+    def test_does_not_pile_up_messages_while_the_workers_are_busy(self, queued):
+        for _ in range(5):
+            sweep()
+        assert waiting_messages() == 1
+
+    def test_sends_nothing_where_nothing_is_due(self, queued):
+        jobs.claim(GenerationRun, queued.pk, now=timezone.now())
+        sweep()
+        assert waiting_messages() == 0
+
+    def test_requeues_and_sends_a_job_whose_worker_fell_silent(self, queued, settings):
+        long_ago = timezone.now() - timedelta(seconds=settings.JOB_LOST_SECONDS + 1)
+        jobs.claim(GenerationRun, queued.pk, now=long_ago)
+        sweep()
+        queued.refresh_from_db()
+        assert (queued.status, queued.worker) == (Job.Status.QUEUED, "")
+        assert waiting_messages() == 1
+
+    def test_leaves_a_job_that_lives_alone(self, queued):
+        jobs.claim(GenerationRun, queued.pk, now=timezone.now())
+        sweep()
+        queued.refresh_from_db()
+        assert queued.status == Job.Status.RUNNING
