@@ -49,7 +49,8 @@ def take_slot(*, response, expert, now):
     if Involvement.objects.filter(response=response, user=expert).exists():
         return None
     held = response.assignments.filter(expert=expert, status=Assignment.Status.LEASED).first()
-    return held or _claim_one(list(response.assignments.filter(status=Assignment.Status.OPEN)), expert, now)
+    slots = response.assignments.filter(status=Assignment.Status.OPEN)
+    return held or _claim_one(_of(response.stage, list(slots)), expert, now)
 
 
 def renew_lease(assignment, *, now):
@@ -134,6 +135,7 @@ def _held(stage, expert, now):
     if slot is None or not renew_lease(slot, now=now):
         return None
     slot.lease_until = _lease_end(now)
+    slot.stage = stage
     return slot
 
 
@@ -150,7 +152,7 @@ def _open_slots(stage, expert, cursor):
     if reached != cursor.position:
         cursor.position = reached
         cursor.save(update_fields=["position"])
-    return _first_responses(ahead or free.filter(reopened_at__isnull=False)[: WINDOW * k])
+    return _of(stage, _first_responses(ahead or free.filter(reopened_at__isnull=False)[: WINDOW * k]))
 
 
 def _first_responses(slots):
@@ -158,6 +160,13 @@ def _first_responses(slots):
     for slot in slots:
         responses.setdefault(slot.response_id, []).append(slot)
     return [slot for response in list(responses)[:WINDOW] for slot in responses[response]]
+
+
+def _of(stage, slots):
+    # What is known already need not be asked for again when the audit event names the project.
+    for slot in slots:
+        slot.stage = stage
+    return slots
 
 
 def _claim_one(slots, expert, now):
@@ -169,16 +178,15 @@ def _claim_one(slots, expert, now):
     start = zlib.crc32(f"{expert.pk}:{slots[0].pk}:{slots[-1].pk}:{len(slots)}".encode()) % len(slots)
     for slot in slots[start:] + slots[:start]:
         try:
-            with transaction.atomic():
-                return transition(
-                    slot,
-                    Assignment.Status.LEASED,
-                    by=expert,
-                    now=now,
-                    expert=expert,
-                    leased_at=now,
-                    lease_until=_lease_end(now),
-                )
+            return transition(
+                slot,
+                Assignment.Status.LEASED,
+                by=expert,
+                now=now,
+                expert=expert,
+                leased_at=now,
+                lease_until=_lease_end(now),
+            )
         except (StatusConflict, IntegrityError):
             # Somebody was first, or this expert got another slot of the response in another tab.
             continue

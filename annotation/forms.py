@@ -22,7 +22,7 @@ class RatingForm:
         self.fields, self.faults = fields or {}, faults or {}
         self.submission = str(uuid.uuid4())
         self._axes = list(policy.rubric.axes.all())
-        self._label_sets = list(policy.rubric.label_sets.prefetch_related("values"))
+        self._label_sets = list(policy.rubric.label_sets.all())
 
     @classmethod
     def from_post(cls, policy, post):

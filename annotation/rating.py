@@ -86,7 +86,8 @@ def _submit(assignment, by, scores, labels, submission, comment, revised_respons
         if before.response_id == response.pk and before.expert_id == by.pk:
             return before
         raise Conflict("This form was already used: reload the page.")
-    policy = response.stage.policy
+    # A stage's policy is held fast once its responses have slots that can be leased.
+    policy = assignment.stage.policy
     score_rows, label_rows = _validated(policy, scores, labels, comment, revised_response)
     slot = _slot_of(response, by, now)
     # One part in a response for everyone, held by the database: a second rating or a lead's fails here.
@@ -115,6 +116,8 @@ def _submit(assignment, by, scores, labels, submission, comment, revised_respons
 def _slot_of(response, by, now):
     """The slot that this expert's rating goes to, leased to them. Raises where there is none."""
     mine = response.assignments.filter(expert=by).first()
+    if mine is not None:
+        mine.stage = response.stage
     if mine is not None and mine.status == Assignment.Status.LEASED:
         return mine
     if mine is not None:

@@ -8,13 +8,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from annotation.assignment import decline, next_assignment
 from annotation.forms import RatingForm
-from annotation.models import Assignment, Draft
+from annotation.models import Assignment, Draft, Response
 from annotation.progress import own_progress
 from annotation.rating import InvalidRating, save_draft, submit_rating
 from core.access import EXPERT, project_view
 from core.errors import Conflict, DomainError, InvalidInput
 from core.http import render_page_or_fragment
 from core.models import Stage
+
+# The rubric is read often and small: once a request.
+RUBRIC = ("policy__rubric__axes", "policy__rubric__label_sets__values")
 
 
 @require_safe
@@ -42,11 +45,8 @@ def submit(request, project, pk):
     except Conflict as error:
         _keep(slot, request.user, form, now)
         messages.warning(request, str(error))
-        return _next(request, project) if request.htmx else redirect("annotation:rate", slug=project.slug)
-    if request.htmx:
-        return _next(request, project, news="Saved.")
-    messages.success(request, "Saved.")
-    return redirect("annotation:rate", slug=project.slug)
+        return _onward(request, project, slot)
+    return _onward(request, project, slot, news="Saved.")
 
 
 @require_POST
@@ -75,12 +75,9 @@ def decline_response(request, project, pk):
             fault = str(error)
         except Conflict as error:
             messages.warning(request, str(error))
-            return _next(request, project) if request.htmx else redirect("annotation:rate", slug=project.slug)
+            return _onward(request, project, slot)
         else:
-            if request.htmx:
-                return _next(request, project, news="Passed on to another expert.")
-            messages.success(request, "Passed on to another expert.")
-            return redirect("annotation:rate", slug=project.slug)
+            return _onward(request, project, slot, news="Passed on to another expert.")
     context = {"project": project, "slot": slot, "reason": reason, "fault": fault}
     answer = render_page_or_fragment(
         request,
@@ -103,38 +100,45 @@ def guidelines(request, project):
 
 def _own_slot(request, project, pk):
     slots = Assignment.objects.visible_to(request.user).filter(stage__project=project)
-    slot = (
-        slots.select_related("response__prompt", "stage__policy__rubric", "stage__project")
-        .filter(pk=pk)
-        .first()
-    )
+    slots = slots.select_related("response", "stage__policy__rubric", "stage__project")
+    slot = slots.prefetch_related(*(f"stage__{each}" for each in RUBRIC)).filter(pk=pk).first()
     if slot is None:
         raise Http404("No such response before you.")
     return slot
 
 
-def _next(request, project, news=""):
-    stage = (
-        project.stages.filter(status=Stage.Status.RATING).select_related("policy__rubric", "project").first()
-    )
+def _onward(request, project, slot, news=""):
+    """After a form: the next response to htmx, the way there to a plain form."""
+    if request.htmx:
+        return _next(request, project, slot.stage, news=news)
+    if news:
+        messages.success(request, news)
+    return redirect("annotation:rate", slug=project.slug)
+
+
+def _next(request, project, stage=None, news=""):
+    """The next response; `stage` where it is known and may still be open."""
+    if stage is None or stage.status != Stage.Status.RATING:
+        stages = project.stages.filter(status=Stage.Status.RATING)
+        stage = stages.select_related("policy__rubric", "project").prefetch_related(*RUBRIC).first()
     now = timezone.now()
     slot = next_assignment(stage=stage, expert=request.user, now=now) if stage else None
     if slot is None:
         progress = own_progress(stage=stage, expert=request.user, now=now) if stage else None
         context = {"project": project, "stage_open": stage is not None, "progress": progress, "news": news}
         return render_page_or_fragment(request, "annotation/rate.html", "annotation/_rate.html", context)
-    slot.stage = stage
     kept = Draft.objects.filter(response=slot.response_id, expert=request.user).first()
     form = RatingForm(stage.policy, fields=kept.fields if kept else None)
     return _render(request, project, slot, form, news=news)
 
 
 def _render(request, project, slot, form, news="", status=200):
+    response = Response.objects.select_related("prompt").get(pk=slot.response_id)
     context = {
         "project": project,
         "slot": slot,
-        "prompt": slot.response.prompt.text,
-        "response": slot.response.text,
+        "prompt": response.prompt.text,
+        "response": response.text,
         "form": form,
         "progress": own_progress(stage=slot.stage, expert=request.user, now=timezone.now()),
         "news": news,
