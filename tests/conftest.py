@@ -36,6 +36,9 @@ def pytest_configure(config):
         os.environ["CONCORD_VAR"] = str(folder / os.environ["PYTEST_XDIST_WORKER"])
         if config.getoption("database") == "sqlite":
             os.environ["DATABASE_URL"] = f"sqlite:///{os.environ['CONCORD_VAR']}/concord.sqlite3"
+        else:
+            number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) + 1
+            os.environ["REDIS_URL"] = services.with_database(os.environ["REDIS_URL"], number)
     else:
         folder = Path(tempfile.mkdtemp(prefix="concord-tests-"))
         folder.chmod(0o711)  # PostgreSQL, when root starts it, runs as somebody else
@@ -50,7 +53,7 @@ def pytest_configure(config):
     os.environ.update(
         DJANGO_SETTINGS_MODULE="tests.settings",
         CONCORD_SECRET_KEY=os.environ.get("CONCORD_SECRET_KEY") or secrets.token_hex(32),
-        CONCORD_BASE_MODEL=str(folder / "tiny-model"),
+        CONCORD_BASE_MODEL=f"{os.environ['CONCORD_VAR']}/tiny-model",
         CONCORD_SWEEP_SECONDS="1",
         CONCORD_JOB_LOST_SECONDS="4",
         # The browser's synchronous driver runs an event loop in the thread in which the tests use the ORM.
@@ -81,11 +84,16 @@ def pytest_report_header(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("database") != "postgres":
-        teams = pytest.mark.skip(reason="needs PostgreSQL and Redis: runs with --database postgres")
-        for item in items:
-            if "teams" in item.keywords:
-                item.add_marker(teams)
+    if config.getoption("database") == "postgres":
+        # No news on a second database, and not cheap.
+        once = [item for item in items if "once" in item.keywords]
+        config.hook.pytest_deselected(items=once)
+        items[:] = [item for item in items if "once" not in item.keywords]
+        return
+    teams = pytest.mark.skip(reason="needs PostgreSQL and Redis: runs with --database postgres")
+    for item in items:
+        if "teams" in item.keywords:
+            item.add_marker(teams)
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,7 @@ from core import keeper
 from tests.live import wait_until
 from tests.services import end_with_parent, free_port
 
-pytestmark = pytest.mark.skipif(
-    "not config.getoption('database') == 'sqlite'", reason="serve is the embedded mode: tested on SQLite"
-)
+pytestmark = pytest.mark.once  # serve is the embedded mode
 
 
 class Served:
