@@ -34,7 +34,13 @@ def transition(obj, to, *, by, now, detail="", only_if=None, **fields):
                 f"This {model._meta.verbose_name} has changed meanwhile: reload to see its state."
             )
         audit.record(
-            f"{model._meta.model_name}:{to}", obj, by=by, now=now, from_status=old, to_status=to, detail=detail
+            f"{model._meta.model_name}:{to}",
+            obj,
+            by=by,
+            now=now,
+            from_status=old,
+            to_status=to,
+            detail=detail,
         )
     obj.status = to
     for name, value in fields.items():
@@ -54,7 +60,9 @@ def transition_all(queryset, *, old, to, by, now, about, verb, detail="", **fiel
     with transaction.atomic():
         changed = queryset.filter(status=old).update(status=to, **fields)
         if changed:
-            rows = f"{changed} {model._meta.verbose_name_plural if changed != 1 else model._meta.verbose_name}"
+            rows = (
+                f"{changed} {model._meta.verbose_name_plural if changed != 1 else model._meta.verbose_name}"
+            )
             audit.record(
                 verb, about, by=by, now=now, from_status=old, to_status=to, detail=f"{rows}. {detail}".strip()
             )

@@ -10,7 +10,7 @@ from core.errors import DomainError
 from evaluation.encoder.vectors import read_vectors
 from training.supervisor import kill_leftover, python_child, supervise
 from training.trainer.files import write_json, write_lines
-from training.trainer.sources import prepare_model, ready_model
+from training.trainer.sources import prepare_model, target_name
 
 
 class EncodingFailed(DomainError):
@@ -32,10 +32,14 @@ class Phi:
 
 def encoder(*, run_dir, heartbeat=lambda: None):
     """The encoder named by the settings, prepared on first use. Raises EncodingFailed."""
-    source = settings.ENCODER
-    target = settings.MODELS_DIR / "encoder"
-    ready = ready_model(source, target) or prepare_model(source, target, run_dir=run_dir, heartbeat=heartbeat)
-    return Phi(name=source, path=Path(ready.path), sha256=ready.sha256)
+    outcome, ready = prepare_model(
+        settings.ENCODER,
+        settings.MODELS_DIR / target_name(settings.ENCODER),
+        run_dir=run_dir,
+        heartbeat=heartbeat,
+    )
+    _check(outcome, "Sentence-BERT could not be loaded")
+    return Phi(name=settings.ENCODER, path=Path(ready.path), sha256=ready.sha256)
 
 
 def embed_texts(texts, *, run_dir, phi, heartbeat=lambda: None, on_progress=lambda done, total: None):
@@ -58,10 +62,14 @@ def embed_texts(texts, *, run_dir, phi, heartbeat=lambda: None, on_progress=lamb
     outcome = supervise(
         python_child("evaluation.encoder", run_dir), run_dir, on_event=take, heartbeat=heartbeat
     )
-    if outcome.status == "interrupted":
-        raise EncodingInterrupted(outcome.message)
-    if outcome.status != "succeeded":
-        raise EncodingFailed(f"Sentence-BERT could not embed the texts: {outcome.message}")
+    _check(outcome, "Sentence-BERT could not embed the texts")
     ids, vectors = read_vectors(run_dir)
     keys = {str(key): key for key in texts}
     return {keys[identifier]: np.asarray(vector) for identifier, vector in zip(ids, vectors, strict=True)}
+
+
+def _check(outcome, what):
+    if outcome.status == "interrupted":
+        raise EncodingInterrupted(outcome.message)
+    if outcome.status != "succeeded":
+        raise EncodingFailed(f"{what}: {outcome.message}")

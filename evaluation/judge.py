@@ -12,7 +12,7 @@ import numpy as np
 # Where cosines of short answers under all-MiniLM-L6-v2 lie between "says something else" and "says what the
 # reference says". A paraphrase of the reference reaches about 0.85; an answer on the topic about 0.6.
 HELPFUL_FROM, HELPFUL_TO = 0.30, 0.80
-RELEVANT_FROM, RELEVANT_TO = 0.15, 0.65
+RELEVANT_FROM, RELEVANT_TO = 0.15, 0.75
 # An answer no closer to its own reference than to those of other prompts helps nobody.
 MARGIN_FROM, MARGIN_TO = 0.0, 0.30
 

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from annotation.assignment import next_assignment
-from annotation.models import Response
+from annotation.models import Rating, Response
 from annotation.rating import submit_rating
 from arbitration.cases import claim_next_case, resolve_case
 from arbitration.revisions import accept_revision, pending_revisions
@@ -194,11 +194,12 @@ def _settle(stage, lead, sights, *, clock, on_progress):
 
 
 def _judge_revisions(stage, lead, *, clock):
-    accepted = 0
-    for rating in list(pending_revisions(stage)):
-        if accept_revision(rating=rating, by=lead, now=clock()):
-            accepted += 1
-    return accepted
+    """Accept the first revision of every agreed response that could do with one."""
+    pending = pending_revisions(stage)
+    for response in pending:
+        revised = Rating.objects.filter(response=response).exclude(revised_response="").earliest("id")
+        accept_revision(rating=revised, by=lead, now=clock())
+    return len(pending)
 
 
 def _label_keys(stage):

@@ -42,7 +42,9 @@ class Policy(models.Model):
                 & Q(misaligned_cut__lt=F("aligned_cut")),
                 name="policy_cuts_ordered",
             ),
-            models.CheckConstraint(condition=Q(gamma__gte=-1) & Q(gamma__lte=1), name="policy_gamma_a_cosine"),
+            models.CheckConstraint(
+                condition=Q(gamma__gte=-1) & Q(gamma__lte=1), name="policy_gamma_a_cosine"
+            ),
         ]
 
     def __str__(self):

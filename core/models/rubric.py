@@ -47,9 +47,7 @@ class Axis(models.Model):
     @property
     def anchors(self):
         """[(score, anchor text)] from 1 to 5."""
-        return [
-            (score, getattr(self, f"anchor_{score}")) for score in range(LOWEST_SCORE, HIGHEST_SCORE + 1)
-        ]
+        return [(score, getattr(self, f"anchor_{score}")) for score in range(LOWEST_SCORE, HIGHEST_SCORE + 1)]
 
 
 class LabelSet(models.Model):

@@ -11,7 +11,9 @@ class ModelVersion(models.Model):
 
     project = models.ForeignKey("core.Project", on_delete=models.PROTECT, related_name="model_versions")
     name = models.CharField(max_length=200)
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
     location = models.CharField(max_length=500, blank=True)
     weights_sha256 = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField()
