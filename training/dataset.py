@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from dataclasses import dataclass, field
 
 from django.core.files.base import ContentFile
@@ -41,7 +40,7 @@ class TrainingPreview:
     tokens: int = 0
     tokens_per_second: float = TOKENS_PER_SECOND
     measured: bool = False
-    left_out: Counter = field(default_factory=Counter)
+    left_out: dict = field(default_factory=dict)
 
     @property
     def examples(self):
@@ -100,7 +99,7 @@ def _measured_rate(project):
 
 
 def _left_out(stage):
-    """Why final labels are not learned from: {reason: count}, the largest first."""
+    """Why final labels are not learned from: {reason: count}."""
     everyone = FinalLabel.objects.filter(response__stage=stage)
     held_out = everyone.exclude(response__prompt__split__in=LEARNED_FROM)
     excluded = everyone.exclude(pk__in=held_out.values("pk")).filter(alignment=FinalLabel.Alignment.EXCLUDED)
@@ -110,7 +109,7 @@ def _left_out(stage):
     }
     rest = everyone.count() - sum(counts.values()) - _learnable(stage).count()
     counts["neither fully aligned nor revised"] = rest
-    return Counter({reason: count for reason, count in counts.items() if count})
+    return {reason: count for reason, count in counts.items() if count}
 
 
 def _learnable(stage):

@@ -20,9 +20,9 @@ from training.trainer.files import append, cut_torn_line, encode_line, read_line
 from training.trainer.loading import (
     choose_device,
     choose_precision,
+    choose_threads,
     load_model,
     load_tokenizer,
-    use_all_cores,
 )
 from training.trainer.sampling import AfterEachToken, RowSampler, row_seed
 from training.trainer.versions import library_versions
@@ -152,7 +152,7 @@ def generate(child):
     child.events.emit("loading", model=config["model_path"])
     device = choose_device(config["device"])
     precision = choose_precision(config["precision"], device)
-    threads = use_all_cores()
+    threads = choose_threads(config["model_path"])
     tokenizer = load_tokenizer(config["model_path"])
     child.events.emit("start", total=len(prompts), done=len(prompts) - left)
     if left:

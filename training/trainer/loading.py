@@ -11,6 +11,8 @@ from training.trainer.failures import Failure
 
 logging.disable_progress_bar()
 
+TINY_BYTES = 20_000_000
+
 
 def choose_device(wish):
     """ "auto" is the GPU where there is one."""
@@ -29,11 +31,15 @@ def choose_precision(wish, device):
     return "bf16" if device.type == "cpu" and fast else "fp32"
 
 
-def use_all_cores():
-    """As many threads as the cores this process may use, unless OMP_NUM_THREADS says otherwise."""
+def choose_threads(path):
+    """Use as many threads as this process has cores, unless OMP_NUM_THREADS says otherwise. Returns how many.
+
+    A tiny model gets one: its threads would wait for each other longer than they work.
+    """
     if "OMP_NUM_THREADS" not in os.environ:
+        weights = sum(file.stat().st_size for file in Path(path).glob("*.safetensors"))
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        torch.set_num_threads(cores)
+        torch.set_num_threads(1 if weights < TINY_BYTES else cores)
     return torch.get_num_threads()
 
 

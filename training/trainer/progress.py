@@ -62,6 +62,12 @@ class Progress(TrainerCallback):
             control.should_save = control.should_training_stop = True
         return control
 
+    def on_epoch_end(self, args, state, control, **kwargs):
+        if control.should_training_stop and state.global_step < state.max_steps:
+            # Stopped in mid-epoch, and saved: what else belongs to an epoch's end is not due.
+            control.should_save = control.should_evaluate = False
+        return control
+
     def on_save(self, args, state, control, **kwargs):
         if torch.distributed.is_initialized():
             torch.distributed.barrier()

@@ -15,7 +15,14 @@ class Trainer(SFTTrainer):
     transformers averages the batches' means weighted by their examples, so the same model would get another loss under
     another batch size. Dividing a batch's sum by its examples times the mean tokens of an example makes that
     average the token mean.
+
+    Evaluating leaves the random state alone: otherwise a run that is resumed right before a validation would draw
+    another dropout than one that was not interrupted.
     """
+
+    def evaluate(self, *args, **kwargs):
+        with torch.random.fork_rng():
+            return super().evaluate(*args, **kwargs)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         if not self.model.training:

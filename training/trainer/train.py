@@ -26,9 +26,9 @@ from training.trainer.hashing import hash_file, hash_folder
 from training.trainer.loading import (
     choose_device,
     choose_precision,
+    choose_threads,
     load_model,
     load_tokenizer,
-    use_all_cores,
 )
 from training.trainer.progress import Progress
 from training.trainer.versions import library_versions
@@ -176,7 +176,7 @@ def train(child):
     child.events.emit("loading", model=config["model_path"])
     device = choose_device(config["device"])
     precision = choose_precision(config["precision"], device)
-    threads = use_all_cores()
+    threads = choose_threads(config["model_path"])
     objective.make_repeatable(device)
     tokenizer = load_tokenizer(config["model_path"])
     manifest = manifest_of(config, hashes, device, precision, threads)
