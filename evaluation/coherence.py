@@ -20,6 +20,7 @@ from evaluation.embedding import EncodingFailed, EncodingInterrupted, embed_text
 from evaluation.encoders import encoder_in_force
 from evaluation.models import CoherenceScore, Encoder, PromptEmbedding, ScoringRun
 from evaluation.refusals import is_refusal
+from evaluation.stage_coherence import summarize
 
 logger = logging.getLogger(__name__)
 
@@ -123,8 +124,8 @@ def _score_stage(run, folder, *, clock):
     while chunk := list(_lacking(responses, row).order_by("pk").only("pk", "text", "prompt_id")[:CHUNK]):
         row = _score_chunk(run, responses, chunk, phi, row, folder, heartbeat=heartbeat, clock=clock)
     # Counted from the cosines, not the responses: one that came in just now is the next run's.
-    scored = CoherenceScore.objects.filter(response__stage=run.stage_id, encoder=row).count()
-    _tell(run, row, done=scored, total=scored)
+    summary = summarize(Stage.objects.select_related("policy").get(pk=run.stage_id), row)
+    _tell(run, row, done=summary["n"], total=summary["n"], summary=summary)
 
 
 def _score_chunk(run, responses, chunk, phi, row, folder, *, heartbeat, clock):

@@ -40,9 +40,9 @@ def alignment(stage):
         .order_by()
         .values_list("response__prompt")
         .annotate(
-            Count("id", filter=Q(alignment__in=classes)),
-            Count("id", filter=Q(alignment=FinalLabel.Alignment.EXCLUDED)),
-            *(Count("id", filter=Q(alignment=each)) for each in classes),
+            labeled=Count("id", filter=Q(alignment__in=classes)),
+            excluded=Count("id", filter=Q(alignment=FinalLabel.Alignment.EXCLUDED)),
+            **{f"of_{each}": Count("id", filter=Q(alignment=each)) for each in classes},
         )
     )
     shares = {

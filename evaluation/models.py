@@ -42,7 +42,8 @@ class ScoringRun(Job):
 
     A stage has one active run at most, and another one later if responses came in or the encoder changed
     meanwhile. `total` counts the stage's responses, `done` those with a cosine under `encoder`; of a run that
-    SUCCEEDED they are equal, and the sweep compares them with the stage to know whether anything is new.
+    SUCCEEDED they are equal, and the sweep compares them with the stage to know whether anything is new. `summary`
+    is what the stage's panel shows of them (stage_coherence.summarize).
     """
 
     stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="scoring_runs")
@@ -51,6 +52,7 @@ class ScoringRun(Job):
     )
     total = models.PositiveIntegerField(null=True, blank=True)
     done = models.PositiveIntegerField(default=0)
+    summary = models.JSONField(default=dict, blank=True)
 
     class Meta:
         ordering = ["id"]

@@ -18,7 +18,7 @@ from evaluation.per_prompt import PerPrompt
 from evaluation.statistics import Estimate, mean_estimate, share_estimate, share_of
 
 # Cosines are binned for the figure from −0.2 (below it there is next to nothing; what is goes into the first bin).
-BINS = np.round(np.arange(-0.20, 1.0001, 0.05), 2)
+BINS = np.arange(-4, 21) / 20
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Avg, Count, Q
 
@@ -12,29 +11,17 @@ from core.models import Job, Stage
 from core.nudge import nudge
 from evaluation.models import CoherenceScore, ScoringRun
 
-KEPT_SECONDS = 24 * 3600
 RESUMABLE = Job.TERMINAL - {Job.Status.SUCCEEDED}
 
 
 @dataclass(frozen=True)
-class Summary:
-    """Means and shares over the scored responses of one stage, all splits. None where there is nothing to average."""
-
-    n: int
-    mean: float | None
-    share: float | None
-    refusals: int
-    mean_of_refusals: float | None
-    mean_of_others: float | None
-
-
-@dataclass(frozen=True)
 class StageCoherence:
-    """`run` is the stage's latest scoring run, None before the first; `summary` is there once it SUCCEEDED."""
+    """`run` is the stage's latest scoring run, None before the first; `summary` (see `summarize`) is None until it
+    SUCCEEDED."""
 
     stage: Stage
     run: ScoringRun | None
-    summary: Summary | None
+    summary: dict | None
 
     @property
     def can_resume(self):
@@ -45,7 +32,7 @@ def stage_coherence(stage):
     """The state of a stage's coherence."""
     run = _latest_run(stage)
     done = run is not None and run.status == Job.Status.SUCCEEDED
-    return StageCoherence(stage, run, _summary(stage, run) if done else None)
+    return StageCoherence(stage, run, run.summary if done else None)
 
 
 @transaction.atomic
@@ -71,12 +58,9 @@ def _latest_run(stage):
     return ScoringRun.objects.filter(stage=stage).order_by("-id").first()
 
 
-def _summary(stage, run):
-    """Kept by run: the cosines of a run that succeeded do not change."""
-    key = f"evaluation.summary.{run.pk}.{run.finished_at.isoformat()}"
-    if (kept := cache.get(key)) is not None:
-        return kept
-    numbers = CoherenceScore.objects.filter(response__stage=stage, encoder=run.encoder_id).aggregate(
+def summarize(stage, encoder):
+    """The cosines of a stage over all splits, as numbers: n, mean, share at or above γ, and refusals apart."""
+    numbers = CoherenceScore.objects.filter(response__stage=stage, encoder=encoder).aggregate(
         n=Count("id"),
         mean=Avg("cosine"),
         coherent=Count("id", filter=Q(cosine__gte=stage.policy.gamma)),
@@ -84,7 +68,4 @@ def _summary(stage, run):
         mean_of_refusals=Avg("cosine", filter=Q(is_refusal=True)),
         mean_of_others=Avg("cosine", filter=Q(is_refusal=False)),
     )
-    coherent = numbers.pop("coherent")
-    summary = Summary(share=coherent / numbers["n"] if numbers["n"] else None, **numbers)
-    cache.set(key, summary, KEPT_SECONDS)
-    return summary
+    return numbers | {"share": numbers["coherent"] / numbers["n"] if numbers["n"] else None}

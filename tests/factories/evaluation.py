@@ -11,6 +11,7 @@ from arbitration.consensus import alignment_class
 from arbitration.models import FinalLabel, FinalScore
 from core.models import Job, ModelVersion, Stage
 from evaluation.models import CoherenceScore, Encoder, ScoringRun
+from evaluation.stage_coherence import summarize
 from tests.factories.annotation import make_prompts
 from tests.factories.core import NOW
 
@@ -94,6 +95,7 @@ def score_stage(stage, cosines, refusals=()):
         status=Job.Status.SUCCEEDED,
         total=len(responses),
         done=len(responses),
+        summary=summarize(stage, encoder),
         created_at=NOW,
         finished_at=NOW,
     )
@@ -107,16 +109,22 @@ def classes(aligned, misaligned, total=100):
     return [MISALIGNED] * misaligned + [PARTLY] * (total - aligned - misaligned) + [ALIGNED] * aligned
 
 
-def make_paper_stages(team, simulated=False):
+def make_paper_stages(team, simulated=False, rated=True):
     """Base and two stages on 100 held-out prompts with the paper's shares: misaligned 27 → 12 → 6 %, fully aligned
-    58 → 73 → 85 %; cosines with means 0.52, 0.55, 0.57, of which 60, 68 and 75 % reach γ."""
+    58 → 73 → 85 %; cosines with means 0.52, 0.55, 0.57, of which 60, 68 and 75 % reach γ. From stage 1 to 2 ten
+    prompts cease to be misaligned and four begin."""
     if simulated:
         for expert in team.experts:
             expert.is_simulated = True
             expert.save(update_fields=["is_simulated"])
     stages = []
-    for aligned, misaligned, coherent, mean in ((58, 27, 60, 0.52), (73, 12, 68, 0.55), (85, 6, 75, 0.57)):
-        stage = make_labeled_stage(team.project, classes(aligned, misaligned), raters=team.experts)
+    latest = classes(85, 6)
+    for scores, coherent, mean in (
+        (classes(58, 27), 60, 0.52),
+        (classes(73, 12), 68, 0.55),
+        (latest[-10:] + latest[:-10], 75, 0.57),
+    ):
+        stage = make_labeled_stage(team.project, scores, raters=team.experts if rated else ())
         score_stage(stage, _cosines(coherent, mean), refusals=range(5))
         stages.append(stage)
     return stages

@@ -35,7 +35,7 @@ class TestMeanEstimate:
     def test_agrees_with_scipys_bootstrap_of_the_prompt_means(self):
         ours = mean_estimate(BEFORE, ONES, seed=3)
         theirs = stats.bootstrap(
-            (BEFORE,), np.mean, n_resamples=9999, method="percentile", rng=np.random.default_rng(3)
+            (BEFORE,), np.mean, n_resamples=1999, method="percentile", rng=np.random.default_rng(3)
         ).confidence_interval
         assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
 
@@ -152,13 +152,12 @@ class TestHolm:
     def test_of_nothing_is_nothing(self):
         assert (holm([]), holm([None])) == ([], [None])
 
-    @settings(max_examples=50, deadline=None)
-    @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=8))
-    def test_never_lowers_a_p_and_keeps_their_order(self, p_values):
+    def test_never_lowers_a_p_and_keeps_their_order(self):
+        p_values = list(np.random.default_rng(2).uniform(0, 0.5, 9))
         adjusted = holm(p_values)
-        assert all(new >= old - 1e-12 for old, new in zip(p_values, adjusted, strict=True))
+        assert all(new >= old for old, new in zip(p_values, adjusted, strict=True))
         ranked = [new for _, new in sorted(zip(p_values, adjusted, strict=True))]
-        assert all(a <= b + 1e-12 for a, b in pairwise(ranked))
+        assert all(one <= other for one, other in pairwise(ranked))
 
 
 class TestPairedDifference:
@@ -171,7 +170,7 @@ class TestPairedDifference:
     def test_has_scipys_bootstrap_interval(self):
         ours = paired_difference(BEFORE, AFTER, seed=4)
         theirs = stats.bootstrap(
-            (AFTER - BEFORE,), np.mean, n_resamples=9999, method="percentile", rng=np.random.default_rng(4)
+            (AFTER - BEFORE,), np.mean, n_resamples=1999, method="percentile", rng=np.random.default_rng(4)
         ).confidence_interval
         assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
 
