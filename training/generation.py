@@ -197,6 +197,8 @@ class Generation:
                 for key, prompt in self.prompts.items()
             ],
         )
+        if not self.responses.path.exists():
+            write_lines(self.responses.path, self.rows_as_written())
         sampling = sampling_fields(self.run.sampling)
         write_json(
             self.attempt.run_dir / "config.json",
@@ -209,6 +211,11 @@ class Generation:
                 "sampling": sampling,
             },
         )
+
+    def rows_as_written(self):
+        """The stage's responses as a child would have written them: what an attempt on another host has done."""
+        rows = self.stage.responses.values_list("prompt__external_id", "text", "finish_reason")
+        return [{"id": key, "text": text, "finish_reason": reason, "tokens": 0} for key, text, reason in rows]
 
     def hear(self, event):
         if event["kind"] == "progress":

@@ -1,4 +1,5 @@
 import json
+import shutil
 import threading
 from datetime import timedelta
 
@@ -179,9 +180,20 @@ class TestRunGeneration:
         lines = (run_dir_of(run) / "responses.jsonl").read_text().splitlines()
         assert sorted(json.loads(line)["id"] for line in lines) == [f"q{number}" for number in range(6)]
 
+        # Another time on a host that knows nothing of the first attempt but its rows.
+        elsewhere = make_slow_stage()
+        run = elsewhere.generation_runs.get()
+        run_generation(pk=run.pk, stopping=StopAfter(elsewhere, 2))
+        known = elsewhere.responses.count()
+        shutil.rmtree(run_dir_of(run))
+        run_generation(pk=run.pk)
+        rows = [json.loads(line) for line in (run_dir_of(run) / "responses.jsonl").read_text().splitlines()]
+        assert len(rows) == 6
+        assert sum(row["tokens"] == 0 for row in rows) == known < 6
+
         whole = make_slow_stage()
         run_generation(pk=whole.generation_runs.get().pk)
-        assert texts(slow_stage) == texts(whole)
+        assert texts(slow_stage) == texts(elsewhere) == texts(whole)
 
     def test_takes_in_what_a_worker_that_died_had_not_stored(self, slow_stage):
         run = slow_stage.generation_runs.get()
