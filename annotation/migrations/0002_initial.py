@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
             model_name="assignment",
             name="stage",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="assignments", to="core.stage"
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="assignments", to="core.stage"
             ),
         ),
         migrations.AddField(
@@ -109,14 +109,14 @@ class Migration(migrations.Migration):
             model_name="prompt",
             name="project",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="prompts", to="core.project"
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="prompts", to="core.project"
             ),
         ),
         migrations.AddField(
             model_name="prompttag",
             name="prompt",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="tags", to="annotation.prompt"
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="tags", to="annotation.prompt"
             ),
         ),
         migrations.AddField(
@@ -132,7 +132,7 @@ class Migration(migrations.Migration):
             model_name="queuecursor",
             name="stage",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="cursors", to="core.stage"
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="cursors", to="core.stage"
             ),
         ),
         migrations.AddField(
@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
             model_name="rating",
             name="expert",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT,
+                db_index=False, on_delete=django.db.models.deletion.PROTECT,
                 related_name="ratings",
                 to=settings.AUTH_USER_MODEL,
             ),
@@ -155,7 +155,7 @@ class Migration(migrations.Migration):
             model_name="rating",
             name="policy",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="ratings", to="core.policy"
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="ratings", to="core.policy"
             ),
         ),
         migrations.AddField(
@@ -167,35 +167,35 @@ class Migration(migrations.Migration):
             model_name="ratinglabel",
             name="label_set",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="labels", to="core.labelset"
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="labels", to="core.labelset"
             ),
         ),
         migrations.AddField(
             model_name="ratinglabel",
             name="rating",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="labels", to="annotation.rating"
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="labels", to="annotation.rating"
             ),
         ),
         migrations.AddField(
             model_name="ratinglabel",
             name="value",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="labels", to="core.labelvalue"
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="labels", to="core.labelvalue"
             ),
         ),
         migrations.AddField(
             model_name="ratingscore",
             name="axis",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="scores", to="core.axis"
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="scores", to="core.axis"
             ),
         ),
         migrations.AddField(
             model_name="ratingscore",
             name="rating",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="scores", to="annotation.rating"
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="scores", to="annotation.rating"
             ),
         ),
         migrations.AddField(
@@ -209,28 +209,28 @@ class Migration(migrations.Migration):
             model_name="response",
             name="prompt",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="responses", to="annotation.prompt"
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="responses", to="annotation.prompt"
             ),
         ),
         migrations.AddField(
             model_name="response",
             name="stage",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="responses", to="core.stage"
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="responses", to="core.stage"
             ),
         ),
         migrations.AddField(
             model_name="rating",
             name="response",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="ratings", to="annotation.response"
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="ratings", to="annotation.response"
             ),
         ),
         migrations.AddField(
             model_name="involvement",
             name="response",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT,
+                db_index=False, on_delete=django.db.models.deletion.PROTECT,
                 related_name="involvements",
                 to="annotation.response",
             ),
@@ -239,7 +239,7 @@ class Migration(migrations.Migration):
             model_name="draft",
             name="response",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="drafts", to="annotation.response"
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="drafts", to="annotation.response"
             ),
         ),
         migrations.AddField(
@@ -255,7 +255,7 @@ class Migration(migrations.Migration):
             model_name="assignment",
             name="response",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT,
+                db_index=False, on_delete=django.db.models.deletion.PROTECT,
                 related_name="assignments",
                 to="annotation.response",
             ),

@@ -1,3 +1,9 @@
+"""The rows of annotation.
+
+A foreign key that an index or constraint of several columns begins with, or that nobody searches by (the axis of
+a score), has no index of its own (`db_index=False`): each would cost a write with every rating.
+"""
+
 from annotation.models.assignment import Assignment, Draft, Involvement, QueueCursor
 from annotation.models.divergence import Divergence, DivergenceReason
 from annotation.models.prompt import Prompt, PromptTag

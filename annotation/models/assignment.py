@@ -43,9 +43,13 @@ class Assignment(models.Model):
     ACTIVE = {Status.OPEN, Status.LEASED}
     TERMINAL = {Status.SUBMITTED, Status.CLOSED}
 
-    response = models.ForeignKey("annotation.Response", on_delete=models.PROTECT, related_name="assignments")
+    response = models.ForeignKey(
+        "annotation.Response", on_delete=models.PROTECT, db_index=False, related_name="assignments"
+    )
     slot = models.PositiveSmallIntegerField()
-    stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="assignments")
+    stage = models.ForeignKey(
+        "core.Stage", on_delete=models.PROTECT, db_index=False, related_name="assignments"
+    )
     position = models.PositiveIntegerField()
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.OPEN)
     expert = models.ForeignKey(
@@ -106,7 +110,9 @@ class Involvement(models.Model):
 
     EXPERT_PARTS = (Part.RATED, Part.DECLINED)
 
-    response = models.ForeignKey("annotation.Response", on_delete=models.PROTECT, related_name="involvements")
+    response = models.ForeignKey(
+        "annotation.Response", on_delete=models.PROTECT, db_index=False, related_name="involvements"
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="involvements")
     part = models.CharField(max_length=12, choices=Part.choices)
     reason = models.TextField(blank=True)
@@ -135,7 +141,7 @@ class QueueCursor(models.Model):
 
     START, END = 0, 2**31 - 1
 
-    stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="cursors")
+    stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, db_index=False, related_name="cursors")
     expert = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="cursors")
     position = models.PositiveIntegerField(default=START)
     share = models.PositiveIntegerField(default=0)
@@ -151,7 +157,9 @@ class Draft(models.Model):
     """What an expert has filled in and not yet submitted, as the form's fields: anything goes, nothing
     counts. It outlives the lease, so that work is not lost when a slot lapses."""
 
-    response = models.ForeignKey("annotation.Response", on_delete=models.CASCADE, related_name="drafts")
+    response = models.ForeignKey(
+        "annotation.Response", on_delete=models.CASCADE, db_index=False, related_name="drafts"
+    )
     expert = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="drafts")
     fields = models.JSONField(default=dict)
     updated_at = models.DateTimeField()

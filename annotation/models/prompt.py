@@ -20,7 +20,9 @@ class Prompt(models.Model):
         VALIDATION = "validation", "Validation"
         HELD_OUT = "held-out", "Held-out"
 
-    project = models.ForeignKey("core.Project", on_delete=models.PROTECT, related_name="prompts")
+    project = models.ForeignKey(
+        "core.Project", on_delete=models.PROTECT, db_index=False, related_name="prompts"
+    )
     external_id = models.CharField(max_length=200)
     position = models.PositiveIntegerField()
     text = models.TextField()
@@ -50,7 +52,7 @@ class Prompt(models.Model):
 class PromptTag(models.Model):
     """One word that a prompt is filed under, such as its kind or topic."""
 
-    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="tags")
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, db_index=False, related_name="tags")
     name = models.CharField(max_length=60)
 
     class Meta:

@@ -20,9 +20,15 @@ class Rating(models.Model):
     assignment = models.OneToOneField(
         "annotation.Assignment", on_delete=models.PROTECT, related_name="rating"
     )
-    response = models.ForeignKey("annotation.Response", on_delete=models.PROTECT, related_name="ratings")
-    expert = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="ratings")
-    policy = models.ForeignKey("core.Policy", on_delete=models.PROTECT, related_name="ratings")
+    response = models.ForeignKey(
+        "annotation.Response", on_delete=models.PROTECT, db_index=False, related_name="ratings"
+    )
+    expert = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, db_index=False, related_name="ratings"
+    )
+    policy = models.ForeignKey(
+        "core.Policy", on_delete=models.PROTECT, db_index=False, related_name="ratings"
+    )
     comment = models.TextField(blank=True)
     revised_response = models.TextField(blank=True)
     asks_senior = models.BooleanField(default=False)
@@ -46,8 +52,8 @@ class Rating(models.Model):
 class RatingScore(models.Model):
     """The score of one rating on one axis, an integer from 1 to 5."""
 
-    rating = models.ForeignKey(Rating, on_delete=models.PROTECT, related_name="scores")
-    axis = models.ForeignKey("core.Axis", on_delete=models.PROTECT, related_name="scores")
+    rating = models.ForeignKey(Rating, on_delete=models.PROTECT, db_index=False, related_name="scores")
+    axis = models.ForeignKey("core.Axis", on_delete=models.PROTECT, db_index=False, related_name="scores")
     value = models.PositiveSmallIntegerField()
 
     class Meta:
@@ -64,9 +70,13 @@ class RatingScore(models.Model):
 class RatingLabel(models.Model):
     """The answer of one rating to one label set."""
 
-    rating = models.ForeignKey(Rating, on_delete=models.PROTECT, related_name="labels")
-    label_set = models.ForeignKey("core.LabelSet", on_delete=models.PROTECT, related_name="labels")
-    value = models.ForeignKey("core.LabelValue", on_delete=models.PROTECT, related_name="labels")
+    rating = models.ForeignKey(Rating, on_delete=models.PROTECT, db_index=False, related_name="labels")
+    label_set = models.ForeignKey(
+        "core.LabelSet", on_delete=models.PROTECT, db_index=False, related_name="labels"
+    )
+    value = models.ForeignKey(
+        "core.LabelValue", on_delete=models.PROTECT, db_index=False, related_name="labels"
+    )
 
     class Meta:
         ordering = ["rating", "label_set__position"]

@@ -73,8 +73,12 @@ class Response(models.Model):
     ACTIVE = {Status.AWAITING_RATINGS, Status.DIVERGENT}
     TERMINAL = {Status.EXCLUDED, Status.LABELED}
 
-    stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="responses")
-    prompt = models.ForeignKey("annotation.Prompt", on_delete=models.PROTECT, related_name="responses")
+    stage = models.ForeignKey(
+        "core.Stage", on_delete=models.PROTECT, db_index=False, related_name="responses"
+    )
+    prompt = models.ForeignKey(
+        "annotation.Prompt", on_delete=models.PROTECT, db_index=False, related_name="responses"
+    )
     model_version = models.ForeignKey("core.ModelVersion", on_delete=models.PROTECT, related_name="responses")
     candidate = models.PositiveSmallIntegerField(default=0)
     position = models.PositiveIntegerField()

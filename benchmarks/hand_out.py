@@ -1,0 +1,191 @@
+"""What the next response and a submit cost, by number of responses and by how far the expert has come.
+
+    .venv/bin/python benchmarks/hand_out.py [--sizes 1000 100000] [--database sqlite|postgres] [--rounds 200]
+
+Calls the use cases (`next_assignment`, `submit_rating`) in one process on a database of its own, k = 3, with
+the product's own durability settings. "ahead": the expert has rated the first nine tenths of the stage before
+anyone else began. Prints milliseconds, median and 95th percentile, and the plan of the hand-out's query.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+K = 3
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 100_000])
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
+    parser.add_argument("--rounds", type=int, default=200)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="concord-bench-") as folder:
+        server = set_up(Path(folder), options.database)
+        try:
+            run(options)
+        finally:
+            if server:
+                server.stop()
+
+
+def set_up(folder, database):
+    folder.chmod(0o711)
+    os.environ.update(CONCORD_VAR=str(folder / "var"), DJANGO_SETTINGS_MODULE="config.settings", REDIS_URL="")
+    os.environ.setdefault("CONCORD_SECRET_KEY", "x" * 50)
+    server = None
+    if database == "postgres":
+        from tests.services import Postgres
+
+        server = Postgres(folder / "postgres").start()
+        os.environ["DATABASE_URL"] = server.url
+    else:
+        os.environ["DATABASE_URL"] = f"sqlite:///{folder}/bench.sqlite3"
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    return server
+
+
+def run(options):
+    print(f"{options.database}, k = {K}, {options.rounds} rounds a cell, milliseconds p50 / p95\n")
+    print(f"{'responses':>10}  {'expert':<9}{'next':>16}{'submit':>16}{'both':>16}{'first next':>13}")
+    plans = {}
+    for size in options.sizes:
+        stage, people = make_stage(size)
+        for where in ("start", "ahead"):
+            expert = people.pop()
+            if where == "ahead":
+                put_ahead(stage, expert)
+            first, nexts, submits = rate(stage, expert, options.rounds)
+            both = [one + other for one, other in zip(nexts, submits, strict=True)]
+            cells = "".join(
+                f"{quantile(times, 0.5):8.1f} /{quantile(times, 0.95):6.1f}"
+                for times in (nexts, submits, both)
+            )
+            print(f"{size:>10,}  {where:<9}{cells}{first:13.1f}", flush=True)
+            plans[size, where] = plan(stage, expert)
+    (size, where), text = list(plans.items())[-1]
+    print(f"\nThe hand-out's query at {size:,} responses, expert {where}:\n{text}")
+
+
+def make_stage(size):
+    from django.utils import timezone
+
+    from annotation.importing import import_prompts
+    from annotation.models import Prompt
+    from annotation.responses import NewResponse, add_responses, open_rating
+    from core.models import Membership, ModelVersion, User
+    from core.projects import add_member, create_project
+    from core.stages import open_stage
+
+    now = timezone.now()
+    project = create_project(name=f"Bench {size}", by=None, now=now)
+    people = [User.objects.create(username=f"bench-{size}-{number}") for number in range(K + 2)]
+    for person in people:
+        add_member(project=project, user=person, role=Membership.Role.EXPERT, by=None, now=now)
+    rows = ({"prompt": f"Prompt {number}", "id": str(number), "split": "train"} for number in range(size))
+    import_prompts(project=project, rows=rows, by=None, now=now)
+    model = ModelVersion.objects.create(project=project, name="m", created_at=now)
+    stage = open_stage(project=project, model_version=model, by=None, now=now)
+    prompts = Prompt.objects.filter(project=project).values_list("pk", flat=True)
+    text = "A response of some length. " * 20
+    add_responses(stage=stage, answers=(NewResponse(pk, text, model) for pk in prompts.iterator()), now=now)
+    stage = open_rating(stage=stage, by=None, now=now)
+    analyze()
+    return stage, people
+
+
+def analyze():
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def put_ahead(stage, expert):
+    """As if the expert had rated the first nine tenths: their slots and involvements, written at once."""
+    from django.db import connection
+    from django.utils import timezone
+
+    from annotation.models import Assignment, Involvement, QueueCursor, Response
+
+    positions = Response.objects.filter(stage=stage).order_by("position").values_list("position", flat=True)
+    border = positions[positions.count() * 9 // 10]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {Assignment._meta.db_table} SET status = 'submitted', expert_id = %s "
+            "WHERE stage_id = %s AND slot = 1 AND position < %s AND status = 'open'",
+            [expert.pk, stage.pk, border],
+        )
+        cursor.execute(
+            f"INSERT INTO {Involvement._meta.db_table} (response_id, user_id, part, reason, created_at) "
+            f"SELECT response_id, expert_id, 'rated', '', %s FROM {Assignment._meta.db_table} "
+            "WHERE stage_id = %s AND expert_id = %s",
+            [timezone.now(), stage.pk, expert.pk],
+        )
+    QueueCursor.objects.update_or_create(stage=stage, expert=expert, defaults={"position": border})
+    analyze()
+
+
+def rate(stage, expert, rounds):
+    from django.utils import timezone
+
+    from annotation.assignment import next_assignment
+    from annotation.rating import submit_rating
+
+    scores = {"safety": 4, "helpfulness": 4, "relevance": 4}
+    nexts, submits = [], []
+    for _ in range(min(rounds, stage.responses.count() // 10 - 1) + 1):
+        begin = time.perf_counter()
+        slot = next_assignment(stage=stage, expert=expert, now=timezone.now())
+        got = time.perf_counter()
+        submit_rating(
+            assignment=slot,
+            by=expert,
+            scores=scores,
+            labels={"verdict": "aligned"},
+            submission=uuid.uuid4(),
+            now=timezone.now(),
+        )
+        nexts.append(1000 * (got - begin))
+        submits.append(1000 * (time.perf_counter() - got))
+    return nexts[0], nexts[1:], submits[1:]
+
+
+def plan(stage, expert):
+    from django.db import connection
+
+    from annotation import assignment
+    from annotation.models import QueueCursor
+
+    captured = []
+
+    def capture(execute, sql, params, many, context):
+        captured.append((sql, params))
+        return execute(sql, params, many, context)
+
+    reached = QueueCursor.objects.get(stage=stage, expert=expert)
+    with connection.execute_wrapper(capture):
+        assignment._open_slots(stage, expert, reached)
+    sql, params = captured[0]
+    explain = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN (COSTS OFF) "
+    with connection.cursor() as cursor:
+        cursor.execute(explain + sql, params)
+        return "\n".join("  " + str(row[-1]) for row in cursor.fetchall())
+
+
+def quantile(values, share):
+    ordered = sorted(values)
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+
+if __name__ == "__main__":
+    main()
