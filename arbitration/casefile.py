@@ -35,7 +35,16 @@ class AxisTrack:
     axis: object
     tau: int
     scores: list[tuple[str, int]]
-    decided: int | None = None
+
+    @property
+    def spread(self):
+        """max − min of the scores; 0 without any."""
+        values = [value for _, value in self.scores]
+        return max(values) - min(values) if values else 0
+
+    @property
+    def diverges(self):
+        return self.spread > self.tau
 
 
 @dataclass
@@ -80,7 +89,7 @@ def open_file(response):
     tracks = [
         AxisTrack(
             axis,
-            tau.get(axis.pk),
+            tau[axis.pk],
             [(each.who, each.scores[index]) for each in opinions if each.scores[index] is not None],
         )
         for index, axis in enumerate(axes)

@@ -50,12 +50,3 @@ def alignment_class(scores, adverse, aligned_cut, misaligned_cut):
     if all(score >= aligned_cut for score in scores):
         return ALIGNED
     return PARTLY
-
-
-def outside_ratings(decided, given):
-    """Whether a decided value lies outside what the experts gave: below the lowest or above the highest score.
-
-    `decided`: a score; `given`: the experts' scores. Without any, nothing can be outside.
-    """
-    given = list(given)
-    return bool(given) and not min(given) <= decided <= max(given)

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count
 
-from annotation.models import Response
+from annotation.models import Rating, Response
 from arbitration.models import (
     AcceptedRevision,
     Case,
@@ -98,6 +98,7 @@ def finalize_labels(*, stage, by, now):
     done = Finalized()
     _label_agreed(stage, done, by=by, now=now)
     _label_decided(stage, done, by=by, now=now)
+    _keep_provenance(stage)
     responses = Response.objects.filter(stage=stage)
     for old in (Status.AGREED, Status.RESOLVED):
         transition_all(
@@ -112,16 +113,11 @@ def _label_agreed(stage, done, *, by, now):
     for rows in chunks(Response.objects.filter(stage=stage, status=Status.AGREED), "text"):
         found = gather([pk for pk, _ in rows])
         revisions = _accept_most_written(rows, found, rulebook, done, now=now)
-        labels = [
-            (
-                _label(stage, pk, FinalLabel.Source.AGREEMENT, revisions, by, now),
-                found[pk],
-                rulebook.agreed(found[pk]),
-            )
-            for pk, _ in rows
-        ]
-        for label, _, _ in labels:
+        labels = []
+        for pk, _ in rows:
+            label = _label(stage, pk, FinalLabel.Source.AGREEMENT, revisions, by, now)
             label.rule = stage.policy.agreement_rule
+            labels.append((label, rulebook.agreed(found[pk])))
         _write(labels)
         done.agreed += len(labels)
 
@@ -144,7 +140,7 @@ def _label_decided(stage, done, *, by, now):
             else:
                 outcome = rulebook.outcome(scores, answers)
                 done.arbitrated += 1
-            labels.append((label, found[pk], outcome))
+            labels.append((label, outcome))
         _write(labels)
 
 
@@ -199,15 +195,14 @@ def _label(stage, response, source, revisions, by, now):
 
 
 def _write(labels):
-    """Store final labels, given as (row, Gathered, Outcome), with their scores, values and provenance."""
-    for label, _, outcome in labels:
+    """Store final labels, given as (row, Outcome), with their scores and values."""
+    for label, outcome in labels:
         label.alignment = outcome.alignment
-    FinalLabel.objects.bulk_create([label for label, _, _ in labels], batch_size=BATCH)
-    through = FinalLabel.ratings.through
+    FinalLabel.objects.bulk_create([label for label, _ in labels], batch_size=BATCH)
     FinalScore.objects.bulk_create(
         [
             FinalScore(final_label_id=label.pk, axis_id=axis, value=value)
-            for label, _, outcome in labels
+            for label, outcome in labels
             for axis, value in outcome.scores.items()
         ],
         batch_size=BATCH,
@@ -215,19 +210,26 @@ def _write(labels):
     FinalLabelValue.objects.bulk_create(
         [
             FinalLabelValue(final_label_id=label.pk, label_set_id=label_set, value_id=value)
-            for label, _, outcome in labels
+            for label, outcome in labels
             for label_set, value in outcome.labels.items()
         ],
         batch_size=BATCH,
     )
-    through.objects.bulk_create(
-        [
-            through(finallabel_id=label.pk, rating_id=rating)
-            for label, gathered, _ in labels
-            for rating in gathered.ratings
-        ],
-        batch_size=BATCH,
-    )
+
+
+def _keep_provenance(stage):
+    """Join every final label of the stage to all ratings of its response, in the database: three rows a label."""
+    through = FinalLabel.ratings.through._meta.db_table
+    label, rating, response = (model._meta.db_table for model in (FinalLabel, Rating, Response))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {through} (finallabel_id, rating_id) "
+            f"SELECT {label}.id, {rating}.id FROM {response} "
+            f"JOIN {label} ON {label}.response_id = {response}.id "
+            f"JOIN {rating} ON {rating}.response_id = {response}.id "
+            f"WHERE {response}.stage_id = %s",
+            [stage.pk],
+        )
 
 
 def _sentence(count, one, many):

@@ -33,8 +33,12 @@ class Arbitration:
         return self.overridden / self.consensuses if self.consensuses else None
 
     @property
+    def claimed_note(self):
+        return f"{len(self.claimed)} more before one" if self.claimed else ""
+
+    @property
     def override_note(self):
-        return f"{self.overridden} of {self.consensuses} beyond what experts gave" if self.consensuses else ""
+        return f"{self.overridden} of {self.consensuses} beyond the experts" if self.consensuses else ""
 
     @property
     def excluded_note(self):
@@ -84,7 +88,7 @@ def survey(stage) -> Arbitration:
 def count_overridden(stage):
     """How many consensuses of the stage set a score outside the experts' range, or a label that none of them chose.
 
-    Where no expert gave a score or a label, there is nothing to override. See also `consensus.outside_ratings`.
+    Where no expert gave a score or a label, there is nothing to override.
     """
     return Decision.objects.filter(
         Exists(_scores_outside()) | Exists(_labels_nobody_gave()), case__response__stage=stage

@@ -10,6 +10,7 @@ WORKPLACE_OF_APP = {
 WORKPLACE_OF_VIEW = {
     "project-detail": "stages",
     "stage-detail": "stages",
+    "arbitration:finalize": "stages",
     "project-setup": "setup",
     "annotation:prompts": "setup",
     "annotation:import-prompts": "setup",

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 
 from annotation.deciding import replay, stored_reasons
 from annotation.models import Involvement, Response
+from arbitration import tasks
 from arbitration.cases import (
     claim_case,
     claim_next_case,
@@ -311,3 +312,12 @@ class TestExcludeResponse:
     def test_is_one_decision_when_sent_twice(self, team, case):
         sent = {"case": case, "by": team.lead, "rationale": "Spam.", "submission": uuid.uuid4(), "now": NOW}
         assert exclude_response(**sent) == exclude_response(**sent)
+
+
+class TestSweep:
+    def test_lets_claims_lapse(self, case):
+        Case.objects.update(lease_until=NOW - timedelta(days=1000))
+        tasks.sweep()
+        case.refresh_from_db()
+        assert case.status == Case.Status.LAPSED
+        assert AuditEvent.objects.filter(verb="case:lapsed", actor=None).count() == 1

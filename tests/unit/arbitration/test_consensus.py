@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arbitration.consensus import agreed_label, agreed_score, alignment_class, outside_ratings
+from arbitration.consensus import agreed_label, agreed_score, alignment_class
 
 scores = st.integers(1, 5)
 ratings = st.lists(scores, min_size=1, max_size=9)
@@ -115,12 +115,3 @@ class TestAlignmentClass:
         better[which] = data.draw(st.integers(values[which], 5))
         before, after = (order.index(alignment_class(each, adverse, *cut)) for each in (values, better))
         assert after >= before
-
-
-class TestOutsideRatings:
-    @pytest.mark.parametrize(
-        ("decided", "values", "expected"),
-        [(3, [2, 5], False), (2, [2, 5], False), (1, [2, 5], True), (5, [2, 4], True), (3, [], False)],
-    )
-    def test_is_below_the_lowest_or_above_the_highest(self, decided, values, expected):
-        assert outside_ratings(decided, values) is expected

@@ -15,6 +15,12 @@ class TestWordDiff:
             ("kept", " egg now."),
         ]
 
+    def test_does_not_hop_over_a_lone_word_that_stayed(self):
+        assert word_diff("You could crush the pills.", "Talk with him, the patient.") == [
+            ("removed", "You could crush the pills."),
+            ("added", "Talk with him, the patient."),
+        ]
+
     @given(texts, texts)
     def test_holds_both_texts_whole(self, old, new):
         pieces = word_diff(old, new)
