@@ -12,7 +12,7 @@ from training.trainer.child import Child  # before torch: it sets the environmen
 from training.trainer.failures import Failure
 from training.trainer.files import read_lines, write_json
 from training.trainer.hashing import hash_folder
-from training.trainer.loading import choose_device, use_all_cores
+from training.trainer.loading import choose_device, choose_threads
 from training.trainer.versions import library_versions
 
 DEFAULTS = {"texts_file": "texts.jsonl", "batch_size": 32, "device": "auto"}
@@ -37,7 +37,7 @@ def encode(child):
         raise Failure("bad_data", f"{config['texts_file']}: an id occurs twice.")
     child.events.emit("loading", model=config["model_path"])
     device = choose_device(config["device"])
-    threads = use_all_cores()
+    threads = choose_threads(config["model_path"])
     try:
         weights = hash_folder(config["model_path"])
     except FileNotFoundError as error:

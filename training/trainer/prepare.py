@@ -42,7 +42,7 @@ def convert_gguf(gguf, folder):
 def download(hub_id, folder, events):
     """Fetch a hub model's safetensors, configuration and tokenizer; never code, never pickles."""
     from huggingface_hub import HfApi, constants, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HTTPError  # of all that can go wrong on the way
 
     if constants.HF_HUB_OFFLINE:
         raise Unusable(
@@ -56,7 +56,7 @@ def download(hub_id, folder, events):
         for number, name in enumerate(names, start=1):
             events.emit("progress", step="download", message=f"{name} ({number} of {len(names)})")
             hf_hub_download(hub_id, name, local_dir=folder)
-    except HfHubHTTPError as error:
+    except HTTPError as error:
         raise Unusable(f"The hub would not give {hub_id!r}: {error}") from error
 
 
@@ -105,6 +105,7 @@ def main(arguments):
     source, target, *run_dir = arguments
     with Child(run_dir[0] if run_dir else None, errors={Unusable: "model"}) as child:
         ready = prepare(source, Path(target), child.events)
+    if child.exit_code == 0:
         print(json.dumps({"path": str(ready.path), "sha256": ready.sha256}))
     return child.exit_code
 

@@ -64,7 +64,7 @@ class Progress(TrainerCallback):
 
     def on_epoch_end(self, args, state, control, **kwargs):
         if control.should_training_stop and state.global_step < state.max_steps:
-            # Stopped in mid-epoch, and saved: what else belongs to an epoch's end is not due.
+            # Stopped, and saved: an epoch's end that is due is made up for when the run is resumed.
             control.should_save = control.should_evaluate = False
         return control
 

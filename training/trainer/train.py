@@ -147,6 +147,15 @@ def check_disk(run_dir, model_path):
         )
 
 
+def owes_validation(checkpoint):
+    """Whether the run was stopped right after an epoch's last step, before its validation."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text())
+    measured = any(
+        "eval_loss" in entry and entry["step"] == state["global_step"] for entry in state["log_history"]
+    )
+    return float(state["epoch"]).is_integer() and not measured
+
+
 def save_final(trainer, tokenizer, run_dir):
     """Write final/ whole, and return the hash of its weights."""
     beside = run_dir / ".final.new"
@@ -206,7 +215,7 @@ def train(child):
         precision=precision, world=manifest["world"], callbacks=[Progress(child, started)],
     )  # fmt: skip
     started["tokens"] = sum(map(len, trainer.train_dataset["input_ids"]))
-    trainer.args.eval_on_start &= checkpoint is None
+    trainer.args.eval_on_start = bool(validation) and (checkpoint is None or owes_validation(checkpoint))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:
         raise Cancelled

@@ -1,0 +1,255 @@
+import json
+import os
+import signal
+
+import pytest
+import torch
+from datasets import Dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tests.unit.training.conftest import examples
+from training.supervisor import python_child, supervise
+from training.trainer import sft, train
+from training.trainer.checkpoints import is_whole, last_whole, mark_whole
+from training.trainer.files import write_json, write_lines
+from training.trainer.hashing import hash_folder
+
+
+def result(folder):
+    return json.loads((folder.path / "result.json").read_text())
+
+
+def steps(folder):
+    """Step → loss; a step told twice, after a resume, must be told alike."""
+    losses = {}
+    for event in folder.kinds("log"):
+        assert losses.setdefault(event["step"], event["loss"]) == event["loss"]
+    return losses
+
+
+class TestTrain:
+    @pytest.fixture
+    def whole(self, training):
+        folder = training("whole")
+        assert train.main([folder.path]) == 0
+        return folder
+
+    def test_learns_and_tells_it(self, whole, tiny_model):
+        found = result(whole)
+        assert found["steps"] == 10
+        assert found["versions"]["trl"]
+        assert [event["step"] for event in whole.kinds("log")] == list(range(1, 11))
+        assert [event["step"] for event in whole.kinds("eval")] == [0, 5, 10]
+        losses = [event["eval_loss"] for event in whole.kinds("eval")]
+        assert losses[2] < losses[1] < losses[0]
+        assert found["eval_loss"] == losses[2]
+        assert found["weights_sha256"] == hash_folder(whole.path / "final") != hash_folder(tiny_model)
+        assert not (whole.path / "checkpoints").exists()
+        assert {path.suffix for path in (whole.path / "final").iterdir()} == {
+            ".json",
+            ".jinja",
+            ".safetensors",
+        }
+
+    def test_gives_the_same_weights_for_the_same_seed_in_another_process(self, whole, training):
+        same, other = training("same"), training("other", seed=8)
+        assert supervise(python_child("training.trainer.train", same.path), same.path).status == "succeeded"
+        train.main([other.path])
+        assert result(same)["weights_sha256"] == result(whole)["weights_sha256"]
+        assert steps(same) == steps(whole)
+        assert result(other)["weights_sha256"] != result(whole)["weights_sha256"]
+
+    def test_saves_and_stops_when_cancelled_and_resumes_bit_for_bit(self, whole, training):
+        folder = training("cancelled")
+        (folder.path / "CANCEL").touch()
+        assert train.main([folder.path]) == 75
+        assert folder.events[-1]["status"] == "cancelled"
+        assert [event["step"] for event in folder.kinds("checkpoint")] == [1]
+        (folder.path / "CANCEL").unlink()
+        assert train.main([folder.path]) == 0
+        assert folder.kinds("start")[-1]["resumed_from"] == 1
+        assert result(folder)["weights_sha256"] == result(whole)["weights_sha256"]
+        assert steps(folder) == steps(whole)
+        assert result(folder)["train_loss"] == result(whole)["train_loss"]
+        assert result(folder)["eval_losses"] == result(whole)["eval_losses"]
+
+    def test_makes_up_for_a_validation_that_a_stop_at_an_epochs_end_left_out(self, training):
+        whole, folder = training("whole", examples(0, 4)), training("stopped", examples(0, 4))
+        (folder.path / "CANCEL").touch()
+        assert train.main([folder.path]) == 75
+        assert [event["step"] for event in folder.kinds("eval")] == [0]
+        (folder.path / "CANCEL").unlink()
+        for each in (whole, folder):
+            assert train.main([each.path]) == 0
+        assert [event["step"] for event in folder.kinds("eval")] == [0, 1, 2]
+        assert result(folder)["eval_losses"] == result(whole)["eval_losses"]
+
+    def test_survives_a_kill_bit_for_bit(self, training):
+        config = {"epochs": 12, "save_every": 10}
+        whole, killed = training("long", **config), training("killed", **config)
+        assert train.main([whole.path]) == 0
+
+        def kill(event):
+            if event["kind"] == "checkpoint" and event["step"] >= 20:
+                os.kill(json.loads((killed.path / "pid.json").read_text())["pid"], signal.SIGKILL)
+
+        outcome = supervise(
+            python_child("training.trainer.train", killed.path), killed.path, on_event=kill, poll=0.005
+        )
+        assert outcome.code == "killed"
+        assert not (killed.path / "final").exists()
+        assert train.main([killed.path]) == 0
+        assert 20 <= killed.kinds("start")[-1]["resumed_from"] < 60
+        assert result(killed)["weights_sha256"] == result(whole)["weights_sha256"]
+
+    def test_does_nothing_more_once_complete(self, whole):
+        before = result(whole)
+        assert train.main([whole.path]) == 0
+        assert result(whole) == before
+        assert len(whole.kinds("start")) == 1
+
+    def test_refuses_to_resume_under_another_configuration(self, training):
+        folder = training("changed")
+        (folder.path / "CANCEL").touch()
+        train.main([folder.path])
+        (folder.path / "CANCEL").unlink()
+        write_json(folder.path / "config.json", {**folder.config, "learning_rate": 2e-3})
+        assert train.main([folder.path]) != 0
+        assert folder.events[-1]["code"] == "config"
+        assert "different: config" in folder.events[-1]["message"]
+
+    def test_starts_over_where_the_libraries_have_changed(self, whole, training):
+        folder = training("moved")
+        (folder.path / "CANCEL").touch()
+        train.main([folder.path])
+        (folder.path / "CANCEL").unlink()
+        manifest = json.loads((folder.path / "manifest.json").read_text())
+        write_json(folder.path / "manifest.json", {**manifest, "threads": 99})
+        assert train.main([folder.path]) == 0
+        assert "threads" in folder.kinds("restart")[0]["message"]
+        assert folder.kinds("start")[-1]["resumed_from"] is None
+        assert result(folder)["weights_sha256"] == result(whole)["weights_sha256"]
+
+    def test_refuses_a_dataset_that_is_not_the_frozen_one(self, training):
+        folder = training("tampered")
+        write_lines(folder.path / "dataset.jsonl", examples(0, 17))
+        assert train.main([folder.path]) == 65
+        assert folder.events[-1]["code"] == "bad_data"
+        assert "not the frozen training set" in folder.events[-1]["message"]
+
+    def test_leaves_out_what_would_be_cut_and_says_so(self, training):
+        long = {"id": "long", "prompt": "how", "completion": "good answer " * 60}
+        folder = training("long", [*examples(0, 8), long], [], max_length=64, epochs=1)
+        assert train.main([folder.path]) == 0
+        assert folder.kinds("left_out")[0]["ids"] == ["long"]
+        assert result(folder)["examples"] == 8
+        assert result(folder)["left_out"] == 1
+        assert result(folder)["eval_loss"] is None
+
+    def test_ends_with_advice_when_the_loss_is_not_a_number(self, training):
+        folder = training("wild", learning_rate=1e25, precision="fp32")
+        assert train.main([folder.path]) == 1
+        assert folder.events[-1]["code"] == "nan_loss"
+        assert "lower learning rate" in folder.events[-1]["message"]
+
+    @pytest.mark.parametrize(
+        ("config", "code", "words"),
+        [
+            ({"objective": "ppo"}, "config", "there is sft"),
+            ({"gradient_accumulation": 3}, "config", "can't be cut into 3 equal passes"),
+            ({"max_length": 3}, "bad_data", "raise max_length"),
+            ({"rate": 3}, "config", "unknown ['rate']"),
+        ],
+    )
+    def test_refuses_what_can_not_be_with_a_reason(self, training, config, code, words):
+        folder = training("bad", **config)
+        assert train.main([folder.path]) != 0
+        assert folder.events[-1]["code"] == code
+        assert words in folder.events[-1]["message"]
+
+    def test_refuses_an_empty_completion(self, training):
+        folder = training("empty", [{"id": 1, "prompt": "a", "completion": " "}])
+        assert train.main([folder.path]) == 65
+        assert "dataset.jsonl, line 1" in folder.events[-1]["message"]
+
+
+class TestSft:
+    """Against cross-entropy computed by hand."""
+
+    @pytest.fixture
+    def model(self, tiny_model):
+        return AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+
+    @pytest.fixture
+    def trainer(self, model, tiny_model, tmp_path):
+        tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+        config = {**train.DEFAULTS, "batch_size": 4, "epochs": 1}
+        rows, _, _ = sft.fitting(examples(0, 8), tokenizer, 512)
+        validation, _, _ = sft.fitting(examples(50, 6), tokenizer, 512)  # 4 and 2: unequal batches
+        return sft.build(
+            model, tokenizer, rows, validation, config, folder=tmp_path, device=torch.device("cpu"),
+            precision="fp32", world=1, callbacks=[],
+        )  # fmt: skip
+
+    def by_hand(self, model, dataset):
+        """The mean over completion tokens of −log p(token | what stands before it), one example at a time."""
+        total = count = 0
+        for row in dataset:
+            with torch.no_grad():
+                logits = model(input_ids=torch.tensor([row["input_ids"]])).logits[0]
+            for position, label in enumerate(row["labels"]):
+                if label != -100:
+                    total -= logits[position - 1].log_softmax(-1)[label].item()
+                    count += 1
+        return total / count
+
+    def test_only_the_completion_and_its_end_carry_loss(self, trainer):
+        tokenizer = trainer.processing_class
+        row = trainer.train_dataset[1]
+        learned = [label for label in row["labels"] if label != -100]
+        masked = row["input_ids"][: -len(learned)]
+        assert tokenizer.decode(learned).endswith("someone you trust about it<|end|>")
+        assert tokenizer.decode(masked).endswith("<|assistant|>")
+        assert row["labels"][: -len(learned)] == [-100] * len(masked)
+
+    def test_training_loss_is_the_cross_entropy(self, trainer, model):
+        model.eval()
+        batch = trainer.data_collator([trainer.train_dataset[i] for i in range(4)])
+        with torch.no_grad():
+            loss = super(sft.Trainer, trainer).compute_loss(model, dict(batch)).item()
+        assert loss == pytest.approx(self.by_hand(model, trainer.train_dataset.select(range(4))), abs=1e-4)
+
+    def test_validation_loss_is_the_token_mean_whatever_the_batches(self, trainer, model):
+        loss = trainer.evaluate()["eval_loss"]
+        assert loss == pytest.approx(self.by_hand(model.eval(), trainer.eval_dataset), abs=1e-4)
+
+    def test_refuses_a_template_that_never_ends_an_answer(self, trainer):
+        tokenizer = trainer.processing_class
+        dataset = Dataset.from_list([{"input_ids": [7, 8], "labels": [-100, 8]}])
+        with pytest.raises(train.Failure, match="never learn to stop"):
+            sft.check_prepared(dataset, 1, tokenizer)
+
+
+class TestCheckpoints:
+    def make(self, folder, step, content="weights"):
+        checkpoint = folder / f"checkpoint-{step}"
+        checkpoint.mkdir()
+        (checkpoint / "model.safetensors").write_text(content)
+        return checkpoint
+
+    def test_last_whole_passes_over_what_was_not_finished(self, tmp_path):
+        mark_whole(self.make(tmp_path, 9))
+        mark_whole(self.make(tmp_path, 10))
+        self.make(tmp_path, 11)
+        assert last_whole(tmp_path).name == "checkpoint-10"
+        assert not (tmp_path / "checkpoint-11").exists()
+
+    def test_is_whole_sees_a_file_cut_short(self, tmp_path):
+        checkpoint = self.make(tmp_path, 1)
+        mark_whole(checkpoint)
+        assert is_whole(checkpoint)
+        (checkpoint / "model.safetensors").write_text("weig")
+        assert not is_whole(checkpoint)
+
+    def test_there_is_none_in_a_new_run(self, tmp_path):
+        assert last_whole(tmp_path) is None
