@@ -132,7 +132,10 @@
   document.addEventListener("click", (event) => {
     const summary = event.target.closest(".rate__revision > summary");
     if (summary) {
-      setTimeout(() => summary.parentElement.open && summary.parentElement.querySelector("textarea").focus());
+      // Opened here and now, so that what is typed next already goes into the text.
+      event.preventDefault();
+      summary.parentElement.open = !summary.parentElement.open;
+      if (summary.parentElement.open) summary.parentElement.querySelector("textarea").focus();
       return;
     }
     if (!event.target.closest("[data-prefill]")) return;
