@@ -20,10 +20,10 @@ from training.models import TrainingExample, TrainingRun, TrainingSet
 TRAIN, VALIDATION = Prompt.Split.TRAIN, Prompt.Split.VALIDATION
 LEARNED_FROM = (TRAIN, VALIDATION)
 FINAL = (Stage.Status.LABELS_FINAL, Stage.Status.COMPLETE)
-CHARACTERS_PER_TOKEN = 4.2
-"""English prose under SmolLM2's tokenizer: the 240 texts of the demo's prompts and references."""
-TEMPLATE_TOKENS = 30
-"""What the chat template adds to an example."""
+CHARACTERS_PER_TOKEN = 4.5
+"""English prose under SmolLM2's tokenizer: the 240 texts of the demo's prompts and references, measured."""
+TEMPLATE_TOKENS = 32
+"""What SmolLM2's chat template adds to an example, its own system prompt with it."""
 TOKENS_PER_SECOND = 110.0
 """Trained tokens a second of SmolLM2-135M on two CPU cores, until a run of the project has been measured."""
 BATCH = 500

@@ -108,7 +108,7 @@ class LaunchForm(forms.Form):
         base = self.fields["base"]
         base.queryset = ModelVersion.objects.filter(project=stage.project_id).exclude(location="")
         if stage.model_version is not None and stage.model_version.location:
-            base.empty_label, base.initial = None, stage.model_version
+            base.empty_label, base.initial, base.required = None, stage.model_version, True
         else:
             base.empty_label = f"The base model ({settings.BASE_MODEL})"
 

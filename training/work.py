@@ -215,7 +215,10 @@ def log_tail(run_dir, lines=LOG_LINES):
     path = max(logs, key=lambda log: log.stat().st_mtime)
     with open(path, "rb") as log:
         log.seek(max(0, path.stat().st_size - 16_384))
-        return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
+        text = log.read().decode(errors="replace").replace("\0", "")
+    # A progress bar writes over its own line: what it said last stands.
+    shown = [line.rstrip("\r").rpartition("\r")[2] for line in text.strip().split("\n")]
+    return "\n".join(shown[-lines:])
 
 
 @contextmanager

@@ -195,7 +195,7 @@ class TestPreviewTrainingSet:
             len(e.prompt_text) + len(e.completion) for e in freeze(stage).examples.filter(split="train")
         )
         preview = preview_training_set(stage)
-        assert preview.tokens == round(characters / 4.2 + 30 * preview.examples)
+        assert preview.tokens == round(characters / 4.5 + 32 * preview.examples)
         assert preview.seconds(2) == 2 * preview.tokens / 110
         assert not preview.measured
 
