@@ -154,6 +154,7 @@
   function begin(arrived) {
     if (!root()) return;
     document.querySelectorAll("[data-prefill]").forEach((button) => (button.hidden = false));
+    if (form()) form().elements.seconds.value ||= "0";
     if (arrived) {
       changed = false;
       const fault = root().querySelector(".likert--invalid input, .chips--invalid input, [aria-invalid]");
