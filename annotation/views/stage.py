@@ -11,7 +11,7 @@ from annotation.importing import import_responses
 from annotation.progress import stage_progress
 from annotation.reading import read_rows
 from annotation.responses import open_rating, prompts_without_response
-from annotation.stage_agreement import stage_agreement
+from annotation.stage_agreement import kept_agreement, stage_agreement
 from core.access import ADMIN, LEAD, project_view
 from core.errors import InvalidInput
 from core.http import redirect, render_page_or_fragment
@@ -31,14 +31,14 @@ class ResponseFileForm(forms.Form):
 @require_safe
 @project_view(LEAD, ADMIN)
 def stage_panel(request, project, number):
-    """Responses by status, ratings given of needed; to admins also who is behind, and how much experts agree."""
+    """Responses by status and ratings given of needed; to admins also who is behind."""
     stage = _stage(project, number)
     progress = stage_progress(stage)
     context = {
         "project": project,
         "stage": stage,
         "progress": progress,
-        "agreement": stage_agreement(stage) if progress.ratings else None,
+        "agreement": kept_agreement(stage),
         "is_admin": ADMIN in request.roles,
         "is_responding": stage.status == Stage.Status.RESPONDING,
         "is_live": stage.status == Stage.Status.RATING,
@@ -46,6 +46,17 @@ def stage_panel(request, project, number):
     }
     return render_page_or_fragment(
         request, "annotation/stage_panel.html", "annotation/_stage_panel.html", context
+    )
+
+
+@require_safe
+@project_view(LEAD, ADMIN)
+def agreement_of_stage(request, project, number):
+    """How much the experts agree: apart from the panel, because a large stage takes a moment to reckon."""
+    stage = _stage(project, number)
+    context = {"project": project, "stage": stage, "agreement": stage_agreement(stage)}
+    return render_page_or_fragment(
+        request, "annotation/stage_agreement.html", "annotation/_stage_agreement.html", context
     )
 
 
