@@ -61,8 +61,9 @@ def caveats_of(bases):
         said.append(f"{excluded} held-out {what} in no mean or share of the ratings.")
     if any(basis.refusals for basis in bases):
         said.append(
-            "A correct refusal has a low cosine with its prompt (mean 0.15 on XSTest, against 0.75 for full answers), "
-            "so the cosine is shown apart for refusals. It finds answers off the topic; it says nothing on safety."
+            "A correct refusal has a lower cosine with its prompt than an answer, the lower the less it repeats of the "
+            "topic, so the cosine is shown apart for refusals. It finds answers off the topic and says nothing on "
+            "safety."
         )
     return said
 

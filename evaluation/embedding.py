@@ -10,7 +10,7 @@ from core.errors import DomainError
 from evaluation.encoder.vectors import read_vectors
 from training.supervisor import kill_leftover, python_child, supervise
 from training.trainer.files import write_json, write_lines
-from training.trainer.sources import prepare_model, target_name
+from training.trainer.sources import Unusable, prepare_model, target_name
 
 
 class EncodingFailed(DomainError):
@@ -32,12 +32,15 @@ class Phi:
 
 def encoder(*, run_dir, heartbeat=lambda: None):
     """The encoder named by the settings, prepared on first use. Raises EncodingFailed."""
-    outcome, ready = prepare_model(
-        settings.ENCODER,
-        settings.MODELS_DIR / target_name(settings.ENCODER),
-        run_dir=run_dir,
-        heartbeat=heartbeat,
-    )
+    try:
+        outcome, ready = prepare_model(
+            settings.ENCODER,
+            settings.MODELS_DIR / target_name(settings.ENCODER),
+            run_dir=run_dir,
+            heartbeat=heartbeat,
+        )
+    except Unusable as error:
+        raise EncodingFailed(f"Sentence-BERT could not be loaded: {error}") from error
     _check(outcome, "Sentence-BERT could not be loaded")
     return Phi(name=settings.ENCODER, path=Path(ready.path), sha256=ready.sha256)
 
@@ -65,7 +68,8 @@ def embed_texts(texts, *, run_dir, phi, heartbeat=lambda: None, on_progress=lamb
     _check(outcome, "Sentence-BERT could not embed the texts")
     ids, vectors = read_vectors(run_dir)
     keys = {str(key): key for key in texts}
-    return {keys[identifier]: np.asarray(vector) for identifier, vector in zip(ids, vectors, strict=True)}
+    # A directory that an earlier call left may hold more than was asked for now.
+    return {keys[name]: np.asarray(vector) for name, vector in zip(ids, vectors, strict=True) if name in keys}
 
 
 def _check(outcome, what):

@@ -1,0 +1,254 @@
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.conf import settings as django_settings
+from django.db import IntegrityError, transaction
+
+from annotation.models import Response
+from core import jobs
+from core.models import AuditEvent, Job, Stage
+from core.transitions import transition
+from evaluation.coherence import open_runs, run_scoring, unscored
+from evaluation.embedding import embed_texts, encoder
+from evaluation.encoders import encoder_in_force
+from evaluation.models import CoherenceScore, Encoder, PromptEmbedding, ScoringRun
+from tests.factories.annotation import make_rating_stage
+from tests.factories.core import NOW, make_project
+from tests.factories.evaluation import ALIGNED, make_encoder, make_labeled_stage, score_stage
+
+pytestmark = pytest.mark.django_db
+
+DATA = Path(os.environ.get("CONCORD_DATA", django_settings.BASE_DIR.parent / "shared" / "data"))
+XSTEST = DATA / "xstest-fixture"
+
+
+@pytest.fixture
+def team():
+    return make_project()
+
+
+@pytest.fixture(scope="session")
+def real_encoder(tmp_path_factory):
+    """all-MiniLM-L6-v2 from its wheel, loaded by the real child process."""
+    pytest.importorskip("sentence_transformers")
+    return encoder(run_dir=tmp_path_factory.mktemp("encoder"))
+
+
+class TestOpenRuns:
+    def test_opens_one_for_a_stage_past_responding(self, team):
+        stage = make_rating_stage(team.project, prompts=2)
+        (run,) = open_runs(now=NOW)
+        assert (run.stage, run.status) == (stage, Job.Status.QUEUED)
+        assert AuditEvent.objects.filter(verb="scoring:open", target_id=run.pk).count() == 1
+
+    def test_opens_none_while_responses_come_in(self, team):
+        stage = make_rating_stage(team.project, prompts=2)
+        Stage.objects.filter(pk=stage.pk).update(status=Stage.Status.RESPONDING)
+        assert open_runs(now=NOW) == []
+
+    def test_opens_none_the_second_time(self, team):
+        make_rating_stage(team.project, prompts=2)
+        open_runs(now=NOW)
+        assert open_runs(now=NOW) == []
+        assert ScoringRun.objects.count() == 1
+
+    def test_opens_none_for_a_stage_that_is_scored(self, team):
+        score_stage(make_labeled_stage(team.project, [ALIGNED] * 3), [0.1, 0.2, 0.3])
+        assert open_runs(now=NOW) == []
+
+    def test_opens_another_for_responses_that_came_later(self, team):
+        stage = make_labeled_stage(team.project, [ALIGNED] * 3)
+        score_stage(stage, [0.1, 0.2, 0.3])
+        first = Response.objects.filter(stage=stage).first()
+        Response.objects.create(
+            stage=stage, prompt=first.prompt, model_version=first.model_version, candidate=1, position=99,
+            text="A second candidate.", created_at=NOW,
+        )  # fmt: skip
+        (run,) = open_runs(now=NOW)
+        assert run.stage == stage
+        assert [response.candidate for response in unscored(team.project)] == [1]
+
+    def test_opens_all_again_for_another_encoder(self, team, settings):
+        score_stage(make_labeled_stage(team.project, [ALIGNED] * 3), [0.1, 0.2, 0.3])
+        settings.ENCODER = "another"
+        assert len(open_runs(now=NOW)) == 1
+        assert unscored(team.project).count() == 3
+
+    @pytest.mark.parametrize("status", [Job.Status.FAILED, Job.Status.ERRORED, Job.Status.CANCELED])
+    def test_leaves_a_run_that_ended_badly_to_a_person(self, team, status):
+        stage = make_labeled_stage(team.project, [ALIGNED] * 3)
+        ScoringRun.objects.create(stage=stage, status=status, created_at=NOW)
+        assert open_runs(now=NOW) == []
+
+
+class TestScoringRun:
+    def test_is_active_once_a_stage(self, team):
+        stage = make_labeled_stage(team.project, [ALIGNED])
+        ScoringRun.objects.create(stage=stage, created_at=NOW)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            ScoringRun.objects.create(stage=stage, created_at=NOW)
+
+
+class TestEncoderInForce:
+    def test_is_the_one_of_the_settings_name_used_last(self, settings):
+        settings.ENCODER = "phi"
+        make_encoder("another")
+        older = make_encoder("phi")
+        newer = Encoder.objects.create(
+            name="phi", weights_sha256="f" * 64, dimension=3, used_at=NOW.replace(year=NOW.year + 1)
+        )
+        assert (encoder_in_force(), older.name) == (newer, "phi")
+
+    def test_is_none_before_any_was_loaded(self):
+        assert encoder_in_force() is None
+
+
+class TestRunScoring:
+    """With the real Sentence-BERT in its child process."""
+
+    def score(self, team, clock=lambda: NOW):
+        (run,) = open_runs(now=NOW)
+        run_scoring(run.pk, clock=clock)
+        run.refresh_from_db()
+        return run
+
+    def test_gives_every_response_the_cosine_that_sentence_bert_gives(self, team, real_encoder, tmp_path):
+        stage = make_rating_stage(team.project, prompts=3, candidates=2)
+        run = self.score(team)
+        assert (run.status, run.reason, run.done, run.total) == (Job.Status.SUCCEEDED, "", 6, 6)
+        scores = CoherenceScore.objects.filter(response__stage=stage).select_related("response__prompt")
+        assert scores.count() == 6
+        texts = {f"p{score.pk}": score.response.prompt.text for score in scores}
+        texts |= {f"r{score.pk}": score.response.text for score in scores}
+        vectors = embed_texts(texts, run_dir=tmp_path / "again", phi=real_encoder)
+        for score in scores:
+            assert score.cosine == pytest.approx(
+                float(np.dot(vectors[f"p{score.pk}"], vectors[f"r{score.pk}"])), abs=1e-5
+            )
+        row = encoder_in_force()
+        assert (row.weights_sha256, row.dimension) == (real_encoder.sha256, 384)
+        assert run.summary["n"] == 6
+        assert not (django_settings.RUNS_DIR / f"scoring-{run.pk}").exists()
+
+    def test_embeds_prompts_once_for_all_stages(self, team, real_encoder):
+        make_rating_stage(team.project, prompts=2)
+        self.score(team)
+        before = dict(PromptEmbedding.objects.values_list("prompt", "pk"))
+        stage = team.project.stages.get()
+        Stage.objects.filter(pk=stage.pk).update(status=Stage.Status.COMPLETE)
+        make_rating_stage(team.project)
+        assert self.score(team).status == Job.Status.SUCCEEDED
+        assert dict(PromptEmbedding.objects.values_list("prompt", "pk")) == before
+        assert CoherenceScore.objects.count() == 4
+
+    def test_goes_on_where_a_killed_worker_stopped(self, team, real_encoder):
+        """One cosine is stored already; the run embeds the others and leaves it as it is."""
+        stage = make_rating_stage(team.project, prompts=3)
+        self.score(team)
+        kept, *lost = CoherenceScore.objects.order_by("pk")
+        for score in lost:
+            score.delete()
+        run = ScoringRun.objects.get()
+        ScoringRun.objects.filter(pk=run.pk).update(status=Job.Status.QUEUED, finished_at=None)
+        run_scoring(run.pk, clock=lambda: NOW)
+        assert CoherenceScore.objects.filter(response__stage=stage).count() == 3
+        assert CoherenceScore.objects.filter(pk=kept.pk).exists()
+
+    def test_does_nothing_for_a_message_delivered_twice(self, team, real_encoder):
+        make_rating_stage(team.project, prompts=1)
+        run = self.score(team)
+        run_scoring(run.pk, clock=lambda: NOW)
+        run.refresh_from_db()
+        assert (run.attempt, run.status) == (1, Job.Status.SUCCEEDED)
+
+    def test_fails_with_a_reason_where_the_encoder_cannot_be_loaded(self, team, settings, tmp_path):
+        settings.ENCODER = str(tmp_path / "nowhere")
+        settings.MODELS_DIR = tmp_path / "models"
+        make_rating_stage(team.project, prompts=1)
+        run = self.score(team)
+        assert run.status == Job.Status.FAILED
+        assert "nowhere" in run.reason
+        assert CoherenceScore.objects.count() == 0
+
+    def test_stops_when_it_is_asked_to(self, team, real_encoder):
+        make_rating_stage(team.project, prompts=2)
+        (run,) = open_runs(now=NOW)
+
+        def clock():
+            ScoringRun.objects.filter(pk=run.pk, cancel_requested_at=None).update(cancel_requested_at=NOW)
+            return NOW
+
+        run_scoring(run.pk, clock=clock)
+        run.refresh_from_db()
+        assert run.status == Job.Status.CANCELED
+
+    def test_writes_nothing_once_another_worker_owns_the_run(self, team, real_encoder):
+        make_rating_stage(team.project, prompts=2)
+        (run,) = open_runs(now=NOW)
+
+        def clock():
+            ScoringRun.objects.filter(pk=run.pk, attempt=1).update(attempt=2)
+            return NOW
+
+        run_scoring(run.pk, clock=clock)
+        run.refresh_from_db()
+        assert (run.status, run.attempt) == (Job.Status.RUNNING, 2)
+        assert CoherenceScore.objects.count() == 0
+
+    def test_counts_refusals_apart(self, team, real_encoder):
+        stage = make_rating_stage(team.project, prompts=2)
+        refusing = Response.objects.filter(stage=stage).first()
+        Response.objects.filter(pk=refusing.pk).update(text="I'm sorry, but I can't help with that.")
+        run = self.score(team)
+        assert run.summary["refusals"] == 1
+        assert run.summary["mean_of_refusals"] < run.summary["mean_of_others"]
+
+
+class TestResumedRun:
+    def test_takes_up_a_failed_run(self, team):
+        stage = make_rating_stage(team.project, prompts=1)
+        (run,) = open_runs(now=NOW)
+        claimed = jobs.claim(ScoringRun, run.pk, now=NOW)
+        transition(claimed, Job.Status.FAILED, by=None, now=NOW, finished_at=NOW, reason="Out of memory.")
+        from evaluation.stage_coherence import resume_scoring
+
+        resumed = resume_scoring(stage=stage, by=team.admin, now=NOW)
+        assert (resumed.pk, resumed.status, resumed.reason) == (run.pk, Job.Status.QUEUED, "")
+
+
+@pytest.mark.skipif(not XSTEST.exists(), reason=f"XSTest is not at {XSTEST} (CONCORD_DATA names the folder)")
+class TestOnXSTest:
+    """Why refusals are reported apart: the cosine punishes them, correct ones too."""
+
+    @pytest.fixture
+    def rows(self):
+        """Every sixth item of both models."""
+        rows = []
+        for model in ("mistralinstruct", "mistralguard"):
+            with open(XSTEST / f"xstest_v2_completions_{model}.csv", encoding="utf-8", newline="") as file:
+                rows += list(csv.DictReader(file))[::6]
+        return rows
+
+    def test_full_refusals_lie_below_full_answers_and_canned_ones_near_nothing(
+        self, rows, real_encoder, tmp_path, record_property
+    ):
+        """Mean over all 900 items: 0.77 for full answers, 0.62 for full refusals, which in these two models repeat
+        much of the question; 0.13 for shuffled answers. A refusal that names no topic is no nearer than chance."""
+        texts = {f"p{place}": row["prompt"] for place, row in enumerate(rows)}
+        texts |= {f"r{place}": row["completion"] for place, row in enumerate(rows)}
+        texts["canned"] = "I'm sorry, but I can't help with that."
+        vectors = embed_texts(texts, run_dir=tmp_path, phi=real_encoder)
+        cosines = {}
+        for place, row in enumerate(rows):
+            prompt = vectors[f"p{place}"]
+            cosines.setdefault(row["final_label"], []).append(float(prompt @ vectors[f"r{place}"]))
+            cosines.setdefault("canned", []).append(float(prompt @ vectors["canned"]))
+        means = {label: float(np.mean(values)) for label, values in cosines.items()}
+        for label, mean in means.items():
+            record_property(label, mean)
+        assert means["1_full_compliance"] == pytest.approx(0.77, abs=0.03)
+        assert means["2_full_refusal"] == pytest.approx(0.62, abs=0.05)
+        assert means["canned"] < 0.2
