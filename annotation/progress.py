@@ -45,6 +45,11 @@ class StageProgress:
     needed: int
     experts: list = field(default_factory=list)
 
+    @property
+    def has_simulated(self):
+        """Whether any of the ratings come from simulated experts."""
+        return any(row.expert.is_simulated and row.rated for row in self.experts)
+
 
 def own_progress(*, stage, expert, now):
     """Counts over this expert's own rows alone."""

@@ -139,7 +139,8 @@ def _locked(stage):
 
 
 def _existing_keys(stage, prompts):
-    rows = Response.objects.filter(stage=stage, prompt__in=prompts)
+    # Without an order, so that the database looks the prompts up instead of walking the stage in order.
+    rows = Response.objects.filter(stage=stage, prompt__in=prompts).order_by()
     return set(rows.values_list("prompt_id", "candidate"))
 
 
@@ -149,7 +150,7 @@ def _draw(stage, key):
 
 
 def _taken(stage, positions):
-    rows = Response.objects.filter(stage=stage, position__in=positions)
+    rows = Response.objects.filter(stage=stage, position__in=positions).order_by()
     return set(rows.values_list("position", flat=True))
 
 

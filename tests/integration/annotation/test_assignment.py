@@ -10,6 +10,7 @@ from annotation.assignment import decline, next_assignment, release_lapsed
 from annotation.deciding import escalate_unjudgeable
 from annotation.models import Assignment, Draft, Involvement, QueueCursor, Response
 from annotation.rating import save_draft
+from annotation.tasks import sweep
 from core.errors import Conflict, InvalidInput
 from core.models import Membership, Stage
 from core.projects import add_member, remove_member
@@ -259,6 +260,14 @@ class TestTheHandOutQuery:
         assert index in plan
         assert "TEMP B-TREE" not in plan
         assert "Sort" not in plan
+
+
+class TestSweep:
+    def test_reopens_lapsed_slots(self, team, stage, now):
+        slot = hand_out(stage, team.experts[0], now=now - timedelta(hours=9))
+        sweep()
+        slot.refresh_from_db()
+        assert slot.status == Assignment.Status.OPEN
 
 
 def test_a_stage_left_for_good_hands_out_nothing(team, stage):

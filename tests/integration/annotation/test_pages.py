@@ -446,6 +446,14 @@ class TestStagePanel:
             team.experts[0].username not in as_(team.lead).get(url("stage-panel", team, 0)).content.decode()
         )
 
+    def test_says_that_ratings_are_simulated(self, as_, team, stage):
+        rate(stage.responses.first(), team.experts[0])
+        client = as_(team.lead)
+        assert "simulated experts" not in client.get(url("stage-panel", team, 0)).content.decode()
+        team.experts[0].is_simulated = True
+        team.experts[0].save()
+        assert "simulated experts" in client.get(url("stage-panel", team, 0)).content.decode()
+
     def test_opens_the_rating(self, as_, team):
         make_prompts(team.project, count=1)
         make_responses(make_stage(team.project, model_name="m"))
