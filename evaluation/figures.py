@@ -16,7 +16,7 @@ from evaluation.theme import BEFORE, BETWEEN, INK, LATEST, RULE
 FONT_SIZE = 11
 COSINE_RANGE = [-0.2, 1.0]
 # Sizes suit a phone's width; wider columns scale them up.
-DISTRIBUTION_SIZE = {"width": 380, "height": 190}
+DISTRIBUTION_SIZE = {"width": 330, "height": 180}
 RATING_HEIGHT, RATING_WIDTH, STAGE_WIDTH = 120, 150, 52
 
 
@@ -53,7 +53,7 @@ def _distribution(stages, edges, colours):
     colour = alt.Color(
         "stage:N",
         scale=alt.Scale(domain=titles, range=[colours[title] for title in titles]),
-        legend=alt.Legend(title=None, orient="top", offset=6, symbolType="square", symbolOpacity=1),
+        legend=alt.Legend(title=None, orient="top", offset=20, symbolType="square", symbolOpacity=1),
     )
     x = alt.X("at:Q", title="cosine of prompt and response", scale=alt.Scale(domain=COSINE_RANGE, nice=False))
     y = alt.Y("share:Q", title="share of responses", axis=alt.Axis(format="%", tickCount=4), stack=None)
@@ -65,7 +65,7 @@ def _distribution(stages, edges, colours):
     rule = alt.Chart(_data(marks)).mark_rule(color=RULE, strokeDash=[4, 3]).encode(x="at:Q")
     words = (
         alt.Chart(_data(marks))
-        .mark_text(align="left", baseline="top", dx=5, color=RULE, fontSize=FONT_SIZE)
+        .mark_text(baseline="bottom", dy=-3, color=RULE, fontSize=FONT_SIZE)
         .encode(x="at:Q", y=alt.value(0), text="text:N")
     )
     described = "; ".join(

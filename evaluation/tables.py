@@ -171,14 +171,15 @@ def _experts(stages):
         cells = []
         for stage in stages:
             each = next((one for one in stage["agreement"] if one["key"] == key), None)
-            if each is None:
+            if each is None or each["exact"] is None:
                 cells.append(Cell())
                 continue
-            same = "" if each["exact"] is None else f"same {percent(each['exact'])}"
+            same = f"same {percent(each['exact'])}"
             alpha = each["alpha"]
             text = NOTHING if alpha is None else two(alpha)
             cells.append(Cell(text, same, weak=alpha is not None and alpha < BEST_KNOWN))
-        rows.append(Row(f"Krippendorff’s α, {name}", cells))
+        if any(cell != Cell() for cell in cells):
+            rows.append(Row(f"Krippendorff’s α, {name}", cells))
     rows.append(Row("Escalated to a lead", [_estimate(stage["escalated"], percent) for stage in stages]))
     return Group("Agreement of the experts, all splits", rows)
 
