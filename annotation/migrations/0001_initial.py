@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
                 ("reopened_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                "ordering": ["stage", "position", "slot"],
+                "ordering": ["stage_id", "position", "slot"],
             },
         ),
         migrations.CreateModel(
@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                 ("tau", models.PositiveSmallIntegerField(blank=True, null=True)),
             ],
             options={
-                "ordering": ["divergence", "id"],
+                "ordering": ["divergence_id", "id"],
             },
         ),
         migrations.CreateModel(
@@ -142,7 +142,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField()),
             ],
             options={
-                "ordering": ["project", "position"],
+                "ordering": ["project_id", "position"],
             },
         ),
         migrations.CreateModel(
@@ -157,7 +157,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=60)),
             ],
             options={
-                "ordering": ["prompt", "name"],
+                "ordering": ["prompt_id", "name"],
             },
         ),
         migrations.CreateModel(
@@ -190,7 +190,7 @@ class Migration(migrations.Migration):
                 ("submitted_at", models.DateTimeField()),
             ],
             options={
-                "ordering": ["response", "id"],
+                "ordering": ["response_id", "id"],
             },
         ),
         migrations.CreateModel(
@@ -204,7 +204,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ["rating", "label_set__position"],
+                "ordering": ["rating_id", "label_set__position"],
             },
         ),
         migrations.CreateModel(
@@ -219,7 +219,7 @@ class Migration(migrations.Migration):
                 ("value", models.PositiveSmallIntegerField()),
             ],
             options={
-                "ordering": ["rating", "axis__position"],
+                "ordering": ["rating_id", "axis__position"],
             },
         ),
         migrations.CreateModel(
@@ -254,7 +254,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField()),
             ],
             options={
-                "ordering": ["stage", "position"],
+                "ordering": ["stage_id", "position"],
             },
         ),
         migrations.CreateModel(

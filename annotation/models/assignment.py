@@ -66,7 +66,7 @@ class Assignment(models.Model):
     objects = AssignmentQuerySet.as_manager()
 
     class Meta:
-        ordering = ["stage", "position", "slot"]
+        ordering = ["stage_id", "position", "slot"]
         constraints = [
             models.UniqueConstraint(fields=["response", "slot"], name="assignment_slot_once"),
             models.UniqueConstraint(

@@ -41,7 +41,7 @@ class DivergenceReason(models.Model):
     )
 
     class Meta:
-        ordering = ["divergence", "id"]
+        ordering = ["divergence_id", "id"]
 
     def __str__(self):
         return self.get_kind_display()

@@ -34,7 +34,7 @@ class Prompt(models.Model):
     objects = PromptQuerySet.as_manager()
 
     class Meta:
-        ordering = ["project", "position"]
+        ordering = ["project_id", "position"]
         constraints = [
             models.UniqueConstraint(fields=["project", "external_id"], name="prompt_id_once"),
             models.UniqueConstraint(fields=["project", "text_sha256"], name="prompt_text_once"),
@@ -56,7 +56,7 @@ class PromptTag(models.Model):
     name = models.CharField(max_length=60)
 
     class Meta:
-        ordering = ["prompt", "name"]
+        ordering = ["prompt_id", "name"]
         constraints = [models.UniqueConstraint(fields=["prompt", "name"], name="prompt_tag_once")]
 
     def __str__(self):

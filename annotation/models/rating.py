@@ -39,7 +39,7 @@ class Rating(models.Model):
     objects = RatingQuerySet.as_manager()
 
     class Meta:
-        ordering = ["response", "id"]
+        ordering = ["response_id", "id"]
         constraints = [
             models.UniqueConstraint(fields=["response", "expert"], name="rating_once_per_expert"),
         ]
@@ -57,7 +57,7 @@ class RatingScore(models.Model):
     value = models.PositiveSmallIntegerField()
 
     class Meta:
-        ordering = ["rating", "axis__position"]
+        ordering = ["rating_id", "axis__position"]
         constraints = [
             models.UniqueConstraint(fields=["rating", "axis"], name="score_once_per_axis"),
             models.CheckConstraint(condition=Q(value__gte=1) & Q(value__lte=5), name="score_from_1_to_5"),
@@ -79,7 +79,7 @@ class RatingLabel(models.Model):
     )
 
     class Meta:
-        ordering = ["rating", "label_set__position"]
+        ordering = ["rating_id", "label_set__position"]
         constraints = [models.UniqueConstraint(fields=["rating", "label_set"], name="label_once_per_set")]
 
     def __str__(self):

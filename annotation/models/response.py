@@ -94,7 +94,7 @@ class Response(models.Model):
     objects = ResponseQuerySet.as_manager()
 
     class Meta:
-        ordering = ["stage", "position"]
+        ordering = ["stage_id", "position"]
         constraints = [
             models.UniqueConstraint(fields=["stage", "prompt", "candidate"], name="response_candidate_once"),
             models.UniqueConstraint(fields=["stage", "position"], name="response_position_once"),
