@@ -10,6 +10,7 @@ import socket
 
 from django.db.models import Q
 
+from core.errors import Conflict
 from core.models import Job
 from core.transitions import StatusConflict, transition
 
@@ -116,7 +117,14 @@ def request_cancel(job, *, by, now):
 
 
 def resume(job, *, by, now):
-    """Queue a failed, errored or canceled job again; it goes on from what it had saved."""
+    """Queue a failed, errored or canceled job again; it goes on from what it had saved.
+
+    Resuming twice is the same as once. Raises Conflict for a job that runs or has succeeded.
+    """
+    if job.status == Job.Status.QUEUED:
+        return job
+    if job.status not in Job.TERMINAL - {Job.Status.SUCCEEDED}:
+        raise Conflict("There is nothing to resume: reload to see where it stands.")
     return transition(
         job,
         Job.Status.QUEUED,

@@ -1,0 +1,301 @@
+"""Every address × every role × GET and POST. What each answers is written down here, so that a new address without a
+row, or a right that changed, fails."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+
+from annotation.assignment import next_assignment
+from annotation.models import Rating
+from annotation.responses import open_rating
+from arbitration.cases import claim_case
+from core.models import Membership, ModelVersion, Project, User
+from core.projects import add_member
+from core.stages import open_stage
+from evaluation.coherence import open_runs
+from tests.factories.annotation import make_responses, rate
+from tests.factories.arbitration import make_divergent
+from tests.factories.core import NOW, make_project, make_user
+from tests.factories.training import make_run, make_sampling, make_trainable_stage
+from training.generation import launch_generation
+
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
+
+# outsider: an account without a role. neighbour: admin, lead and expert of another project. colleague: an expert of
+# this one before whom nothing of what is asked for lies. peer: another lead than the one who holds the case.
+PERSONAS = ["anonymous", "outsider", "neighbour", "colleague", "expert", "peer", "lead", "admin"]
+# GET/POST, a POST without any field but the form's token. 302 of anonymous is the way to the sign-in page.
+TABLE = """
+                              anonym. outsid. neighb. colleag expert  peer    lead    admin
+healthz                       200/405 200/405 200/405 200/405 200/405 200/405 200/405 200/405
+home                          302/302 302/302 302/302 302/302 302/302 302/302 302/302 302/302
+login                         200/200 302/302 302/302 302/302 302/302 302/302 302/302 302/302
+logout                        405/302 405/302 405/302 405/302 405/302 405/302 405/302 405/302
+password-change               302/302 200/200 200/200 200/200 200/200 200/200 200/200 200/200
+project-list                  302/302 200/200 200/200 200/200 200/200 200/200 200/200 200/200
+project-create                302/302 403/403 200/422 403/403 403/403 403/403 403/403 200/422
+project-detail                302/302 404/404 404/404 200/200 200/200 200/200 200/200 200/200
+stage-detail                  302/302 404/404 404/404 403/403 403/403 200/200 200/200 200/200
+project-setup                 302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/200
+setup-guidelines              302/302 404/404 404/404 403/403 403/403 403/403 403/403 405/302
+setup-rubric                  302/302 404/404 404/404 403/403 403/403 403/403 403/403 405/422
+setup-member-add              302/302 404/404 404/404 403/403 403/403 403/403 403/403 405/422
+setup-account                 302/302 404/404 404/404 403/403 403/403 403/403 403/403 405/422
+setup-member-remove           302/302 404/404 404/404 403/403 403/403 403/403 403/403 405/302
+annotation:rate               302/405 404/405 404/405 200/405 200/405 403/405 403/405 403/405
+annotation:submit             405/302 405/404 405/404 405/404 405/422 405/403 405/403 405/403
+annotation:draft              405/302 405/404 405/404 405/404 405/302 405/403 405/403 405/403
+annotation:decline            302/302 404/404 404/404 404/404 200/422 403/403 403/403 403/403
+annotation:guidelines         302/405 404/405 404/405 200/405 200/405 200/405 200/405 200/405
+annotation:my-ratings         302/405 404/405 404/405 200/405 200/405 403/405 403/405 403/405
+annotation:my-rating          302/405 404/405 404/405 404/405 200/405 403/405 403/405 403/405
+annotation:prompts            302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
+annotation:import-prompts     405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/422
+annotation:open-import-stage  405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/409
+annotation:stage-panel        302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+annotation:stage-agreement    302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+annotation:open-rating        405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
+annotation:import-responses   302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
+arbitration:queue             302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
+arbitration:claim-next        405/302 405/404 405/404 405/403 405/403 405/302 405/302 405/403
+arbitration:claim             405/302 405/404 405/404 405/403 405/403 405/302 405/302 405/403
+arbitration:case              302/405 404/405 404/405 403/405 403/405 404/405 200/405 403/405
+arbitration:resolve           405/302 405/404 405/404 405/403 405/403 405/404 405/422 405/403
+arbitration:exclude           405/302 405/404 405/404 405/403 405/403 405/404 405/422 405/403
+arbitration:release           405/302 405/404 405/404 405/403 405/403 405/404 405/302 405/403
+arbitration:decisions         302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
+arbitration:revisions         302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
+arbitration:accept-revision   405/302 405/404 405/404 405/403 405/403 405/302 405/302 405/403
+arbitration:finalize          302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/409
+arbitration:stage-panel       302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+training:generate             302/302 404/404 404/404 403/403 403/403 403/403 403/403 302/302
+training:generate-stage       302/302 404/404 404/404 403/403 403/403 403/403 403/403 302/422
+training:cancel-generation    405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
+training:stage-panel          302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+training:launch               302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
+training:run                  302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+training:cancel               405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
+training:resume               405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
+training:models               302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+training:training-set         302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
+training:training-set-file    302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
+evaluation:report             302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+evaluation:report-json        302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+evaluation:figure             302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+evaluation:figure-file        302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+evaluation:export             302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
+evaluation:stage-panel        302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+evaluation:resume-scoring     405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/409
+evaluation:cancel-scoring     405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
+"""
+EXPECTED = {
+    words[0]: dict(zip(PERSONAS, words[1:], strict=True)) for words in map(str.split, TABLE.splitlines()[2:])
+}
+UNKNOWN = {"number": 99, "key": "unknown"}  # any other argument: 999999
+EXPERTS = ["colleague", "expert"]
+
+
+@dataclass
+class World:
+    """A project in the middle of its second turn, its people, and the keys of what lies in it.
+
+    `unseen`: words for leads and admins alone. `secrets`: {expert: words that no answer to them may hold}.
+    """
+
+    project: Project
+    elsewhere: Project
+    people: dict[str, User | None]
+    keys: dict[str, dict]
+    unseen: list[str] = field(default_factory=list)
+    secrets: dict[str, list[str]] = field(default_factory=dict)
+    clients: dict[str, Client] = field(default_factory=dict)
+
+    def address(self, name, **other):
+        known = {"slug": self.project.slug, "number": 1} | self.keys.get(name, {}) | other
+        return reverse(name, kwargs={each: known[each] for each in ADDRESSES[name]})
+
+    def ask(self, who, method, url):
+        """(status, everything that was answered); what the request did is undone."""
+        client = self.clients[who]
+        cookies = client.cookies.copy()
+        with transaction.atomic():
+            if method == "GET":
+                answer = client.get(url)
+            else:
+                answer = client.post(url, {"csrfmiddlewaretoken": "token"})
+            body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+            transaction.set_rollback(True)
+        client.cookies = cookies
+        if who == "anonymous" and answer.status_code == 302:
+            assert answer["Location"].startswith(reverse("login")), url
+        return answer.status_code, f"{answer.headers}{body.decode()}"
+
+
+def walk(resolver, namespace="", arguments=frozenset()):
+    """Every address below `resolver`: {"annotation:rate": names of its arguments}."""
+    found = {}
+    for each in resolver.url_patterns:
+        here = arguments | set(each.pattern.converters)
+        if isinstance(each, URLPattern):
+            found[f"{namespace}{each.name}"] = here
+        else:
+            found |= walk(each, f"{namespace}{each.namespace}:" if each.namespace else namespace, here)
+    return found
+
+
+ADDRESSES = walk(get_resolver())
+
+
+@pytest.fixture
+def world():
+    team = make_project(name="Garden advice", experts=3, leads=2)
+    other = make_project(name="Another garden")
+    for role in Membership.Role.values:
+        add_member(project=other.project, user=other.admin, role=role, by=None, now=NOW)
+    base = make_trainable_stage(team)
+    run = make_run(base)
+    model = ModelVersion.objects.create(
+        project=team.project, name="model-nobody-may-know", location="somewhere", created_at=NOW
+    )
+    front = open_stage(project=team.project, model_version=model, by=team.admin, now=NOW)
+    generation = launch_generation(stage=front, sampling=make_sampling(), seed=1, by=team.admin, now=NOW)
+    make_responses(front)
+    front = open_rating(stage=front, by=team.admin, now=NOW)
+    open_runs(now=NOW)
+
+    late = make_user("late-expert")
+    add_member(project=team.project, user=late, role=Membership.Role.EXPERT, by=None, now=NOW)
+    expert, colleague, third = team.experts
+    raters = [colleague, third, late]
+    taken, waiting, revised, half = front.responses.order_by("position")[:4]
+    for response in (taken, waiting):
+        make_divergent(response, raters, comment="said-in-confidence")
+    for rater in raters:
+        rate(revised, rater, score=2, revised_response="written-in-confidence")
+    mine = rate(half, expert, comment="said-by-the-expert")
+    rate(half, colleague, score=5, comment="said-by-the-colleague", revised_response="by-the-colleague")
+    slot = next_assignment(stage=front, expert=expert, now=NOW)
+    case = claim_case(response=taken, by=team.lead, now=NOW)
+
+    people = {
+        "anonymous": None,
+        "outsider": make_user("outsider"),
+        "neighbour": other.admin,
+        "colleague": colleague,
+        "expert": expert,
+        "peer": team.leads[1],
+        "lead": team.lead,
+        "admin": team.admin,
+    }
+    keys = {
+        "setup-member-remove": {"pk": team.project.memberships.get(user=late).pk},
+        "annotation:my-rating": {"pk": mine.pk},
+        "arbitration:claim": {"response": waiting.pk},
+        "arbitration:accept-revision": {"rating": Rating.objects.filter(response=revised).first().pk},
+        "training:launch": {"number": base.number},
+        "evaluation:figure-file": {"key": "score-safety"},
+    }
+    keys |= {f"annotation:{name}": {"pk": slot.pk} for name in ("submit", "draft", "decline")}
+    keys |= {f"arbitration:{name}": {"case": case.pk} for name in ("case", "resolve", "exclude", "release")}
+    keys |= {f"training:{name}": {"pk": run.pk} for name in ("run", "cancel", "resume")}
+    keys |= {
+        f"training:{name}": {"pk": run.training_set_id} for name in ("training-set", "training-set-file")
+    }
+    world = World(team.project, other.project, people, keys)
+    everyone = [third, late, *team.leads, *team.admins]
+    world.unseen = unseen = [
+        "said-in-confidence", "written-in-confidence", "model-nobody-may-know", "model-0", run.base.name + "<",
+         "Stage 1", "Base<", "/stages/", "/runs/", "/models/", "/arbitrate/", "/report",
+        generation.get_status_display() + "<", *(person.username for person in everyone),
+    ]  # fmt: skip
+    world.secrets = {
+        "expert": [*unseen, "said-by-the-colleague", "by-the-colleague", colleague.username],
+        "colleague": [
+            *(each for each in unseen if each not in ("said-in-confidence", "written-in-confidence")),
+            "said-by-the-expert",
+            expert.username,
+        ],
+    }
+    for who, person in people.items():
+        world.clients[who] = Client(raise_request_exception=False)
+        if person is not None:
+            world.clients[who].force_login(person)
+    return world
+
+
+def both(world, who, url):
+    """What GET and POST answer, as the table writes it, and all that was said."""
+    answers = [world.ask(who, method, url) for method in ("GET", "POST")]
+    return "/".join(str(status) for status, _ in answers), "".join(text for _, text in answers)
+
+
+def hidden(cell):
+    """What a cell becomes where the thing asked for does not exist: rights are asked first, then it is 404."""
+    return "/".join(code if code in ("403", "405") else "404" for code in cell.split("/"))
+
+
+class TestEveryAddress:
+    def test_has_a_row(self):
+        assert set(EXPECTED) == set(ADDRESSES)
+
+    def test_answers_each_role_as_its_rights_say(self, world):
+        wrong = []
+        for name, row in EXPECTED.items():
+            for who, cell in row.items():
+                got, _ = both(world, who, world.address(name))
+                if got != cell:
+                    wrong.append(f"{name} to {who}: {got}, not {cell}")
+        assert wrong == []
+
+    def test_tells_experts_nothing_of_others_of_models_and_of_stages(self, world):
+        told = []
+        for who in EXPERTS:
+            for name in EXPECTED:
+                url = world.address(name)
+                _, text = both(world, who, url)
+                # An address one asked for may be in its answer.
+                text = text.replace(url, "")
+                told += [f"{name} to {who}: {word}" for word in world.secrets[who] if word in text]
+        assert told == []
+        # Those who may know them read these very words, so that they are the right ones to look for.
+        shown = "".join(
+            both(world, who, world.address(name))[1] for who in ("lead", "admin") for name in EXPECTED
+        )
+        assert [word for word in world.unseen if word not in shown] == []
+
+
+class TestWhatDoesNotExist:
+    def test_is_404_to_whoever_may_ask_for_it(self, world):
+        wrong = []
+        for name, arguments in ADDRESSES.items():
+            if not arguments - {"slug"}:
+                continue
+            other = {each: UNKNOWN.get(each, 999_999) for each in arguments - {"slug"}}
+            for who in PERSONAS[1:]:
+                got, _ = both(world, who, world.address(name, **other))
+                if got != hidden(EXPECTED[name][who]):
+                    wrong.append(f"{name} to {who}: {got}")
+        assert wrong == []
+
+    def test_in_a_project_that_does_not_exist_is_404_to_everyone(self, world):
+        wrong = []
+        for name, arguments in ADDRESSES.items():
+            for who in PERSONAS[1:] if "slug" in arguments else []:
+                got, _ = both(world, who, world.address(name, slug="unknown"))
+                if not set(got.split("/")) <= {"404", "405"} or "404" not in got:
+                    wrong.append(f"{name} to {who}: {got}")
+        assert wrong == []
+
+    def test_is_what_lies_in_another_project_too(self, world):
+        """The neighbour holds every role at home and asks there for keys of this project."""
+        wrong = []
+        for name, arguments in ADDRESSES.items():
+            if not arguments - {"slug"}:
+                continue
+            got, _ = both(world, "neighbour", world.address(name, slug=world.elsewhere.slug))
+            if not set(got.split("/")) <= {"404", "405"} or "404" not in got:
+                wrong.append(f"{name}: {got}")
+        assert wrong == []
