@@ -25,10 +25,10 @@ from training.trainer.files import put_in_place, read_lines, write_json
 from training.trainer.hashing import hash_file, hash_folder
 from training.trainer.loading import (
     choose_device,
-    choose_precision,
     choose_threads,
     load_model,
     load_tokenizer,
+    training_precision,
 )
 from training.trainer.progress import Progress
 from training.trainer.versions import library_versions
@@ -184,7 +184,7 @@ def train(child):
 
     child.events.emit("loading", model=config["model_path"])
     device = choose_device(config["device"])
-    precision = choose_precision(config["precision"], device)
+    precision = training_precision(config["precision"], device)
     threads = choose_threads(config["model_path"])
     objective.make_repeatable(device)
     tokenizer = load_tokenizer(config["model_path"])
