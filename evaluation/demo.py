@@ -69,7 +69,13 @@ class Size:
 
 
 SIZES = {
-    "full": Size("demo", "Demo: everyday help and hard questions", 1, {"max_new_tokens": 80, "batch_size": 32}, epochs=3),
+    "full": Size(
+        "demo",
+        "Demo: everyday help and hard questions",
+        1,
+        {"max_new_tokens": 80, "batch_size": 32},
+        epochs=3,
+    ),
     "small": Size("demo-small", "Demo (small)", 4, {"max_new_tokens": 48, "batch_size": 32}, epochs=3),
 }
 
