@@ -74,7 +74,7 @@ def score_stage(stage, cosines, refusals=()):
 
     `refusals`: places of the responses that decline.
     """
-    encoder = make_encoder()
+    encoder, declining = make_encoder(), set(refusals)
     responses = list(Response.objects.filter(stage=stage).order_by("prompt__position", "candidate"))
     CoherenceScore.objects.bulk_create(
         [
@@ -82,7 +82,7 @@ def score_stage(stage, cosines, refusals=()):
                 encoder=encoder,
                 response=response,
                 cosine=cosine,
-                is_refusal=place in set(refusals),
+                is_refusal=place in declining,
                 created_at=NOW,
             )
             for place, (response, cosine) in enumerate(zip(responses, cosines, strict=True))
