@@ -16,7 +16,7 @@ from training import progress
 from training.dataset import FINAL, preview_training_set, read_lines_of
 from training.forms import LaunchForm, SamplingForm
 from training.generation import launch_generation, open_base_stage
-from training.lineage import describe_examples, grow_tree
+from training.lineage import describe_examples, grow_tree, rests_on_simulation
 from training.models import GenerationRun, TrainingRun, TrainingSet
 from training.runs import cancel_run, launch_run, resume_run
 
@@ -143,6 +143,7 @@ def launch(request, project, number):
         "preview": preview,
         "expected": preview and progress.duration(preview.seconds(_epochs(form))),
         "runs": stage.training_runs.all(),
+        "simulated": rests_on_simulation(stage),
     }
     return render(request, "training/launch.html", context, status=status)
 
@@ -171,6 +172,7 @@ def run_page(request, project, pk):
         "validation_after": after,
         "took": run.seconds and progress.duration(run.seconds),
         "examples": _count_examples(run.training_set),
+        "simulated": rests_on_simulation(run.stage),
     }
     return render_page_or_fragment(request, "training/run.html", "training/_run-live.html", context)
 
@@ -216,6 +218,7 @@ def training_set_page(request, project, pk):
         "page_obj": page,
         "examples": describe_examples(page.object_list),
         "runs": training_set.runs.select_related("model_version"),
+        "simulated": rests_on_simulation(training_set.stage),
     }
     return render(request, "training/training_set.html", context)
 

@@ -14,9 +14,9 @@ from training.runs import run_training
 
 pytestmark = pytest.mark.usefixtures("tiny_model")
 
-SLOW = {"prompts": 10, "batch_size": 1, "max_new_tokens": 250}
+SLOW = {"prompts": 10, "batch_size": 1, "max_new_tokens": 200}
 """Answers that take a tiny model some seconds."""
-LONG = {"epochs": 40, "batch_size": 1}
+LONG = {"epochs": 30, "batch_size": 1}
 
 
 def ended(model, pk):
@@ -94,7 +94,7 @@ class TestTraining:
         wait_until(lambda: steps.count() >= 10, seconds=60, what="the first steps")
         concord.kill("gpu-worker")
         killed_at = steps.count()
-        assert killed_at < 160
+        assert killed_at < 120
         concord.start("gpu-worker")
         run = ended(TrainingRun, run.pk)
         assert (run.status, run.attempt, run.total_steps) == (Job.Status.SUCCEEDED, 2, steps.count())
@@ -110,14 +110,6 @@ class TestTraining:
         run_training(pk=other.pk)
         other.refresh_from_db()
         assert other.model_version.weights_sha256 == run.model_version.weights_sha256
-
-    def test_tells_why_it_failed(self, concord):
-        run = make_run(now=timezone.now())
-        TrainingRun.objects.update(learning_rate=1e30, epochs=4)
-        concord.start("gpu-worker")
-        run = ended(TrainingRun, run.pk)
-        assert run.status == Job.Status.FAILED
-        assert "learning rate" in run.reason
 
 
 @pytest.mark.teams

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from annotation.models import Sampling
 from core import jobs
-from core.models import Job
+from core.models import Job, User
 from tests.factories.annotation import make_prompts, make_rating_stage
 from tests.factories.core import NOW, make_project
 from tests.factories.training import make_base_stage, make_run, make_trainable_stage
@@ -251,6 +251,14 @@ class TestTrainingSetPage:
         assert url("run", team.project, run.pk) in page
         assert "Accepted" in page or "accepted by" in page
         assert run.training_set.sha256 in page
+
+    def test_says_so_where_a_simulated_expert_rated(self, admin, team):
+        run = make_run(make_trainable_stage(team))
+        page = url("training-set", team.project, run.training_set_id)
+        assert "Simulated" not in page_of(admin.get(page))
+        User.objects.filter(pk=team.experts[0].pk).update(is_simulated=True)
+        for each in (page, url("run", team.project, run.pk), url("launch", team.project, 0)):
+            assert "Simulated" in page_of(admin.get(each))
 
     def test_reads_in_a_few_queries(self, admin, team, django_assert_max_num_queries):
         run = make_run(make_trainable_stage(team, prompts=24, revised=4))
