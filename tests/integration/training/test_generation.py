@@ -12,7 +12,7 @@ from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent, Job, ModelVersion, Stage
 from tests.factories.annotation import make_prompts, make_rating_stage, make_stage
 from tests.factories.core import NOW, make_project
-from tests.factories.training import make_base_stage, make_sampling
+from tests.factories.training import make_base_stage
 from training import work
 from training.generation import (
     launch_generation,
@@ -239,15 +239,6 @@ class TestRunGeneration:
         run = stage.generation_runs.get()
         assert run.status == Job.Status.FAILED
         assert "not the ones it had" in run.reason
-
-    def test_fails_with_the_childs_reason_where_a_prompt_is_too_long(self, stage):
-        run = stage.generation_runs.get()
-        GenerationRun.objects.update(sampling=make_sampling(max_new_tokens=4000))
-        run_generation(pk=run.pk)
-        run.refresh_from_db()
-        assert run.status == Job.Status.FAILED
-        assert "allow fewer new tokens" in run.reason
-        assert run.log_tail
 
     def test_ends_a_job_that_kills_every_worker(self, stage):
         run = stage.generation_runs.get()
