@@ -208,7 +208,7 @@ def world():
     everyone = [third, late, *team.leads, *team.admins]
     world.unseen = unseen = [
         "said-in-confidence", "written-in-confidence", "model-nobody-may-know", "model-0", run.base.name + "<",
-         "Stage 1", "Base<", "/stages/", "/runs/", "/models/", "/arbitrate/", "/report",
+        "Stage 1", "Base<", "/stages/", "/runs/", "/models/", "/arbitrate/", "/report",
         generation.get_status_display() + "<", *(person.username for person in everyone),
     ]  # fmt: skip
     world.secrets = {
