@@ -12,6 +12,7 @@ from django.utils.crypto import salted_hmac
 
 from annotation.models import Rating, RatingLabel, RatingScore, Response
 from arbitration.models import FinalLabelValue, FinalScore
+from core.models import Axis, LabelSet, LabelValue, User
 from evaluation.encoders import encoder_in_force
 from evaluation.models import CoherenceScore
 
@@ -29,10 +30,9 @@ def records(project, *, stage=None, unlabeled=False):
         responses = responses.filter(stage=stage)
     if not unlabeled:
         responses = responses.filter(final_label__isnull=False)
-    encoder = encoder_in_force()
-    people = Pseudonyms(project)
-    for response in _with_everything(responses, encoder).iterator(chunk_size=CHUNK):
-        yield _record(response, people)
+    names = Names(project)
+    for response in _with_everything(responses, encoder_in_force()).iterator(chunk_size=CHUNK):
+        yield _record(response, names)
 
 
 def lines(project, **options):
@@ -41,44 +41,54 @@ def lines(project, **options):
         yield json.dumps(record, ensure_ascii=False) + "\n"
 
 
-class Pseudonyms:
-    """One name a person, derived from the installation's secret: the same in every export of a project."""
+class Names:
+    """What the rows of a project point at, by key, read once: axes, label sets, policies; and people's pseudonyms,
+    derived from the installation's secret, the same in every export of a project."""
 
     def __init__(self, project):
+        in_project = {"rubric__project": project}
+        self.axes = dict(Axis.objects.filter(**in_project).order_by("position").values_list("pk", "key"))
+        self.sets = dict(LabelSet.objects.filter(**in_project).order_by("position").values_list("pk", "key"))
+        self.values = dict(
+            LabelValue.objects.filter(label_set__rubric__project=project).values_list("pk", "key")
+        )
+        self.policies = dict(project.policies.values_list("pk", "version"))
+        self.models = dict(project.model_versions.values_list("pk", "name"))
+        self.stages = dict(project.stages.values_list("pk", "number"))
+        self.simulated = set(User.objects.filter(is_simulated=True).values_list("pk", flat=True))
         self.salt = f"evaluation.export:{project.pk}"
-        self.known = {}
+        self.people = {}
 
-    def of(self, user_id):
+    def person(self, user_id):
         if user_id is None:
             return None
-        if user_id not in self.known:
-            self.known[user_id] = f"person-{salted_hmac(self.salt, str(user_id)).hexdigest()[:10]}"
-        return self.known[user_id]
+        if user_id not in self.people:
+            self.people[user_id] = f"person-{salted_hmac(self.salt, str(user_id)).hexdigest()[:10]}"
+        return self.people[user_id]
+
+    def by_axis(self, scores):
+        """{axis key: value} of score rows, in the rubric's order."""
+        found = {score.axis_id: score.value for score in scores}
+        return {key: found[pk] for pk, key in self.axes.items() if pk in found}
+
+    def by_set(self, labels):
+        """{label set key: value key} of label rows, in the rubric's order."""
+        found = {label.label_set_id: self.values[label.value_id] for label in labels}
+        return {key: found[pk] for pk, key in self.sets.items() if pk in found}
 
 
 def _with_everything(responses, encoder):
-    scores = RatingScore.objects.select_related("axis").order_by("axis__position")
-    labels = RatingLabel.objects.select_related("label_set", "value").order_by("label_set__position")
-    ratings = Rating.objects.select_related("expert", "policy").order_by("id")
-    final_scores = FinalScore.objects.select_related("axis").order_by("axis__position")
-    values = FinalLabelValue.objects.select_related("label_set", "value").order_by("label_set__position")
+    related = ("prompt", "sampling", "final_label__revision", "final_label__decision")
     return (
-        responses.select_related(
-            "prompt",
-            "stage",
-            "model_version",
-            "sampling",
-            "final_label__policy",
-            "final_label__revision",
-            "final_label__decision",
-        )
+        responses.select_related(*related)
         .prefetch_related(
-            Prefetch("ratings", ratings),
-            Prefetch("ratings__scores", scores),
-            Prefetch("ratings__labels", labels),
-            Prefetch("final_label__scores", final_scores),
-            Prefetch("final_label__values", values),
-            "final_label__ratings",
+            # Into plain lists: a related manager for each of a million rows would take longer than reading them.
+            Prefetch("ratings", Rating.objects.order_by("id"), to_attr="given"),
+            Prefetch("given__scores", RatingScore.objects.order_by(), to_attr="all_scores"),
+            Prefetch("given__labels", RatingLabel.objects.order_by(), to_attr="all_labels"),
+            Prefetch("final_label__scores", FinalScore.objects.order_by(), to_attr="all_scores"),
+            Prefetch("final_label__values", FinalLabelValue.objects.order_by(), to_attr="all_values"),
+            Prefetch("final_label__ratings", Rating.objects.order_by().only("pk"), to_attr="all_ratings"),
             Prefetch(
                 "coherence_scores",
                 CoherenceScore.objects.filter(encoder=encoder),
@@ -89,10 +99,10 @@ def _with_everything(responses, encoder):
     )
 
 
-def _record(response, people):
-    ratings = list(response.ratings.all())
-    scores = [{score.axis.key: score.value for score in rating.scores.all()} for rating in ratings]
-    labels = [{label.label_set.key: label.value.key for label in rating.labels.all()} for rating in ratings]
+def _record(response, names):
+    ratings = response.given
+    scores = [names.by_axis(rating.all_scores) for rating in ratings]
+    labels = [names.by_set(rating.all_labels) for rating in ratings]
     label = getattr(response, "final_label", None)
     axes = list(dict.fromkeys(key for each in scores for key in each))
     sets = list(dict.fromkeys(key for each in labels for key in each))
@@ -102,21 +112,19 @@ def _record(response, people):
         "response": response.text,
         # One list an axis, in the order of "experts"; null where an expert gave none.
         "expert_scores": {axis: [each.get(axis) for each in scores] for axis in axes},
-        "final_score": {score.axis.key: score.value for score in label.scores.all()} if label else None,
-        "experts": [people.of(rating.expert_id) for rating in ratings],
+        "final_score": names.by_axis(label.all_scores) if label else None,
+        "experts": [names.person(rating.expert_id) for rating in ratings],
         "expert_labels": {key: [each.get(key) for each in labels] for key in sets},
-        "final_labels": {value.label_set.key: value.value.key for value in label.values.all()}
-        if label
-        else None,
+        "final_labels": names.by_set(label.all_values) if label else None,
         "alignment": label.alignment if label else None,
         "revised_response": label.revision.text if label and label.revision else None,
-        "provenance": _provenance(label, people) if label else None,
-        "ratings": [_rating(rating, people) for rating in ratings],
+        "provenance": _provenance(label, names) if label else None,
+        "ratings": [_rating(rating, names) for rating in ratings],
         "id": response.pk,
         "prompt_id": response.prompt.external_id,
         "split": response.prompt.split,
-        "stage": response.stage.number,
-        "model": response.model_version.name,
+        "stage": names.stages[response.stage_id],
+        "model": names.models[response.model_version_id],
         "candidate": response.candidate,
         "status": response.status,
         "sampling": _sampling(response),
@@ -124,32 +132,32 @@ def _record(response, people):
     }
 
 
-def _provenance(label, people):
+def _provenance(label, names):
     decision = label.decision
     return {
         "source": label.source,
         "rule": label.rule or None,
-        "rating_ids": sorted(rating.pk for rating in label.ratings.all()),
-        "policy_version": label.policy.version,
+        "rating_ids": sorted(rating.pk for rating in label.all_ratings),
+        "policy_version": names.policies[label.policy_id],
         "decision_id": decision and decision.pk,
-        "decided_by": people.of(decision.lead_id) if decision else None,
+        "decided_by": names.person(decision.lead_id) if decision else None,
         "decided_at": decision.created_at.isoformat() if decision else None,
         "outcome": decision.outcome if decision else None,
         "rationale": decision.rationale if decision else None,
-        "finalized_by": people.of(label.finalized_by_id),
+        "finalized_by": names.person(label.finalized_by_id),
         "finalized_at": label.created_at.isoformat(),
     }
 
 
-def _rating(rating, people):
+def _rating(rating, names):
     return {
         "id": rating.pk,
-        "expert": people.of(rating.expert_id),
-        "simulated": rating.expert.is_simulated,
+        "expert": names.person(rating.expert_id),
+        "simulated": rating.expert_id in names.simulated,
         "comment": rating.comment,
         "revised_response": rating.revised_response,
         "asks_senior": rating.asks_senior,
-        "policy_version": rating.policy.version,
+        "policy_version": names.policies[rating.policy_id],
         "submitted_at": rating.submitted_at.isoformat(),
     }
 

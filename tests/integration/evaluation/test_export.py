@@ -123,9 +123,9 @@ class TestRecords:
         everything = list(records(team.project, unlabeled=True))
         assert [record["final_score"] for record in everything] == [None, None]
 
-    def test_read_a_fixed_number_of_queries_a_chunk(self, team, django_assert_max_num_queries):
+    def test_read_a_fixed_number_of_queries_a_chunk(self, team, django_assert_num_queries):
         make_final_stage(team, prompts=12)
-        with django_assert_max_num_queries(16):
+        with django_assert_num_queries(16):
             assert len(list(records(team.project))) == 12
 
     def test_come_in_order_and_of_one_stage_if_asked(self, team):
