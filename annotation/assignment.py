@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef
 
 from annotation.deciding import decide_response, lock_response
 from annotation.models import Assignment, Draft, Involvement, QueueCursor, Response
@@ -49,8 +48,10 @@ def take_slot(*, response, expert, now):
     if Involvement.objects.filter(response=response, user=expert).exists():
         return None
     held = response.assignments.filter(expert=expert, status=Assignment.Status.LEASED).first()
-    slots = response.assignments.filter(status=Assignment.Status.OPEN)
-    return held or _claim_one(_of(response.stage, list(slots)), expert, now)
+    slots = list(response.assignments.filter(status=Assignment.Status.OPEN))
+    for slot in slots:
+        slot.stage = response.stage
+    return held or _claim_one(slots, expert, now)
 
 
 def renew_lease(assignment, *, now):
@@ -80,15 +81,17 @@ def decline(*, assignment, by, reason, now):
     if not reason:
         raise InvalidInput("Say in a few words why you cannot judge this.", ["reason"])
     response = lock_response(assignment.response_id)
-    before = Involvement.objects.filter(response=response, user=by).first()
-    if before is not None and before.part == Involvement.Part.DECLINED:
-        return before
     slot = response.assignments.filter(expert=by, status=Assignment.Status.LEASED).first()
+    involvement = Involvement.objects.filter(response=response, user=by).first()
+    if slot is None and involvement is not None and involvement.part == Involvement.Part.DECLINED:
+        return involvement
     if slot is None:
         raise Conflict("This response is no longer before you: go on with the next one.")
-    involvement = Involvement.objects.create(
-        response=response, user=by, part=Involvement.Part.DECLINED, reason=reason, created_at=now
-    )
+    slot.stage = response.stage
+    if involvement is None:
+        involvement = Involvement.objects.create(
+            response=response, user=by, part=Involvement.Part.DECLINED, reason=reason, created_at=now
+        )
     Draft.objects.filter(response=response, expert=by).delete()
     _reopen(slot, by=by, now=now, detail="declined")
     decide_response(response, by=by, now=now)
@@ -141,32 +144,42 @@ def _held(stage, expert, now):
 
 def _open_slots(stage, expert, cursor):
     """Open slots this expert may take, of at most WINDOW responses: ahead of the cursor, else reopened ones."""
-    k = stage.policy.ratings_per_response
-    taken_part = Involvement.objects.filter(response=OuterRef("response"), user=expert)
-    holds = Assignment.objects.filter(response=OuterRef("response"), expert=expert)
-    free = Assignment.objects.filter(
-        ~Exists(taken_part), ~Exists(holds), stage=stage, status=Assignment.Status.OPEN
-    ).order_by("position")
-    ahead = list(free.filter(position__gte=cursor.position)[: WINDOW * k])
+    slots = Assignment.objects.filter(stage=stage, status=Assignment.Status.OPEN)
+    ahead = _walk(slots.filter(position__gte=cursor.position), stage, expert)
     reached = ahead[0].position if ahead else QueueCursor.END
     if reached != cursor.position:
         cursor.position = reached
         cursor.save(update_fields=["position"])
-    return _of(stage, _first_responses(ahead or free.filter(reopened_at__isnull=False)[: WINDOW * k]))
+    return ahead or _walk(slots.filter(reopened_at__isnull=False), stage, expert)
 
 
-def _first_responses(slots):
-    responses = {}
-    for slot in slots:
-        responses.setdefault(slot.response_id, []).append(slot)
-    return [slot for response in list(responses)[:WINDOW] for slot in responses[response]]
+def _walk(slots, stage, expert):
+    """The slots of the first WINDOW responses in which the expert has no part yet, by position.
+
+    Page by page, with the expert's own part looked up for each page: as one query with two anti-joins, the
+    database would sometimes plan for the whole stage.
+    """
+    size = max(WINDOW * stage.policy.ratings_per_response, 2 * WINDOW)
+    found, page = {}, list(slots.order_by("position")[:size])
+    while page:
+        responses = {slot.response_id for slot in page}
+        taken = _has_part_in(responses, expert)
+        for slot in page:
+            # What is known already need not be asked for again when the audit event names the project.
+            slot.stage = stage
+            if slot.response_id not in taken:
+                found.setdefault(slot.response_id, []).append(slot)
+        if len(found) >= WINDOW or len(page) < size:
+            break
+        page = list(slots.filter(position__gt=page[-1].position).order_by("position")[:size])
+    return [slot for response in list(found)[:WINDOW] for slot in found[response]]
 
 
-def _of(stage, slots):
-    # What is known already need not be asked for again when the audit event names the project.
-    for slot in slots:
-        slot.stage = stage
-    return slots
+def _has_part_in(responses, expert):
+    """Those of the responses that the expert has rated, declined, arbitrated or holds."""
+    involvements = Involvement.objects.filter(user=expert, response__in=responses).order_by()
+    held = Assignment.objects.filter(expert=expert, response__in=responses).order_by()
+    return {*involvements.values_list("response", flat=True), *held.values_list("response", flat=True)}
 
 
 def _claim_one(slots, expert, now):

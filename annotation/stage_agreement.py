@@ -59,30 +59,34 @@ def kept_agreement(stage):
 
 def measure_agreement(stage, finished):
     """The agreement of a stage, reckoned anew."""
-    k = stage.policy.ratings_per_response
     tolerances = dict(stage.policy.tolerances.values_list("axis", "tau"))
-    axes = []
-    for axis in stage.policy.rubric.axes.all():
-        counts = _patterns(stage, RatingScore, "axis_id", axis.pk, "value", SCALE, k)
-        tau = tolerances[axis.pk]
-        axes.append(
+    axes = list(stage.policy.rubric.axes.all())
+    scores = _patterns(stage, RatingScore, "axis_id", "value", {axis.pk: list(SCALE) for axis in axes})
+    label_sets = list(stage.policy.rubric.label_sets.prefetch_related("values"))
+    # "Cannot tell" is no class that could agree or disagree.
+    classes = {
+        each.pk: [value.pk for value in each.values.all() if not value.abstains] for each in label_sets
+    }
+    labels = _patterns(stage, RatingLabel, "label_set_id", "value_id", classes)
+    return StageAgreement(
+        responses=finished,
+        axes=tuple(
             AxisAgreement(
                 axis.name,
-                krippendorff_alpha(counts, "ordinal"),
-                exact_share(counts),
-                spread_share(counts, tau),
-                tau,
+                krippendorff_alpha(scores[axis.pk], "ordinal"),
+                exact_share(scores[axis.pk]),
+                spread_share(scores[axis.pk], tolerances[axis.pk]),
+                tolerances[axis.pk],
             )
-        )
-    label_sets = []
-    for label_set in stage.policy.rubric.label_sets.prefetch_related("values"):
-        # "Cannot tell" is no class that could agree or disagree.
-        values = [value.pk for value in label_set.values.all() if not value.abstains]
-        counts = _patterns(stage, RatingLabel, "label_set_id", label_set.pk, "value_id", values, k)
-        label_sets.append(
-            AxisAgreement(label_set.name, krippendorff_alpha(counts, "nominal"), exact_share(counts))
-        )
-    return StageAgreement(finished, tuple(axes), tuple(label_sets))
+            for axis in axes
+        ),
+        label_sets=tuple(
+            AxisAgreement(
+                each.name, krippendorff_alpha(labels[each.pk], "nominal"), exact_share(labels[each.pk])
+            )
+            for each in label_sets
+        ),
+    )
 
 
 def _finished(stage):
@@ -99,29 +103,44 @@ def _kept(stage, finished):
     return kept if fresh else None
 
 
-def _patterns(stage, model, question_column, question, value_column, values, k):
-    """Value counts, one row a finished response, one column a value of `values`.
+def _patterns(stage, model, question_column, value_column, questions):
+    """{question: value counts, one row a finished response, one column a value}, in one pass over the answers.
 
-    A response's pattern travels as one number in base k + 1, whose digits are the counts.
+    `questions`: {primary key of the axis or label set: its values}. A response's pattern travels as one
+    number a question, in base k + 1, whose digits are the counts. A question with more values than such a
+    number holds (31 at k = 3) is not measured.
     """
-    base = k + 1
-    if base ** len(values) > 2**62:
-        return np.empty((0, len(values)), dtype=np.int64)
-    weights = " ".join(f"WHEN {int(value)} THEN {base**place}" for place, value in enumerate(values))
+    base = stage.policy.ratings_per_response + 1
+    patterns = {key: np.empty((0, len(values)), dtype=np.int64) for key, values in questions.items()}
+    measured = {key: values for key, values in questions.items() if values and base ** len(values) < 2**62}
+    if not measured:
+        return patterns
+    sums = ", ".join(
+        f"SUM(CASE WHEN answer.{question_column} = {int(key)} THEN {_weight(value_column, values, base)} "
+        f"ELSE 0 END) AS code_{int(key)}"
+        for key, values in measured.items()
+    )
+    codes = ", ".join(f"code_{int(key)}" for key in measured)
     sql = f"""
-        SELECT code, COUNT(*) FROM (
-            SELECT SUM(CASE answer.{value_column} {weights} ELSE 0 END) AS code
+        SELECT COUNT(*), {codes} FROM (
+            SELECT {sums}
             FROM {Response._meta.db_table} response
             JOIN {Rating._meta.db_table} rating ON rating.response_id = response.id
-            JOIN {model._meta.db_table} answer
-              ON answer.rating_id = rating.id AND answer.{question_column} = %s
+            JOIN {model._meta.db_table} answer ON answer.rating_id = rating.id
             WHERE response.stage_id = %s AND response.status <> %s
             GROUP BY response.id
-        ) patterns GROUP BY code ORDER BY code
+        ) patterns GROUP BY {codes} ORDER BY {codes}
     """
     with connection.cursor() as cursor:
-        cursor.execute(sql, [question, stage.pk, Response.Status.AWAITING_RATINGS])
+        cursor.execute(sql, [stage.pk, Response.Status.AWAITING_RATINGS])
         rows = cursor.fetchall()
-    digits = [[int(code) // base**place % base for place in range(len(values))] for code, _ in rows]
-    patterns = np.array(digits, dtype=np.int64).reshape(len(rows), len(values))
-    return np.repeat(patterns, [count for _, count in rows], axis=0)
+    for column, (key, values) in enumerate(measured.items(), start=1):
+        digits = [[int(row[column]) // base**place % base for place in range(len(values))] for row in rows]
+        table = np.array(digits, dtype=np.int64).reshape(len(rows), len(values))
+        patterns[key] = np.repeat(table, [row[0] for row in rows], axis=0)
+    return patterns
+
+
+def _weight(column, values, base):
+    cases = " ".join(f"WHEN {int(value)} THEN {base**place}" for place, value in enumerate(values))
+    return f"CASE answer.{column} {cases} ELSE 0 END"

@@ -8,15 +8,12 @@ anyone else began. Prints milliseconds, median and 95th percentile, and the plan
 """
 
 import argparse
-import os
-import sys
 import tempfile
 import time
 import uuid
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-K = 3
+from filling import K, make_stage, run_all, set_up
 
 
 def main():
@@ -34,32 +31,12 @@ def main():
                 server.stop()
 
 
-def set_up(folder, database):
-    folder.chmod(0o711)
-    os.environ.update(CONCORD_VAR=str(folder / "var"), DJANGO_SETTINGS_MODULE="config.settings", REDIS_URL="")
-    os.environ.setdefault("CONCORD_SECRET_KEY", "x" * 50)
-    server = None
-    if database == "postgres":
-        from tests.services import Postgres
-
-        server = Postgres(folder / "postgres").start()
-        os.environ["DATABASE_URL"] = server.url
-    else:
-        os.environ["DATABASE_URL"] = f"sqlite:///{folder}/bench.sqlite3"
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
-    return server
-
-
 def run(options):
     print(f"{options.database}, k = {K}, {options.rounds} rounds a cell, milliseconds p50 / p95\n")
     print(f"{'responses':>10}  {'expert':<9}{'next':>16}{'submit':>16}{'both':>16}{'first next':>13}")
     plans = {}
     for size in options.sizes:
-        stage, people = make_stage(size)
+        stage, people = make_stage(size, experts=K + 2)
         for where in ("start", "ahead"):
             expert = people.pop()
             if where == "ahead":
@@ -76,63 +53,24 @@ def run(options):
     print(f"\nThe hand-out's query at {size:,} responses, expert {where}:\n{text}")
 
 
-def make_stage(size):
-    from django.utils import timezone
-
-    from annotation.importing import import_prompts
-    from annotation.models import Prompt
-    from annotation.responses import NewResponse, add_responses, open_rating
-    from core.models import Membership, ModelVersion, User
-    from core.projects import add_member, create_project
-    from core.stages import open_stage
-
-    now = timezone.now()
-    project = create_project(name=f"Bench {size}", by=None, now=now)
-    people = [User.objects.create(username=f"bench-{size}-{number}") for number in range(K + 2)]
-    for person in people:
-        add_member(project=project, user=person, role=Membership.Role.EXPERT, by=None, now=now)
-    rows = ({"prompt": f"Prompt {number}", "id": str(number), "split": "train"} for number in range(size))
-    import_prompts(project=project, rows=rows, by=None, now=now)
-    model = ModelVersion.objects.create(project=project, name="m", created_at=now)
-    stage = open_stage(project=project, model_version=model, by=None, now=now)
-    prompts = Prompt.objects.filter(project=project).values_list("pk", flat=True)
-    text = "A response of some length. " * 20
-    add_responses(stage=stage, answers=(NewResponse(pk, text, model) for pk in prompts.iterator()), now=now)
-    stage = open_rating(stage=stage, by=None, now=now)
-    analyze()
-    return stage, people
-
-
-def analyze():
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
-
-
 def put_ahead(stage, expert):
     """As if the expert had rated the first nine tenths: their slots and involvements, written at once."""
-    from django.db import connection
     from django.utils import timezone
 
     from annotation.models import Assignment, Involvement, QueueCursor, Response
 
     positions = Response.objects.filter(stage=stage).order_by("position").values_list("position", flat=True)
     border = positions[positions.count() * 9 // 10]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {Assignment._meta.db_table} SET status = 'submitted', expert_id = %s "
-            "WHERE stage_id = %s AND slot = 1 AND position < %s AND status = 'open'",
-            [expert.pk, stage.pk, border],
-        )
-        cursor.execute(
-            f"INSERT INTO {Involvement._meta.db_table} (response_id, user_id, part, reason, created_at) "
-            f"SELECT response_id, expert_id, 'rated', '', %s FROM {Assignment._meta.db_table} "
-            "WHERE stage_id = %s AND expert_id = %s",
-            [timezone.now(), stage.pk, expert.pk],
-        )
+    run_all(
+        f"UPDATE {Assignment._meta.db_table} SET status = 'submitted', expert_id = {expert.pk} "
+        f"WHERE stage_id = {stage.pk} AND slot = 1 AND position < {border} AND status = 'open'",
+        f"INSERT INTO {Involvement._meta.db_table} (response_id, user_id, part, reason, created_at) "
+        f"SELECT response_id, expert_id, 'rated', '', '{timezone.now().isoformat()}' "
+        f"FROM {Assignment._meta.db_table} WHERE stage_id = {stage.pk} AND expert_id = {expert.pk} "
+        f"AND position < {border}",
+        "ANALYZE",
+    )
     QueueCursor.objects.update_or_create(stage=stage, expert=expert, defaults={"position": border})
-    analyze()
 
 
 def rate(stage, expert, rounds):

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from hand_out import K, analyze, set_up
+from filling import K, make_stage, run_all, set_up
 
 EXPERTS = 12
 
@@ -48,59 +48,36 @@ def run(options):
 
 
 def fill(responses):
+    """Every slot submitted, every response agreed, with scores and verdicts that vary."""
     from django.db import connection
-    from django.utils import timezone
 
-    from core.models import Membership, ModelVersion, User
-    from core.projects import add_member, create_project
-    from core.stages import open_stage
-
-    now = timezone.now()
-    project = create_project(name="Bench", by=None, now=now)
-    experts = [User.objects.create(username=f"bench-{number}") for number in range(EXPERTS)]
-    for expert in experts:
-        add_member(project=project, user=expert, role=Membership.Role.EXPERT, by=None, now=now)
-    model = ModelVersion.objects.create(project=project, name="m", created_at=now)
-    stage = open_stage(project=project, model_version=model, by=None, now=now)
+    stage, experts = make_stage(responses, experts=EXPERTS)
     axes = list(stage.policy.rubric.axes.values_list("pk", flat=True))
     verdict = stage.policy.rubric.label_sets.get(key="verdict")
-    values = list(verdict.values.values_list("pk", flat=True))
-    numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {responses})"
-    first, at = experts[0].pk, f"'{now.isoformat()}'"
-    uuid_of = (
-        "lpad(CAST(i * 10 + s AS text), 32, '0')"
-        if connection.vendor == "postgresql"
-        else ("substr('00000000000000000000000000000000' || (i * 10 + s), -32)")
+    aligned, misaligned = verdict.values.values_list("pk", flat=True)
+    on_postgres = connection.vendor == "postgresql"
+    submission = (
+        "CAST(lpad(CAST(id AS text), 32, '0') AS uuid)"
+        if on_postgres
+        else "substr('00000000000000000000000000000000' || id, -32)"
     )
-    as_uuid = f"CAST({uuid_of} AS uuid)" if connection.vendor == "postgresql" else uuid_of
-    slots = "(SELECT 0 AS s UNION ALL SELECT 1 UNION ALL SELECT 2) slots"
-    false = "FALSE" if connection.vendor == "postgresql" else "0"
-    statements = [
-        f"INSERT INTO annotation_prompt (id, project_id, external_id, position, text, text_sha256, split, "
-        f"reference, created_at) {numbers} SELECT i, {project.pk}, 'p' || i, i, 'Prompt ' || i, 'h' || i, "
-        f"'train', '', {at} FROM n",
-        f"INSERT INTO annotation_response (id, stage_id, prompt_id, model_version_id, candidate, position, text, "
-        f"status, finish_reason, created_at) SELECT id, {stage.pk}, id, {model.pk}, 0, position, 'Answer', "
-        f"'agreed', '', {at} FROM annotation_prompt",
-        f"INSERT INTO annotation_assignment (id, response_id, slot, stage_id, position, status, expert_id) "
-        f"SELECT i * 3 + s, i, s + 1, {stage.pk}, i, 'submitted', {first} + (i + s) % {EXPERTS} FROM "
-        f"(SELECT id AS i FROM annotation_response) r, {slots}",
-        f"INSERT INTO annotation_rating (id, assignment_id, response_id, expert_id, policy_id, comment, "
-        f"revised_response, asks_senior, submission, submitted_at) SELECT i * 3 + s, i * 3 + s, i, "
-        f"{first} + (i + s) % {EXPERTS}, {stage.policy_id}, '', '', {false}, {as_uuid}, {at} "
-        f"FROM (SELECT id AS i FROM annotation_response) r, {slots}",
+    noise = "((response_id * CAST(7919 AS bigint) + expert_id * 104729) % 1009)"
+    run_all(
+        f"UPDATE annotation_assignment SET status = 'submitted', "
+        f"expert_id = {experts[0].pk} + (response_id + slot) % {EXPERTS}",
+        "UPDATE annotation_response SET status = 'agreed'",
+        f"INSERT INTO annotation_rating (assignment_id, response_id, expert_id, policy_id, comment, "
+        f"revised_response, asks_senior, submission, submitted_at) SELECT id, response_id, expert_id, "
+        f"{stage.policy_id}, '', '', {'FALSE' if on_postgres else 0}, {submission}, "
+        f"'{stage.created_at.isoformat()}' FROM annotation_assignment",
         f"INSERT INTO annotation_ratinglabel (rating_id, label_set_id, value_id) SELECT id, {verdict.pk}, "
-        f"CASE WHEN (id * 7919) % 11 = 0 THEN {values[1]} ELSE {values[0]} END FROM annotation_rating",
-    ]
-    statements += [
-        f"INSERT INTO annotation_ratingscore (rating_id, axis_id, value) SELECT id, {axis}, "
-        f"1 + ((response_id * 31 + {place}) % 5 + (id * 104729) % 7 / 6) % 5 FROM annotation_rating"
-        for place, axis in enumerate(axes)
-    ]
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-    analyze()
+        f"CASE WHEN {noise} % 11 = 0 THEN {misaligned} ELSE {aligned} END FROM annotation_rating ORDER BY id",
+        # The scores of a rating lie side by side, as when it was submitted.
+        f"INSERT INTO annotation_ratingscore (rating_id, axis_id, value) SELECT rating.id, axis.id, "
+        f"1 + ((response_id * 31 + axis.id) % 5 + {noise} % 7 / 6) % 5 FROM annotation_rating rating, "
+        f"core_axis axis WHERE axis.id IN ({', '.join(map(str, axes))}) ORDER BY rating.id, axis.id",
+        "ANALYZE",
+    )
     return stage
 
 

@@ -86,6 +86,7 @@ def _page(request, project, *, form, preview=None, error=None, file_name="", sta
         "splits": [(each.value, each.label, splits.get(each.value, 0)) for each in Prompt.Split],
         "q": words,
         "split": split,
+        "loop_begun": newest is not None,
         "may_open_stage": bool(splits) and (newest is None or newest.status == Stage.Status.LABELS_FINAL),
     }
     return render_page_or_fragment(

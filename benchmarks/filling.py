@@ -1,0 +1,71 @@
+"""A database of its own for a benchmark, and a stage of any size in it, filled by plain SQL."""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+K = 3
+
+
+def set_up(folder, database):
+    """Migrate a new database in `folder` and load Django; returns the PostgreSQL server to stop, if any."""
+    folder.chmod(0o711)  # PostgreSQL, when root starts it, runs as somebody else
+    os.environ.update(CONCORD_VAR=str(folder / "var"), DJANGO_SETTINGS_MODULE="config.settings", REDIS_URL="")
+    os.environ.setdefault("CONCORD_SECRET_KEY", "x" * 50)
+    server = None
+    if database == "postgres":
+        from tests.services import Postgres
+
+        server = Postgres(folder / "postgres").start()
+        os.environ["DATABASE_URL"] = server.url
+    else:
+        os.environ["DATABASE_URL"] = f"sqlite:///{folder}/bench.sqlite3"
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+    return server
+
+
+def make_stage(size, experts):
+    """A project with as many experts and a stage with `size` responses, k open slots each, open for rating."""
+    from django.utils import timezone
+
+    from core.models import Membership, ModelVersion, Stage, User
+    from core.projects import add_member, create_project
+    from core.stages import open_stage
+    from core.transitions import transition
+
+    now = timezone.now()
+    project = create_project(name=f"Bench {size}", by=None, now=now)
+    people = [User.objects.create(username=f"bench-{size}-{number}") for number in range(experts)]
+    for person in people:
+        add_member(project=project, user=person, role=Membership.Role.EXPERT, by=None, now=now)
+    model = ModelVersion.objects.create(project=project, name="m", created_at=now)
+    stage = open_stage(project=project, model_version=model, by=None, now=now)
+    at, text = f"'{now.isoformat()}'", "A response of some length. " * 20
+    numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {size})"
+    run_all(
+        f"INSERT INTO annotation_prompt (project_id, external_id, position, text, text_sha256, split, reference, "
+        f"created_at) {numbers} SELECT {project.pk}, 'p' || i, i, 'Prompt ' || i, 'h' || i, 'train', '', {at} FROM n",
+        # Places drawn without order, as in life: neighbours in the hand-out are no neighbours in the table.
+        f"INSERT INTO annotation_response (stage_id, prompt_id, model_version_id, candidate, position, text, "
+        f"status, finish_reason, created_at) SELECT {stage.pk}, id, {model.pk}, 0, "
+        f"(position * CAST(7919 AS bigint)) % 15485863, '{text}', 'awaiting', '', {at} FROM annotation_prompt "
+        f"WHERE project_id = {project.pk}",
+        f"INSERT INTO annotation_assignment (response_id, slot, stage_id, position, status) "
+        f"SELECT id, s, {stage.pk}, position, 'open' FROM annotation_response, "
+        f"(SELECT 1 AS s UNION ALL SELECT 2 UNION ALL SELECT 3) slots WHERE stage_id = {stage.pk}",
+        "ANALYZE",
+    )
+    return transition(stage, Stage.Status.RATING, by=None, now=now), people
+
+
+def run_all(*statements):
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
