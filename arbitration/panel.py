@@ -76,13 +76,18 @@ def survey(stage) -> Arbitration:
         excluded=by_outcome["excluded"],
         consensuses=by_outcome["consensuses"],
         overridden=count_overridden(stage),
-        agreed=count.get(Response.Status.AGREED, 0),
+        agreed=count.get(Response.Status.AGREED, 0) + _labeled_as_agreed(final),
         open_work=[],
         labels=[(label, by_class.get(value, 0)) for value, label in FinalLabel.Alignment.choices],
     )
     if not survey.is_final:
         survey.open_work = open_work(stage)
     return survey
+
+
+def _labeled_as_agreed(final):
+    """How many agreed responses have become labels: they keep counting as agreed."""
+    return final.filter(source=FinalLabel.Source.AGREEMENT).count()
 
 
 def count_overridden(stage):

@@ -89,8 +89,7 @@ def bring_prompts(page):
 
 def open_base_stage(page):
     """Let the base model answer, and watch until rating opens by itself."""
-    page.goto(f"{ROOM}/")
-    page.get_by_role("link", name="open the base stage").click()
+    page.get_by_role("link", name="Let the base model answer").click()
     page.get_by_label("Longest response").fill("16")
     page.get_by_role("button", name="Generate base responses").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Base")
@@ -198,6 +197,7 @@ def finalize(page, title, *, decided, agreed):
     expect(page.locator("form.panel")).to_contain_text(f"{decided} labels as a lead decided")
     page.get_by_role("button", name="Finalize labels").click()
     expect(page.locator(".page-header .badge")).to_have_text("Labels final")
+    expect(panel.locator(".stat").filter(has_text="agreed")).to_contain_text(str(agreed))
 
 
 def train(page):
@@ -209,6 +209,7 @@ def train(page):
     expect(tiles.filter(has_text="revised")).to_contain_text("1")
     expect(tiles.filter(has_text="validation")).to_contain_text("1")
     page.get_by_label("Epochs").fill("1")
+    page.get_by_label("Learning rate").fill("0.01")
     page.get_by_role("button", name="Freeze the set and launch").click()
     expect(page.locator("#run-live .badge")).to_have_text("Succeeded", timeout=PATIENCE)
     expect(page.locator("#run-live")).to_contain_text("Validation loss")
@@ -287,5 +288,8 @@ def take_the_records(page):
         assert record["final_score"] == pytest.approx(turn.final_scores(id))
         assert record["alignment"] == turn.alignment(id)
         assert record["provenance"]["source"] == ("arbitration" if id in turn.decisions else "agreement")
+    # The tuned model drew its answers by the same seeds, and says something else.
+    answers = [{each["response"] for each in records if each["stage"] == stage} for stage in (0, 1)]
+    assert not answers[0] & answers[1]
     revised = [record["revised_response"] for record in records if record["revised_response"]]
     assert revised == [REVISION]
