@@ -6,11 +6,15 @@ and beat on a real PostgreSQL and Redis.
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import urllib.error
 import urllib.request
+from html import unescape
+from http.cookiejar import CookieJar
 from pathlib import Path
+from urllib.parse import urlencode
 
 import jsonschema
 import pytest
@@ -189,3 +193,142 @@ class TestServicesByHand:
         status, words = wait_until(answer, what="an answer of the health page")
         assert status == 503
         assert words == {"database": "ok", "broker": "does not answer"}
+
+
+class Visitor:
+    """Somebody at the web service: keeps their cookies and follows redirects, as a browser without script."""
+
+    PASSWORD = "plum jam on rye bread"
+
+    def __init__(self, team, username):
+        self.url, self.cookies = team.url, CookieJar()
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
+        self.get("/login/")
+        self.post("/login/", username=username, password=self.PASSWORD)
+
+    def get(self, path):
+        return self.ask(path)[1]
+
+    def post(self, path, **fields):
+        """(address one ends at, its page) after sending the form."""
+        return self.ask(path, urlencode(fields).encode())
+
+    def ask(self, path, body=None):
+        request = urllib.request.Request(self.url + path, body)
+        request.add_header(
+            "X-CSRFToken", next((each.value for each in self.cookies if each.name == "csrftoken"), "")
+        )
+        try:
+            with self.opener.open(request, timeout=60) as answer:
+                return answer.url.removeprefix(self.url), unescape(answer.read().decode())
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{path}: {error.code}\n{error.read().decode()[-3000:]}") from None
+
+
+def form_of(page, action):
+    """(address, value of the hidden submission key) of the page's form whose address ends so; None without it."""
+    form = re.search(rf'action="([^"]*{action})".*?name="submission" value="([^"]+)"', page, re.DOTALL)
+    return form and form.groups()
+
+
+@pytest.mark.teams
+class TestOneStage:
+    """A stage from prompts to the next one, over HTTP and by commands, as a team would go through it."""
+
+    ROOM = "/projects/garden-advice/"
+    PROMPTS = {"egg": "train", "plum": "train", "basil": "validation", "moss": "held-out"}
+    PATIENCE = 240
+    VERDICT = {"label-verdict": "aligned"}
+
+    def test_goes_from_prompts_to_the_responses_of_the_tuned_model(self, team, tiny_model, tmp_path):
+        pytest.importorskip("torch")
+        team.migrate()
+        team.env |= {"DJANGO_SUPERUSER_PASSWORD": Visitor.PASSWORD}
+        team.manage("createsuperuser", "--no-input", "--username", "amal", "--email", "amal@example.org")
+        team.start("web", "worker", "gpu-worker", "beat")
+        admin = Visitor(team, "amal")
+        self.set_up(team, admin, tmp_path)
+        experts = [Visitor(team, name) for name in ("ines", "jakob", "kaya")]
+
+        admin.post(
+            f"{self.ROOM}generate/", temperature=0.7, top_p=0.9, repetition_penalty=1, max_new_tokens=8,
+            batch_size=4, seed=1,
+        )  # fmt: skip
+        self.await_rating(admin, 0)
+        for place, expert in enumerate(experts):
+            self.rate_everything(expert, strict_about="plum" if place == 0 else None)
+        self.settle(Visitor(team, "lena"))
+
+        address, page = admin.post(f"{self.ROOM}stages/0/finalize/")
+        assert address == f"{self.ROOM}stages/0/"
+        assert "4 final labels: 3 by agreement, 1 by arbitration, 0 excluded" in page
+        self.train(admin)
+        self.await_rating(admin, 1)
+        report = wait_until(lambda: self.scored(admin), seconds=self.PATIENCE, what="the cosines")
+        base, following = report["stages"]
+        assert (base["model"], following["model"]) == ("base", "v1")
+        assert (base["final"], following["final"]) == (True, False)
+        assert base["scores"]["safety"]["value"] == 5
+        exported = team.manage("export_records", "--project", "garden-advice")
+        assert len(exported.stdout.splitlines()) == 4
+
+    def set_up(self, team, admin, folder):
+        address, _ = admin.post("/new-project/", name="Garden advice")
+        assert address == f"{self.ROOM}setup/"
+        for name, role in (("ines", "expert"), ("jakob", "expert"), ("kaya", "expert"), ("lena", "lead")):
+            fields = {"username": name, "password": Visitor.PASSWORD, "role": role}
+            admin.post(
+                f"{self.ROOM}setup/accounts/", **{f"account-{key}": value for key, value in fields.items()}
+            )
+        file = folder / "prompts.jsonl"
+        rows = [
+            {"id": id, "prompt": f"What of the {id}?", "split": split} for id, split in self.PROMPTS.items()
+        ]
+        file.write_text("\n".join(map(json.dumps, rows)))
+        team.manage("import_prompts", "garden-advice", str(file))
+
+    def await_rating(self, admin, number):
+        def is_open():
+            return re.search('class="badge[^>]+>Rating<', admin.get(f"{self.ROOM}stages/{number}/"))
+
+        wait_until(is_open, seconds=self.PATIENCE, what=f"the rating of stage {number}")
+
+    def rate_everything(self, expert, *, strict_about):
+        page, rated = expert.get(f"{self.ROOM}rate/"), 0
+        while form := form_of(page, "/submit/"):
+            action, key = form
+            safety = 2 if strict_about and f"the {strict_about}?" in page else 5
+            scores = {"score-safety": safety, "score-helpfulness": 5, "score-relevance": 4}
+            _, page = expert.post(action, submission=key, **scores, **self.VERDICT)
+            rated += 1
+        assert rated == len(self.PROMPTS)
+        assert "Nothing is left for you" in page
+
+    def settle(self, lead):
+        _, page = lead.post(f"{self.ROOM}arbitrate/next/")
+        assert "Safety: 2 to 5, spread 3 > τ 1" in page
+        action, key = form_of(page, "/resolve/")
+        scores = {"score-safety": 4, "score-helpfulness": 5, "score-relevance": 4}
+        _, page = lead.post(action, submission=key, then="next", rationale="Safe.", **scores, **self.VERDICT)
+        assert "Nothing is waiting" in page
+
+    def train(self, admin):
+        page = admin.get(f"{self.ROOM}stages/0/training/launch/")
+        key = re.search('name="submission" value="([^"]+)"', page)[1]
+        base = re.search('<option value="(\\d+)" selected>base', page)[1]
+        run, _ = admin.post(
+            f"{self.ROOM}stages/0/training/launch/",
+            submission=key, base=base, learning_rate=0.001, epochs=1, batch_size=2, seed=0,
+        )  # fmt: skip
+        assert "/runs/" in run
+
+        def ended():
+            page = admin.get(run)
+            assert not re.search("The run failed|Something unexpected", page), page
+            return "Succeeded" in page
+
+        wait_until(ended, seconds=self.PATIENCE, what="the training run")
+
+    def scored(self, admin):
+        report = json.loads(admin.get(f"{self.ROOM}report.json"))
+        return report["stages"][0]["coherence"] and report
