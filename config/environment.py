@@ -50,7 +50,9 @@ def secret(name, *, file: Path, may_generate):
             raise ImproperlyConfigured(f"{name} is shorter than 32 characters: make a longer one.")
         return value
     if not may_generate:
-        raise ImproperlyConfigured(f"{name} is not set. A shared database needs one secret for all processes.")
+        raise ImproperlyConfigured(
+            f"{name} is not set. A shared database needs one secret for all processes."
+        )
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
