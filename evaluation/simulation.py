@@ -153,7 +153,9 @@ def _rate(stage, people, sights, *, seed, clock, on_progress):
                 continue
             response = assignment.response
             sight, temper = sights[response.pk], tempers[person.username]
-            generator = chance(seed, person.username, response.pk)
+            generator = chance(
+                seed, person.username, stage.number, response.prompt.external_id, response.candidate
+            )
             scores = scores_of(sight, temper, generator)
             poor = min(scores.values()) <= 3
             submit_rating(
