@@ -13,7 +13,7 @@ import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty
-from time import monotonic
+from time import monotonic_ns
 
 from kombu.transport import filesystem
 from kombu.utils.encoding import bytes_to_str, str_to_bytes
@@ -58,9 +58,8 @@ class Channel(filesystem.Channel):
 
     def _put(self, queue, payload, **kwargs):
         # The name sorts by time, so that messages come out in the order they went in.
-        write_whole(
-            Path(self.data_folder_out) / f"{round(monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg", payload
-        )
+        name = f"{monotonic_ns():020d}_{uuid.uuid4()}.{queue}.msg"
+        write_whole(Path(self.data_folder_out) / name, payload)
 
     def _get(self, queue):
         folder = Path(self.data_folder_in)

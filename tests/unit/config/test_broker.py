@@ -44,8 +44,8 @@ def broker(tmp_path):
 class TestTheEmbeddedBroker:
     def test_delivers_every_message_of_several_processes_once(self, broker, name, tmp_path):
         senders = [
-            subprocess.Popen([sys.executable, "-c", PUT, str(tmp_path), name, "150"])
-            for name in ("one", "two")
+            subprocess.Popen([sys.executable, "-c", PUT, str(tmp_path), name, sender, "150"])
+            for sender in SENDERS
         ]
         queue, received = broker.SimpleQueue(name), []
 
