@@ -68,11 +68,11 @@ class TestTheEmbeddedBroker:
 
     def test_drops_a_message_that_cannot_be_read_and_goes_on(self, broker, name, tmp_path, caplog):
         queue = broker.SimpleQueue(name)
-        (tmp_path / f"0_torn.{name}.msg").write_bytes(b"")
+        (tmp_path / f"00000000000000000000_torn.{name}.msg").write_bytes(b"")
         queue.put("whole")
 
         assert queue.get(timeout=5).payload == "whole"
-        assert f"0_torn.{name}.msg" in caplog.text
+        assert f"00000000000000000000_torn.{name}.msg" in caplog.text
 
     def test_leaves_nothing_behind(self, broker, name, tmp_path):
         queue = broker.SimpleQueue(name)
