@@ -22,7 +22,7 @@ from tests.factories.core import NOW, make_project, make_user
 from tests.factories.training import make_run, make_sampling, make_trainable_stage
 from training.generation import launch_generation
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once]
+pytestmark = pytest.mark.django_db
 
 # outsider: an account without a role. neighbour: admin, lead and expert of another project. colleague: an expert of
 # this one before whom nothing of what is asked for lies. peer: another lead than the one who holds the case.
