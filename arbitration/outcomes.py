@@ -108,13 +108,3 @@ def chunks(responses, *fields):
             return
         yield rows
         last = rows[-1][0]
-
-
-def agreed_outcomes(stage):
-    """(response key, Gathered, Outcome) of every AGREED response of a stage, in the order of their keys."""
-    rulebook = Rulebook(stage.policy)
-    agreed = Response.objects.filter(stage=stage, status=Response.Status.AGREED)
-    for rows in chunks(agreed):
-        found = gather([pk for (pk,) in rows])
-        for pk, gathered in found.items():
-            yield pk, gathered, rulebook.agreed(gathered)
