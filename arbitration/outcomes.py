@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from annotation.models import Rating, RatingLabel, RatingScore, Response
+from annotation.models import Rating, RatingLabel, RatingScore
 from arbitration.consensus import agreed_label, agreed_score, alignment_class
 from arbitration.diff import normalised
 from core.models import LabelValue

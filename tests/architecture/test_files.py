@@ -37,9 +37,7 @@ class TestTemplates:
 
 class TestKeptFiles:
     def test_name_no_machine_and_no_registry(self):
-        telling = re.compile(
-            r"/root/|/home/\w|file:///|https?://[^\s\"']*pypi\.org|--extra-index-url"
-        )
+        telling = re.compile(r"/root/|/home/\w|file:///|https?://[^\s\"']*pypi\.org|--extra-index-url")
         found = [
             name(path)
             for path in kept_files()
