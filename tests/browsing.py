@@ -6,6 +6,9 @@ from contextlib import contextmanager
 
 PASSWORD = "correct horse battery"
 
+TIMEOUT = 45_000
+"""Milliseconds that a click or an expectation may wait: a busy machine is slow, not wrong."""
+
 NO_CHROMIUM = "no Chromium found: install the package `chromium`, or name the program in $CHROMIUM"
 PROGRAMS = ["chromium", "chromium-browser", "google-chrome", "chrome"]
 ARGUMENTS = [
@@ -29,8 +32,9 @@ def find_chromium():
 
 @contextmanager
 def launched():
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=TIMEOUT)
     sandbox = [] if os.geteuid() else ["--no-sandbox"]  # Chromium has no sandbox for root
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS + sandbox)
@@ -50,7 +54,7 @@ class People:
     def open(self, username=None, *, path="/", password=PASSWORD, **context):
         """A page at `path`, signed in as `username` (signed out without one). `context`: viewport, color_scheme…"""
         profile = self.browser.new_context(base_url=self.concord.url, **context)
-        profile.set_default_timeout(15_000)
+        profile.set_default_timeout(TIMEOUT)
         self.contexts.append(profile)
         page = profile.new_page()
         page.on("pageerror", lambda error: self.complaints.append(f"{username}: {error}"))

@@ -24,14 +24,16 @@ def save_and_give_back(**kwargs):
 
 @shared_task(name=generation.TASK)
 def run_generation(*, pk):
-    """Do one queued generation."""
-    generation.run_generation(pk=pk)
+    """Do one queued generation; a worker that is stopping leaves it to the sweep and another worker."""
+    if not work.worker_is_stopping():
+        generation.run_generation(pk=pk)
 
 
 @shared_task(name=runs.TASK)
 def run_training(*, pk):
     """Do one queued training run."""
-    runs.run_training(pk=pk)
+    if not work.worker_is_stopping():
+        runs.run_training(pk=pk)
 
 
 @shared_task(name="training.sweep")

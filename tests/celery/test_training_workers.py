@@ -74,7 +74,7 @@ class TestGeneration:
         wait_until(lambda: stage.responses.count() >= 1, seconds=60, what="the first response")
         worker = concord.running["gpu-worker"]
         worker.terminate()
-        worker.wait(60)
+        worker.wait(180)
         run = stage.generation_runs.get()
         assert (run.status, run.fruitless) == (Job.Status.QUEUED, 0)
         assert (

@@ -138,6 +138,7 @@ def rate(page, opinion):
 
 def stay_blind(page, name):
     """Nothing of colleagues, models and stages anywhere in the page's source."""
+    page.wait_for_function("document.readyState === 'complete'")
     source = page.evaluate("""() => {
         const copy = document.documentElement.cloneNode(true);
         copy.querySelectorAll(".prose").forEach((text) => text.remove());
@@ -229,6 +230,7 @@ def nobody_sees_what_is_not_theirs(experts, lead):
         stay_blind(page, name)
         expect(page.locator("tbody tr")).to_have_count(2 * len(PROMPTS))
         page.locator("tbody tr a").first.click()
+        page.wait_for_url(f"**{ROOM}/ratings/*/")
         stay_blind(page, name)
     assert lead.request.get(f"{ROOM}/export/").status == 403
 
