@@ -8,7 +8,7 @@ makes a repeated submit the same rating.
 import uuid
 from string import ascii_lowercase
 
-from annotation.rating import LONGEST_TEXT, InvalidRating
+from annotation.answers import LONGEST_TEXT, InvalidAnswers
 
 WORDS = ("comment", "revised_response", "asks_senior", "seconds")
 # Single keys the page itself uses: guidelines, comment, revise, senior, cannot judge.
@@ -90,12 +90,12 @@ class RatingForm:
         return self.fields.get("seconds", "")
 
     def as_rating(self):
-        """Keyword arguments for `submit_rating`. Raises InvalidRating where the form's own key is broken."""
+        """Keyword arguments for `submit_rating`. Raises InvalidAnswers where the form's own key is broken."""
         try:
             submission = uuid.UUID(self.submission)
         except ValueError:
             self.submission = str(uuid.uuid4())
-            raise InvalidRating(
+            raise InvalidAnswers(
                 {"submission": "The form had lost its key and has a new one: submit again."}
             ) from None
         return {

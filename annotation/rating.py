@@ -2,16 +2,15 @@
 
 from django.db import IntegrityError, transaction
 
+from annotation.answers import InvalidAnswers, check_answers, text_fault
 from annotation.assignment import renew_lease, take_slot
 from annotation.deciding import decide_response, lock_response
 from annotation.models import Assignment, Draft, Involvement, Rating, RatingLabel, RatingScore, Response
 from core import audit
-from core.errors import Conflict, InvalidInput, NotAllowed
+from core.errors import Conflict, NotAllowed
 from core.models import Stage
-from core.models.rubric import HIGHEST_SCORE, LOWEST_SCORE
 from core.transitions import transition
 
-LONGEST_TEXT = 50_000
 LONGEST_SECONDS = 24 * 3600
 NOT_OPEN = (
     "This response is no longer open for rating. What you wrote is kept as a draft; go on with the next one."
@@ -37,7 +36,7 @@ def submit_rating(
     `submission` (a UUID) is the form's own key: sent twice, it gives the first rating again. `seconds`: how
     long the page was in use. A lease that ended meanwhile is taken up again where a slot is still open.
 
-    Raises InvalidInput naming every fault (`errors`: {"score-safety": "…"}), NotAllowed for somebody who was
+    Raises InvalidAnswers naming every fault, NotAllowed for somebody who was
     never given the response, Conflict where it takes no more ratings or they have rated it already. The draft
     stays in every case.
     """
@@ -88,7 +87,7 @@ def _submit(assignment, by, scores, labels, submission, comment, revised_respons
         raise Conflict("This form was already used: reload the page.")
     # A stage's policy is held fast once its responses have slots that can be leased.
     policy = assignment.stage.policy
-    score_rows, label_rows = _validated(policy, scores, labels, comment, revised_response)
+    scores, labels = _checked(policy, scores, labels, comment, revised_response)
     slot = _slot_of(response, by, now)
     # One part in a response for everyone, held by the database: a second rating or a lead's fails here.
     Involvement.objects.create(response=response, user=by, part=Involvement.Part.RATED, created_at=now)
@@ -104,8 +103,12 @@ def _submit(assignment, by, scores, labels, submission, comment, revised_respons
         seconds=None if seconds is None else min(max(int(seconds), 0), LONGEST_SECONDS),
         submitted_at=now,
     )
-    RatingScore.objects.bulk_create(RatingScore(rating=rating, axis=axis, value=v) for axis, v in score_rows)
-    RatingLabel.objects.bulk_create(RatingLabel(rating=rating, label_set=s, value=v) for s, v in label_rows)
+    RatingScore.objects.bulk_create(
+        RatingScore(rating=rating, axis=axis, value=v) for axis, v in scores.items()
+    )
+    RatingLabel.objects.bulk_create(
+        RatingLabel(rating=rating, label_set=s, value=v) for s, v in labels.items()
+    )
     transition(slot, Assignment.Status.SUBMITTED, by=by, now=now, only_if={"expert": by}, lease_until=None)
     Draft.objects.filter(response=response, expert=by).delete()
     decide_response(response, by=by, now=now)
@@ -133,53 +136,12 @@ def _slot_of(response, by, now):
     return slot
 
 
-def _validated(policy, scores, labels, comment, revised_response):
-    """[(axis, score)] and [(label set, value)], or InvalidInput with {field name: what to do}."""
-    faults, score_rows, label_rows = {}, [], []
-    axes = {axis.key: axis for axis in policy.rubric.axes.all()}
-    for key, axis in axes.items():
-        value = scores.get(key)
-        if value is None:
-            faults[f"score-{key}"] = f"Choose a score for {axis.name}."
-        elif isinstance(value, bool) or value not in range(LOWEST_SCORE, HIGHEST_SCORE + 1):
-            faults[f"score-{key}"] = (
-                f"{axis.name} takes a whole number from {LOWEST_SCORE} to {HIGHEST_SCORE}."
-            )
-        else:
-            score_rows.append((axis, int(value)))
-    for key in set(scores) - set(axes):
-        faults[f"score-{key}"] = f"There is no axis “{key}” in this rubric."
-    label_sets = {
-        label_set.key: label_set for label_set in policy.rubric.label_sets.prefetch_related("values")
-    }
-    for key, label_set in label_sets.items():
-        answer = labels.get(key)
-        if not answer:
-            if label_set.required:
-                faults[f"label-{key}"] = f"Choose an answer for {label_set.name}."
-            continue
-        value = next((value for value in label_set.values.all() if value.key == answer), None)
-        if value is None:
-            faults[f"label-{key}"] = (
-                f"“{answer}” is no answer of {label_set.name}: choose one of its answers."
-            )
-        else:
-            label_rows.append((label_set, value))
-    for key in set(labels) - set(label_sets):
-        faults[f"label-{key}"] = f"There is no label set “{key}” in this rubric."
+def _checked(policy, scores, labels, comment, revised_response):
+    """({axis: score}, {label set: value}). Raises InvalidAnswers naming every fault."""
+    scores, labels, faults = check_answers(policy.rubric, scores=scores, labels=labels)
     for name, text in (("comment", comment), ("revised_response", revised_response)):
-        if len(text) > LONGEST_TEXT:
-            faults[name] = f"Keep this under {LONGEST_TEXT:,} characters; it has {len(text):,}."
-        elif "\x00" in text:
-            faults[name] = "Remove the unprintable character (NUL) from this text."
+        if fault := text_fault(text):
+            faults[name] = fault
     if faults:
-        raise InvalidRating(faults)
-    return score_rows, label_rows
-
-
-class InvalidRating(InvalidInput):
-    """A rating with faults. `fields` maps the form's field names to what to do about each."""
-
-    def __init__(self, fields):
-        super().__init__("This rating cannot be saved yet.", list(fields.values()))
-        self.fields = fields
+        raise InvalidAnswers(faults)
+    return scores, labels

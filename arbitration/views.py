@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from annotation.answers import InvalidAnswers
 from annotation.models import Rating, Response
 from arbitration import forms
 from arbitration.casefile import open_file
@@ -19,7 +20,6 @@ from arbitration.cases import (
     release_case,
     resolve_case,
 )
-from arbitration.decisions import Undecided
 from arbitration.models import AcceptedRevision, Case, Decision
 from arbitration.queue import FILTERS, count_by_reason, current_stage, not_theirs, queue
 from arbitration.revisions import accept_revision, pending_revisions
@@ -196,7 +196,7 @@ def _render_case(request, case, error=None):
         .prefetch_related("scores", "labels__value", "labels__label_set")
         .first()
     )
-    faults = error.faults if isinstance(error, Undecided) else {}
+    faults = error.faults if isinstance(error, InvalidAnswers) else {}
     context = {
         "case": case,
         "file": file,

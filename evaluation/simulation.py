@@ -130,6 +130,7 @@ def see(stage):
             to_others=float(np.percentile(others, 90)) if len(others) else 0.0,
             declines=is_refusal(response.text),
             should_decline=is_refusal(response.prompt.reference),
+            breaks_off=response.is_cut_off,
         )
     return sights
 

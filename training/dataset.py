@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Case, Count, Q, Sum, When
 from django.db.models.functions import Coalesce, Length
 
-from annotation.models import Prompt
+from annotation.models import Prompt, Response
 from arbitration.models import FinalLabel
 from core import audit
 from core.errors import Conflict, InvalidInput
@@ -32,9 +32,10 @@ BATCH = 500
 @dataclass
 class TrainingPreview:
     """What a run on this stage would learn from. `tokens` is what one epoch reads, estimated; `left_out` counts
-    the other final labels by why. `measured` says whether `tokens_per_second` comes from runs of the project."""
+    the other final labels by why; `cut_off` of the `as_is` break off at the token limit. `measured` says whether `tokens_per_second` comes from runs of the project."""
 
     as_is: int = 0
+    cut_off: int = 0
     revised: int = 0
     validation: int = 0
     tokens: int = 0
@@ -69,10 +70,14 @@ def preview_training_set(stage):
         )
         .order_by()
         .values_list("response__prompt__split", "revised")
-        .annotate(Count("pk"), Sum("characters"))
+        .annotate(
+            Count("pk"),
+            Sum("characters"),
+            cut_off=Count("pk", filter=Q(response__finish_reason=Response.CUT_OFF)),
+        )
     )
     characters = 0
-    for split, revised, count, its_characters in rows:
+    for split, revised, count, its_characters, cut_off in rows:
         if split == VALIDATION:
             preview.validation += count
             continue
@@ -81,6 +86,7 @@ def preview_training_set(stage):
             preview.revised += count
         else:
             preview.as_is += count
+            preview.cut_off += cut_off
     preview.tokens = round(characters / CHARACTERS_PER_TOKEN + TEMPLATE_TOKENS * preview.examples)
     measured = _measured_rate(stage.project_id)
     preview.measured = measured is not None
@@ -140,6 +146,7 @@ def _examples(stage):
             prompt_text=response.prompt.text,
             system_prompt=response.sampling.system_prompt if response.sampling else "",
             completion=revision.text if revision else response.text,
+            is_cut_off=not revision and response.is_cut_off,
         )
 
 
@@ -159,6 +166,8 @@ def line_of(example):
     }
     if example.system_prompt:
         row["system"] = example.system_prompt
+    if example.is_cut_off:
+        row["cut_off"] = True
     return json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 

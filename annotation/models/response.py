@@ -46,6 +46,9 @@ class Response(models.Model):
     and splits come mixed. Sampling parameters and seed are empty for imported responses.
     """
 
+    CUT_OFF = "length"
+    """The `finish_reason` of an answer that reached its token limit."""
+
     class Status(models.TextChoices):
         AWAITING_RATINGS = "awaiting", "Awaiting ratings"
         AGREED = "agreed", "Agreed"
@@ -106,3 +109,8 @@ class Response(models.Model):
 
     def __str__(self):
         return f"Response {self.pk}"
+
+    @property
+    def is_cut_off(self):
+        """Whether the model reached its token limit before it had finished."""
+        return self.finish_reason == self.CUT_OFF

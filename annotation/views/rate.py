@@ -6,11 +6,12 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from annotation.answers import InvalidAnswers
 from annotation.assignment import decline, next_assignment
 from annotation.forms import RatingForm
 from annotation.models import Assignment, Draft, Response
 from annotation.progress import own_progress
-from annotation.rating import InvalidRating, save_draft, submit_rating
+from annotation.rating import save_draft, submit_rating
 from core.access import EXPERT, project_view
 from core.errors import Conflict, DomainError, InvalidInput
 from core.http import render_page_or_fragment
@@ -39,8 +40,8 @@ def submit(request, project, pk):
     now = timezone.now()
     try:
         submit_rating(assignment=slot, by=request.user, **form.as_rating(), now=now)
-    except InvalidRating as error:
-        form.faults = error.fields
+    except InvalidAnswers as error:
+        form.faults = error.faults
         return _render(request, project, slot, form, status=422)
     except Conflict as error:
         _keep(slot, request.user, form, now)

@@ -8,7 +8,7 @@ list, so a resumed run gives the same bits as one that was not interrupted. Alwa
 import sys
 
 from evaluation.encoder.vectors import VectorFiles
-from training.trainer.child import Child  # before torch: it sets the environment
+from training.trainer.child import run_child  # before torch: it sets the environment
 from training.trainer.failures import Failure
 from training.trainer.files import read_lines, write_json
 from training.trainer.hashing import hash_folder
@@ -78,12 +78,7 @@ def encode(child):
 
 
 def main(arguments):
-    if len(arguments) != 1:
-        print(__doc__, file=sys.stderr)
-        return 2
-    with Child(arguments[0]) as child:
-        encode(child)
-    return child.exit_code
+    return run_child(encode, __doc__, arguments)
 
 
 if __name__ == "__main__":

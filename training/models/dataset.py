@@ -48,6 +48,9 @@ class TrainingExample(models.Model):
         max_length=1000, blank=True, help_text="What the model was told before the prompt when it answered."
     )
     completion = models.TextField()
+    is_cut_off = models.BooleanField(
+        default=False, help_text="The completion breaks off at the token limit: it is learned without an end."
+    )
 
     class Meta:
         ordering = ["training_set", "position"]

@@ -119,6 +119,16 @@ class Child:
         return {**defaults, **given}
 
 
+def run_child(work, usage, arguments):
+    """A child's entry point: `work(child)` in the one run directory that `arguments` name. Returns the exit code."""
+    if len(arguments) != 1:
+        print(usage, file=sys.stderr)
+        return 2
+    with Child(arguments[0]) as child:
+        work(child)
+    return child.exit_code
+
+
 def end_with_supervisor():
     """See to it that this process never outlives the worker that supervises it, however that one ends.
 

@@ -16,7 +16,7 @@ import time
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
-from training.trainer.child import Child
+from training.trainer.child import run_child
 from training.trainer.failures import Failure
 from training.trainer.files import append, cut_torn_line, encode_line, read_lines, write_json
 from training.trainer.loading import (
@@ -213,12 +213,7 @@ def generate(child):
 
 
 def main(arguments):
-    if len(arguments) != 1:
-        print(__doc__, file=sys.stderr)
-        return 2
-    with Child(arguments[0]) as child:
-        generate(child)
-    return child.exit_code
+    return run_child(generate, __doc__, arguments)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from accelerate import PartialState
 
 from training.trainer import sft
 from training.trainer.checkpoints import last_whole, step_of
-from training.trainer.child import Cancelled, Child
+from training.trainer.child import Cancelled, run_child
 from training.trainer.failures import Failure
 from training.trainer.files import put_in_place, read_lines, write_json
 from training.trainer.hashing import hash_file, hash_folder
@@ -38,7 +38,7 @@ DEFAULTS = {
     "learning_rate": 5e-5,
     "epochs": 3,
     "batch_size": 8,
-    "gradient_accumulation": 1,
+    "gradient_accumulation": None,
     "max_length": 512,
     "seed": 0,
     "warmup": 0.0,
@@ -253,12 +253,7 @@ def train(child):
 
 
 def main(arguments):
-    if len(arguments) != 1:
-        print(__doc__, file=sys.stderr)
-        return 2
-    with Child(arguments[0]) as child:
-        train(child)
-    return child.exit_code
+    return run_child(train, __doc__, arguments)
 
 
 if __name__ == "__main__":

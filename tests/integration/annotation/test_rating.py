@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from annotation.agreement import ASKED, CONFLICT, SPREAD
+from annotation.answers import InvalidAnswers
 from annotation.assignment import next_assignment, release_lapsed
 from annotation.deciding import replay, stored_reasons
 from annotation.models import Assignment, Divergence, Draft, Involvement, Rating, Response
-from annotation.rating import InvalidRating, save_draft, submit_rating
+from annotation.rating import save_draft, submit_rating
 from core.errors import Conflict, NotAllowed
 from core.models import AuditEvent
 from tests.factories.annotation import make_rating_stage, rate
@@ -90,7 +91,7 @@ class TestSubmitRating:
     def test_names_every_fault_at_once_and_writes_nothing(self, team, stage):
         slot = next_assignment(stage=stage, expert=team.experts[0], now=NOW)
         save_draft(response=slot.response, by=team.experts[0], fields={"comment": "half"}, now=NOW)
-        with pytest.raises(InvalidRating) as caught:
+        with pytest.raises(InvalidAnswers) as caught:
             submit(
                 slot,
                 team.experts[0],
@@ -98,7 +99,7 @@ class TestSubmitRating:
                 labels={"harm": "nonsense", "mood": "good"},
                 comment="a\x00b",
             )
-        assert set(caught.value.fields) == {
+        assert set(caught.value.faults) == {
             "score-safety",
             "score-relevance",
             "score-beauty",

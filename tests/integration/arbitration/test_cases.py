@@ -5,6 +5,7 @@ import pytest
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from annotation.answers import InvalidAnswers
 from annotation.deciding import replay, stored_reasons
 from annotation.models import Involvement, Response
 from arbitration import tasks
@@ -15,7 +16,6 @@ from arbitration.cases import (
     release_case,
     release_lapsed_cases,
 )
-from arbitration.decisions import Undecided
 from arbitration.models import AcceptedRevision, Case, Decision
 from arbitration.queue import count_by_reason, not_theirs, queue
 from core.errors import Conflict, InvalidInput, NotAllowed
@@ -230,7 +230,7 @@ class TestResolveCase:
             decide(other, submission=submission)
 
     def test_names_every_fault_and_writes_nothing(self, case):
-        with pytest.raises(Undecided) as caught:
+        with pytest.raises(InvalidAnswers) as caught:
             decide(
                 case,
                 scores={"safety": None, "helpfulness": 6, "relevance": True, "charm": 3},
@@ -251,7 +251,7 @@ class TestResolveCase:
 
     @pytest.mark.parametrize("rationale", ["a\x00b", "x" * 50_001])
     def test_refuses_a_rationale_that_cannot_be_stored(self, case, rationale):
-        with pytest.raises(Undecided, match="not complete"):
+        with pytest.raises(InvalidAnswers, match="not saved yet"):
             decide(case, rationale=rationale)
 
     def test_refuses_another_lead(self, team, case):
@@ -306,7 +306,7 @@ class TestExcludeResponse:
         assert not decision.scores.exists()
 
     def test_wants_a_rationale(self, team, case):
-        with pytest.raises(Undecided):
+        with pytest.raises(InvalidAnswers):
             exclude_response(case=case, by=team.lead, rationale="", submission=uuid.uuid4(), now=NOW)
 
     def test_is_one_decision_when_sent_twice(self, team, case):
