@@ -31,8 +31,11 @@ BATCH = 500
 
 @dataclass
 class TrainingPreview:
-    """What a run on this stage would learn from. `tokens` is what one epoch reads, estimated; `left_out` counts
-    the other final labels by why; `cut_off` of the `as_is` break off at the token limit. `measured` says whether `tokens_per_second` comes from runs of the project."""
+    """What a run on this stage would learn from.
+
+    `tokens` is what one epoch reads, estimated. Of the `as_is`, `cut_off` break off at the token limit. `left_out`
+    counts the other final labels by why. `measured`: `tokens_per_second` comes from runs of the project.
+    """
 
     as_is: int = 0
     cut_off: int = 0

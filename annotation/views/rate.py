@@ -140,6 +140,7 @@ def _render(request, project, slot, form, news="", status=200):
         "slot": slot,
         "prompt": response.prompt.text,
         "response": response.text,
+        "is_cut_off": response.is_cut_off,
         "form": form,
         "progress": own_progress(stage=slot.stage, expert=request.user, now=timezone.now()),
         "news": news,

@@ -64,6 +64,16 @@ class TestFreezeTrainingSet:
         assert as_is and all(e.completion == e.final_label.response.text for e in as_is)
         assert all(e.final_label.alignment == FinalLabel.Alignment.ALIGNED for e in as_is)
 
+    def test_marks_what_was_cut_off_at_the_token_limit_and_is_learned_as_it_is(self):
+        stage = make_trainable_stage(revised=1)
+        stage.responses.update(finish_reason=Response.CUT_OFF)
+        training_set = freeze(stage)
+        marked = training_set.examples.filter(is_cut_off=True)
+        assert set(marked) == set(training_set.examples.filter(kind=TrainingExample.Kind.AS_IS))
+        assert marked.filter(split="train").count() == preview_training_set(stage).cut_off > 0
+        told = [json.loads(line).get("cut_off") for line in read_lines_of(training_set)]
+        assert told.count(True) == len(marked) and told.count(None) == 1
+
     def test_learns_nothing_from_an_excluded_response_not_even_its_revision(self):
         team = make_project(leads=2)
         stage = make_rating_stage(team.project, prompts=4)

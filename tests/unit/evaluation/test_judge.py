@@ -13,6 +13,7 @@ SIGHTS = st.builds(
     to_others=COSINE,
     declines=st.booleans(),
     should_decline=st.booleans(),
+    breaks_off=st.booleans(),
 )
 PLAIN = Temper(bias={}, noise=0.0)
 
@@ -65,6 +66,12 @@ class TestLatentScores:
         scores = latent_scores(sight(to_reference=0.7, to_others=0.7))
 
         assert scores["helpfulness"] <= 2
+
+    def test_find_an_answer_that_breaks_off_a_point_less_helpful(self):
+        whole, broken = latent_scores(sight()), latent_scores(sight(breaks_off=True))
+
+        assert whole["helpfulness"] - broken["helpfulness"] == pytest.approx(1)
+        assert broken["relevance"] == whole["relevance"]
 
 
 class TestScoresOf:

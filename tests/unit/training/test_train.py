@@ -7,6 +7,7 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tests.tiny_model import build_tiny_model
 from tests.unit.training.conftest import examples
 from training.supervisor import python_child, supervise
 from training.trainer import sft, train
@@ -218,6 +219,34 @@ class TestSft:
         with torch.no_grad():
             loss = super(sft.Trainer, trainer).compute_loss(model, dict(batch)).item()
         assert loss == pytest.approx(self.by_hand(model, trainer.train_dataset.select(range(4))), abs=1e-4)
+
+    @pytest.mark.parametrize("passes", [1, 2, None])
+    def test_a_step_loses_the_same_in_one_pass_or_several(self, passes, tmp_path):
+        folder = build_tiny_model(tmp_path / "model", dropout=0.0)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        config = {**train.DEFAULTS, "batch_size": 4, "epochs": 1, "gradient_accumulation": passes}
+        rows, _, _ = sft.fitting(examples(0, 4), tokenizer, 512)
+        trainer = sft.build(
+            model, tokenizer, rows, [], config, folder=tmp_path, device=torch.device("cpu"), precision="fp32",
+            world=1, callbacks=[],
+        )  # fmt: skip
+        before = self.by_hand(model, trainer.train_dataset)
+        trainer.train()
+        assert trainer.state.log_history[0]["loss"] == pytest.approx(before, abs=1e-4)
+
+    def test_an_answer_that_was_cut_off_teaches_no_end(self, trainer, model, tmp_path):
+        tokenizer = trainer.processing_class
+        cut, whole = examples(0, 2)
+        rows, _, _ = sft.fitting([{**cut, "cut_off": True}, whole], tokenizer, 512)
+        config = {**train.DEFAULTS, "batch_size": 2, "epochs": 1}
+        prepared = sft.build(
+            model, tokenizer, rows, [], config, folder=tmp_path, device=torch.device("cpu"), precision="fp32",
+            world=1, callbacks=[],
+        ).train_dataset  # fmt: skip
+        learned = [tokenizer.decode([label for label in row["labels"] if label != -100]) for row in prepared]
+        assert learned[0].endswith("in box 0 at home")
+        assert learned[1].endswith("someone you trust about it<|end|>")
 
     def test_validation_loss_is_the_token_mean_whatever_the_batches(self, trainer, model):
         loss = trainer.evaluate()["eval_loss"]
