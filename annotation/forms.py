@@ -6,9 +6,9 @@ makes a repeated submit the same rating.
 """
 
 import uuid
-from string import ascii_lowercase
 
 from annotation.answers import LONGEST_TEXT, InvalidAnswers
+from annotation.label_fields import label_fields
 
 WORDS = ("comment", "revised_response", "asks_senior", "seconds")
 # Single keys the page itself uses: guidelines, comment, revise, senior, cannot judge.
@@ -51,27 +51,7 @@ class RatingForm:
 
     @property
     def label_sets(self):
-        keys = _Keys()
-        return [
-            {
-                "name": f"label-{label_set.key}",
-                "legend": label_set.name,
-                "question": label_set.question,
-                "required": label_set.required,
-                "options": [
-                    {
-                        "key": value.key,
-                        "name": value.name,
-                        "adverse": value.adverse,
-                        "letter": keys.take(value.name),
-                    }
-                    for value in label_set.values.all()
-                ],
-                "value": self.fields.get(f"label-{label_set.key}", ""),
-                "error": self.faults.get(f"label-{label_set.key}"),
-            }
-            for label_set in self._label_sets
-        ]
+        return label_fields(self._label_sets, given=self.fields, faults=self.faults, reserved=RESERVED_KEYS)
 
     @property
     def comment(self):
@@ -120,17 +100,3 @@ class RatingForm:
             value = self.fields.get(f"{prefix}{row.key}")
             if value:
                 yield row.key, value
-
-
-class _Keys:
-    """Gives every answer a letter: one of its own name where that is still free."""
-
-    def __init__(self):
-        self.free = [letter for letter in ascii_lowercase if letter not in RESERVED_KEYS]
-
-    def take(self, name):
-        for letter in [*name.lower(), *self.free]:
-            if letter in self.free:
-                self.free.remove(letter)
-                return letter
-        return ""

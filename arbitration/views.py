@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from annotation.answers import InvalidAnswers
+from annotation.label_fields import label_fields
 from annotation.models import Rating, Response
 from arbitration import forms
 from arbitration.casefile import open_file
@@ -28,6 +29,8 @@ from core.errors import DomainError
 from core.http import flash, redirect
 
 QUEUE_PAGE, REVISIONS_PAGE, DECISIONS_PAGE = 50, 10, 50
+# Single keys the pages themselves use: next case, queue, rationale, release, and moving through rows.
+RESERVED_KEYS = "nqrujk"
 
 
 @require_GET
@@ -208,7 +211,9 @@ def _render_case(request, case, error=None):
         and case.response.status == Response.Status.DIVERGENT,
         "form_open": case.status == Case.Status.CLAIMED or (error is not None and decision is None),
         "tracks": _tracks(request, file, faults, decision),
-        "label_rows": _label_rows(request, file, faults),
+        "label_sets": label_fields(
+            file.label_sets, given=request.POST, faults=faults, reserved=RESERVED_KEYS
+        ),
         "rationale": request.POST.get("rationale", ""),
         "rationale_error": faults.get("rationale"),
         "revision": request.POST.get("revision", ""),
@@ -232,18 +237,6 @@ def _tracks(request, file, faults, decision):
             "decided": decided.get(track.axis.pk),
         }
         for track in file.tracks
-    ]
-
-
-def _label_rows(request, file, faults):
-    return [
-        {
-            "label_set": label_set,
-            "name": f"{forms.LABEL}{label_set.key}",
-            "value": request.POST.get(f"{forms.LABEL}{label_set.key}", ""),
-            "error": faults.get(f"{forms.LABEL}{label_set.key}"),
-        }
-        for label_set in file.label_sets
     ]
 
 

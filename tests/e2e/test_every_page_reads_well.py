@@ -1,0 +1,95 @@
+"""axe finds nothing on any page, and nothing sticks out to the side: on a desk in the light, on a phone in the dark."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from core.models import Stage
+from tests.factories.annotation import make_rating_stage, rate
+from tests.factories.arbitration import make_divergent
+from tests.factories.core import NOW, make_project
+from tests.factories.evaluation import make_paper_stages
+from tests.factories.training import make_run, make_trainable_stage
+
+DESK = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"}
+PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
+
+pytestmark = [pytest.mark.once, pytest.mark.parametrize("look", [DESK, PHONE], ids=["desk", "phone"])]
+
+
+@pytest.fixture
+def check(people, concord):
+    """Checks the page that is open, or those at the given paths one after the other."""
+    concord.start("web")
+
+    def check_pages(page, *paths):
+        for path in paths or [None]:
+            if path is not None:
+                page.goto(path)
+            page.wait_for_load_state("networkidle")
+            heard = list(people.complaints)
+            found = Axe().run(page).response["violations"]
+            people.complaints[:] = heard  # axe itself tries an inline style, which the policy rightly refuses
+            assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == []
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+    return check_pages
+
+
+class TestPagesOfARatingStage:
+    @pytest.fixture
+    def team(self):
+        team = make_project(name="Garden advice", experts=4)
+        responses = list(make_rating_stage(team.project, prompts=6).responses.order_by("position"))
+        for response in responses[:2]:
+            make_divergent(response, team.experts[:3], revised_response="Boil it for six minutes.")
+        for response in responses[2:4]:
+            for expert in team.experts[:3]:
+                rate(response, expert, score=2, revised_response="Boil it for six minutes.")
+        return team
+
+    def test_read_well_to_guest_and_expert(self, people, check, team, look):
+        room = f"/projects/{team.project.slug}/"
+        check(people.open(path="/login/", **look))
+        page = people.open(team.experts[3].username, path=f"{room}rate/", **look)
+        check(page)
+        page.get_by_role("button", name="Submit and next").click()
+        expect(page.get_by_text("Not saved yet")).to_be_visible()
+        check(page)
+        check(page, f"{room}ratings/", f"{room}guidelines/", "/password/", "/no/")
+
+    def test_read_well_to_a_lead(self, people, check, team, look):
+        room = f"/projects/{team.project.slug}/"
+        page = people.open(team.lead.username, path=f"{room}arbitrate/", **look)
+        check(page)
+        page.get_by_role("button", name="Take the next case").click()
+        expect(page.get_by_role("heading", name="Consensus")).to_be_visible()
+        check(page)
+        check(page, f"{room}arbitrate/decisions/", f"{room}arbitrate/revisions/")
+
+    def test_read_well_to_an_admin(self, people, check, team, look):
+        room = f"/projects/{team.project.slug}/"
+        page = people.open(team.admin.username, path=room, **look)
+        check(page)
+        check(page, "/projects/", "/new-project/", f"{room}setup/", f"{room}stages/0/", f"{room}prompts/")
+        check(page, f"{room}stages/0/ratings/", f"{room}stages/0/responses/", f"{room}stages/0/agreement/")
+
+
+class TestPagesOfAFinishedStage:
+    def test_of_training_read_well(self, people, check, look):
+        stage = make_trainable_stage(revised=2)
+        run = make_run(stage, now=NOW)
+        room = f"/projects/{stage.project.slug}/"
+        admin = stage.project.memberships.get(role="admin").user
+        page = people.open(admin.username, path=f"{room}stages/0/", **look)
+        check(page)
+        check(page, f"{room}stages/0/training/launch/", f"{room}runs/{run.pk}/", f"{room}models/")
+        check(page, f"{room}training-sets/{run.training_set_id}/")
+
+    def test_of_the_report_read_well(self, people, check, look):
+        team = make_project(name="Garden advice")
+        make_paper_stages(team, simulated=True)
+        room = f"/projects/{team.project.slug}/"
+        page = people.open(team.admin.username, path=f"{room}report/", **look)
+        check(page)
+        check(page, room, f"{room}stages/{Stage.objects.order_by('number').last().number}/")
