@@ -142,7 +142,14 @@ def _is_unjudgeable(response, still_needed):
 
 
 def _record_divergence(response, ratings, reasons, now):
-    divergence = Divergence.objects.create(response=response, policy=response.stage.policy, created_at=now)
+    divergence = Divergence.objects.create(
+        response=response,
+        policy=response.stage.policy,
+        adverse=RatingLabel.objects.filter(rating__in=ratings, value__adverse=True).exists(),
+        spread=max((reason.spread for reason in reasons if reason.spread), default=0),
+        asked=any(reason.kind == DivergenceReason.Kind.ASKED for reason in reasons),
+        created_at=now,
+    )
     divergence.ratings.set(ratings)
     for reason in reasons:
         row = DivergenceReason.objects.create(

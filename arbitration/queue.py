@@ -1,8 +1,8 @@
 """The lead's queue. It is no table: it is the query over divergent responses without a live case."""
 
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, OuterRef, Q
 
-from annotation.models import DivergenceReason, Involvement, RatingLabel, Response
+from annotation.models import DivergenceReason, Involvement, Response
 from arbitration.models import Case
 from core.models import Stage
 
@@ -30,14 +30,13 @@ def queue(*, stage, lead, now, reason=None):
 
     First where an expert chose an adverse label, then by the largest spread of an axis, then where an expert asked
     for a senior, then the longest waiting. What the lead rated or declined is not theirs to settle; what another
-    lead holds is left out until that claim lapses. `reason`: one of FILTERS. Each row carries `adverse`, `spread`,
-    `asked` and `since`.
+    lead holds is left out until that claim lapses. `reason`: one of FILTERS. Rows come with their divergence.
     """
     responses = open_to(stage=stage, lead=lead, now=now)
     if reason:
         responses = _only(responses, reason)
-    return _weighed(responses).order_by(
-        "-adverse", F("spread").desc(nulls_last=True), "-asked", "since", "pk"
+    return responses.select_related("divergence").order_by(
+        "-divergence__adverse", "-divergence__spread", "-divergence__asked", "divergence__created_at", "pk"
     )
 
 
@@ -63,8 +62,8 @@ def count_by_reason(*, stage, lead, now):
     responses = open_to(stage=stage, lead=lead, now=now)
     rows = responses.values_list("divergence__reasons__kind").annotate(n=Count("pk", distinct=True))
     counts = dict(rows.order_by())
-    counts[None] = responses.count()
-    counts[ADVERSE] = _only(responses, ADVERSE).count()
+    totals = responses.aggregate(every=Count("pk"), adverse=Count("pk", filter=Q(divergence__adverse=True)))
+    counts[None], counts[ADVERSE] = totals["every"], totals["adverse"]
     return counts
 
 
@@ -80,23 +79,6 @@ def not_theirs(*, stage, lead):
 
 def _only(responses, reason):
     if reason == ADVERSE:
-        return responses.filter(Exists(_adverse_answers()))
-    return responses.filter(Exists(_reasons().filter(kind=reason)))
-
-
-def _weighed(responses):
-    widest = _reasons().order_by().values("divergence__response").annotate(most=Max("spread")).values("most")
-    return responses.annotate(
-        adverse=Exists(_adverse_answers()),
-        spread=Subquery(widest),
-        asked=Exists(_reasons().filter(kind=Kind.ASKED)),
-        since=F("divergence__created_at"),
-    )
-
-
-def _adverse_answers():
-    return RatingLabel.objects.filter(rating__response=OuterRef("pk"), value__adverse=True)
-
-
-def _reasons():
-    return DivergenceReason.objects.filter(divergence__response=OuterRef("pk"))
+        return responses.filter(divergence__adverse=True)
+    reasons = DivergenceReason.objects.filter(divergence__response=OuterRef("pk"), kind=reason)
+    return responses.filter(Exists(reasons))

@@ -43,7 +43,7 @@ def queue_page(request, project):
     now, lead = timezone.now(), request.user
     reason = request.GET.get("reason") if request.GET.get("reason") in FILTERS else None
     counts = count_by_reason(stage=stage, lead=lead, now=now)
-    rows = queue(stage=stage, lead=lead, now=now, reason=reason).select_related("prompt", "divergence")
+    rows = queue(stage=stage, lead=lead, now=now, reason=reason).select_related("prompt")
     rows = rows.prefetch_related(
         "divergence__reasons__axis", "divergence__reasons__label_set", "divergence__reasons__values"
     )

@@ -4,13 +4,19 @@ from django.db import models
 
 class Divergence(models.Model):
     """The finding that a response goes to a lead: made by the k-th rating, under one policy, from exactly
-    these ratings. Replaying `agreement.find_divergence` over them gives the same reasons."""
+    these ratings. Replaying `agreement.find_divergence` over them gives the same reasons.
+
+    `adverse`, `spread` and `asked` sum up why it matters, as it was found, for the leads' queue to sort by.
+    """
 
     response = models.OneToOneField(
         "annotation.Response", on_delete=models.PROTECT, related_name="divergence"
     )
     policy = models.ForeignKey("core.Policy", on_delete=models.PROTECT, related_name="divergences")
     ratings = models.ManyToManyField("annotation.Rating", related_name="divergences")
+    adverse = models.BooleanField(default=False, help_text="An expert chose an adverse label.")
+    spread = models.PositiveSmallIntegerField(default=0, help_text="The largest spread above τ; 0 where none is.")
+    asked = models.BooleanField(default=False, help_text="An expert asked for a senior.")
     created_at = models.DateTimeField()
 
     def __str__(self):
