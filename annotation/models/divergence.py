@@ -15,7 +15,9 @@ class Divergence(models.Model):
     policy = models.ForeignKey("core.Policy", on_delete=models.PROTECT, related_name="divergences")
     ratings = models.ManyToManyField("annotation.Rating", related_name="divergences")
     adverse = models.BooleanField(default=False, help_text="An expert chose an adverse label.")
-    spread = models.PositiveSmallIntegerField(default=0, help_text="The largest spread above τ; 0 where none is.")
+    spread = models.PositiveSmallIntegerField(
+        default=0, help_text="The largest spread above τ; 0 where none is."
+    )
     asked = models.BooleanField(default=False, help_text="An expert asked for a senior.")
     created_at = models.DateTimeField()
 
