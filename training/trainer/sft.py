@@ -110,6 +110,7 @@ def build(model, tokenizer, train, validation, config, *, folder, device, precis
         use_cpu=device.type == "cpu",
         activation_checkpointing=config["activation_checkpointing"],
         dataloader_pin_memory=device.type == "cuda",
+        pad_to_multiple_of=16 if device.type == "cpu" else None,
         report_to="none",
         disable_tqdm=True,
     )
