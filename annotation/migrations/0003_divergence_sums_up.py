@@ -41,4 +41,9 @@ class Migration(migrations.Migration):
             field=models.PositiveSmallIntegerField(default=0, help_text='The largest spread above τ; 0 where none is.'),
         ),
         migrations.RunPython(sum_up, migrations.RunPython.noop),
+        migrations.AlterField(
+            model_name='sampling',
+            name='batch_size',
+            field=models.PositiveIntegerField(default=32),
+        ),
     ]

@@ -9,7 +9,7 @@ class Sampling(models.Model):
     top_p = models.FloatField(default=0.95)
     max_new_tokens = models.PositiveIntegerField(default=96)
     repetition_penalty = models.FloatField(default=1.1)
-    batch_size = models.PositiveIntegerField(default=16)
+    batch_size = models.PositiveIntegerField(default=32)
     system_prompt = models.CharField(max_length=1000, blank=True)
 
     class Meta:

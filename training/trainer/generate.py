@@ -31,7 +31,7 @@ from training.trainer.versions import library_versions
 
 DEFAULTS = {
     "prompts_file": "prompts.jsonl",
-    "batch_size": 16,
+    "batch_size": 32,
     "seed": 0,
     "sampling": {},
     "system_prompt": None,
