@@ -7,6 +7,8 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 SIZE ?= full
 ARGS ?=
+# Two at a time keeps two cores busy: many tests wait for processes, not for the processor.
+TESTS := $(PY) -m pytest -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-sqlite test-postgres demo lint fmt clean
@@ -28,10 +30,10 @@ run: $(STAMP) ## serve Concord with its demo project and workers (HOST=, PORT=)
 test: test-sqlite test-postgres ## run the default tests on SQLite, then on PostgreSQL and Redis
 
 test-sqlite: $(STAMP) ## run all tests on SQLite (ARGS= goes to pytest)
-	@$(PY) -m pytest $(ARGS)
+	@$(TESTS) $(ARGS)
 
 test-postgres: $(STAMP) ## run integration and Celery tests on PostgreSQL and Redis (ARGS= goes to pytest)
-	@$(PY) -m pytest --database postgres tests/integration tests/celery $(ARGS)
+	@$(TESTS) --database postgres tests/integration tests/celery $(ARGS)
 
 demo: $(STAMP) ## run the whole loop unattended with simulated experts (SIZE=small or full)
 	@exec $(PY) manage.py demo --size $(SIZE)

@@ -26,7 +26,7 @@ if "RANK" not in os.environ:
     os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
 
 PR_SET_PDEATHSIG = 1
-M_TRIM_THRESHOLD = -1
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 EXIT_CODES = {"bad_data": 65, "config": 78, "disk": 74, "oom": 76}
 LOCK_SECONDS = 3.0
 """How long to wait for the directory: a child that lost its supervisor needs a moment to notice."""
@@ -53,7 +53,7 @@ class Child:
 
     def __enter__(self):
         end_with_supervisor()
-        keep_tensors_off_the_heap()
+        keep_freed_memory()
         self.lock = self._lock()
         # Only now: the log belongs to who holds the lock.
         self.events = EventLog(self.run_dir and self.run_dir / "events.jsonl", silent=not self.speaks)
@@ -131,14 +131,15 @@ def run_child(work, usage, arguments):
     return child.exit_code
 
 
-def keep_tensors_off_the_heap():
-    """Have glibc map large blocks one by one, as it does before it has adapted to a program.
+def keep_freed_memory():
+    """Have glibc keep what one tensor freed for the next one, up to its largest threshold of 32 MB.
 
-    Adapted, it takes tensors of up to 32 MB from the heap, and looks through all the holes that those of other
-    lengths left: a training step that took 9 s took 18 s a hundred steps later. Naming a threshold ends the adapting.
+    Given back to the system and taken anew, memory comes with a page fault every 4 KB: a training step took 4.1 s
+    in place of 3.0 s, a quarter of it in the kernel.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, 32 << 20)
         libc.mallopt(M_TRIM_THRESHOLD, 1 << 30)
 
 
