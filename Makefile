@@ -8,7 +8,7 @@ PORT ?= 8000
 SIZE ?= full
 ARGS ?=
 # Two at a time keeps two cores busy: many tests wait for processes, not for the processor.
-TESTS := $(PY) -m pytest -n 2 --dist worksteal
+TESTS := $(PY) -m pytest -n 2 --maxschedchunk 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-sqlite test-postgres demo lint fmt clean
