@@ -50,6 +50,10 @@ def pytest_configure(config):
             os.environ.update(DATABASE_URL=f"sqlite:///{folder}/var/concord.sqlite3", REDIS_URL="")
         else:
             start_services(config, folder)
+        if config.getoption("numprocesses", None):
+            # The processes of pytest-xdist inherit this environment: named here, settings would load in them
+            # before they have chosen their own files.
+            return
     os.environ.update(
         DJANGO_SETTINGS_MODULE="tests.settings",
         CONCORD_SECRET_KEY=os.environ.get("CONCORD_SECRET_KEY") or secrets.token_hex(32),
