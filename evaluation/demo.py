@@ -70,7 +70,7 @@ class Size:
 
 
 # The references are about 67 tokens long: an answer like them is not cut off.
-SAMPLING = {"max_new_tokens": 96, "batch_size": 32}
+SAMPLING = {"max_new_tokens": 80, "batch_size": 32}
 SIZES = {
     "full": Size("demo", "Demo: everyday help and hard questions", 1, SAMPLING),
     "small": Size("demo-small", "Demo (small)", 4, SAMPLING),

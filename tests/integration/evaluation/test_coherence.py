@@ -133,6 +133,7 @@ class TestRunScoring:
         assert run.summary["n"] == 6
         assert not (django_settings.RUNS_DIR / f"scoring-{run.pk}").exists()
 
+    @pytest.mark.once
     def test_embeds_prompts_once_for_all_stages(self, team, real_encoder):
         make_rating_stage(team.project, prompts=2)
         self.score(team)
@@ -164,6 +165,7 @@ class TestRunScoring:
         run.refresh_from_db()
         assert (run.attempt, run.status) == (1, Job.Status.SUCCEEDED)
 
+    @pytest.mark.once
     def test_fails_with_a_reason_where_the_encoder_cannot_be_loaded(self, team, settings, tmp_path):
         settings.ENCODER = str(tmp_path / "nowhere")
         settings.MODELS_DIR = tmp_path / "models"
@@ -173,6 +175,7 @@ class TestRunScoring:
         assert "nowhere" in run.reason
         assert CoherenceScore.objects.count() == 0
 
+    @pytest.mark.once
     def test_stops_when_it_is_asked_to(self, team, real_encoder):
         make_rating_stage(team.project, prompts=2)
         (run,) = open_runs(now=NOW)
@@ -198,6 +201,7 @@ class TestRunScoring:
         assert (run.status, run.attempt) == (Job.Status.RUNNING, 2)
         assert CoherenceScore.objects.count() == 0
 
+    @pytest.mark.once
     def test_counts_refusals_apart(self, team, real_encoder):
         stage = make_rating_stage(team.project, prompts=2)
         refusing = Response.objects.filter(stage=stage).first()
@@ -232,6 +236,7 @@ class TestOnXSTest:
                 rows += list(csv.DictReader(file))[::6]
         return rows
 
+    @pytest.mark.once
     def test_full_refusals_lie_below_full_answers_and_canned_ones_near_nothing(
         self, rows, real_encoder, tmp_path, record_property
     ):

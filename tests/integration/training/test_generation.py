@@ -173,6 +173,7 @@ class TestRunGeneration:
         assert ModelVersion.objects.get(name="base").weights_sha256
         assert (run.fruitless, run.attempt) == (0, 1)
 
+    @pytest.mark.once
     def test_gives_the_job_back_when_its_worker_stops_and_the_next_goes_on_without_repeat_or_loss(
         self, slow_stage
     ):
@@ -195,6 +196,7 @@ class TestRunGeneration:
         run_generation(pk=whole.generation_runs.get().pk)
         assert texts(slow_stage) == texts(whole)
 
+    @pytest.mark.once
     def test_takes_in_what_a_worker_that_died_had_not_stored(self, slow_stage):
         run = slow_stage.generation_runs.get()
         with pytest.raises(BrokenOff):
@@ -207,6 +209,7 @@ class TestRunGeneration:
         assert len(lines) == slow_stage.responses.count() == 6
         assert slow_stage.generation_runs.get().status == Job.Status.SUCCEEDED
 
+    @pytest.mark.once
     def test_stops_when_a_person_cancels_and_is_queued_when_one_resumes(self, slow_stage):
         run = slow_stage.generation_runs.get()
 
@@ -248,6 +251,7 @@ class TestRunGeneration:
         assert run.status == Job.Status.FAILED
         assert "3 attempts" in run.reason
 
+    @pytest.mark.once
     def test_writes_nothing_more_once_the_job_is_another_workers(self, slow_stage):
         run = slow_stage.generation_runs.get()
 
@@ -261,6 +265,7 @@ class TestRunGeneration:
         assert (run.status, run.attempt) == (Job.Status.RUNNING, 9)
         assert slow_stage.responses.count() < 6
 
+    @pytest.mark.once
     def test_answers_prompts_that_came_in_meanwhile_too(self, slow_stage):
         run = slow_stage.generation_runs.get()
 

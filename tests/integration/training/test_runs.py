@@ -130,6 +130,7 @@ class TestRunTraining:
         run_training(pk=run.pk)  # a message delivered twice
         assert AuditEvent.objects.count() == events
 
+    @pytest.mark.once
     def test_gives_the_same_weights_when_stopped_canceled_and_resumed(self, stage, watched_closely):
         run = make_run(stage, **LONG)
         steps = run.measures.filter(kind=RunMeasure.Kind.TRAIN)
@@ -179,6 +180,7 @@ class TestRunTraining:
         assert weights_of(run) == hash_folder(folder_of(run.model_version))
         assert run.status == Job.Status.SUCCEEDED
 
+    @pytest.mark.once
     def test_fails_with_the_reason_when_the_loss_is_no_number(self, stage):
         run = make_run(stage, epochs=5)
         TrainingRun.objects.update(learning_rate=1e30)
@@ -191,6 +193,7 @@ class TestRunTraining:
         stage.refresh_from_db()
         assert stage.status == Stage.Status.LABELS_FINAL
 
+    @pytest.mark.once
     def test_closes_a_surprise_as_an_error_with_its_name(self, stage):
         run = make_run(stage)
         run_dir_of(run).mkdir(parents=True)
@@ -201,6 +204,7 @@ class TestRunTraining:
         assert "TypeError" in run.reason
         assert "Traceback" in run.log_tail
 
+    @pytest.mark.once
     def test_tries_again_when_the_child_is_killed_but_not_for_ever(self, stage, watched_closely):
         run = make_run(stage)
         note = run_dir_of(run) / "pid.json"
