@@ -73,7 +73,7 @@ class Size:
 SAMPLING = {"max_new_tokens": 80, "batch_size": 32}
 SIZES = {
     "full": Size("demo", "Demo: everyday help and hard questions", 1, SAMPLING),
-    "small": Size("demo-small", "Demo (small)", 4, SAMPLING),
+    "small": Size("demo-small", "Demo (small)", 6, SAMPLING | {"max_new_tokens": 48}, epochs=2),
 }
 
 
