@@ -4,6 +4,7 @@
 `--database postgres` uses the PostgreSQL and Redis named by DATABASE_URL and REDIS_URL, or starts both.
 """
 
+import gc
 import os
 import secrets
 import shutil
@@ -98,6 +99,12 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "teams" in item.keywords:
             item.add_marker(teams)
+
+
+def pytest_collection_finish(session):
+    """Leave what is loaded by now out of every later garbage collection: statsmodels asks for one at each Holm."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ def assert_scored_once(stage):
 
 
 class TestScoring:
-    def test_begins_by_the_sweep_and_ends_with_a_kept_report(self, concord):
+    def test_begins_by_the_sweep_ends_with_a_kept_report_and_is_done_once(self, concord):
         stage = make_labeled_stage(make_project().project, [ALIGNED] * 5)
         concord.start("worker", "gpu-worker", "beat")
         run = wait_until(lambda: succeeded(stage), seconds=PATIENCE, what="scoring")
@@ -47,8 +47,20 @@ class TestScoring:
         )
         assert kept.figures
 
+        written = list(CoherenceScore.objects.values_list("pk", flat=True))
+        for _ in range(3):
+            nudge("evaluation.run_scoring", pk=run.pk)
+        wait_until(
+            lambda: concord.log("gpu-worker").count("evaluation.run_scoring") >= 4,
+            what="the messages' arrival",
+        )
+        concord.stop("gpu-worker")
+        run.refresh_from_db()
+        assert (run.attempt, run.status) == (1, Job.Status.SUCCEEDED)
+        assert list(CoherenceScore.objects.values_list("pk", flat=True)) == written
+
     def test_survives_the_kill_of_its_worker(self, concord):
-        stage = make_rating_stage(make_project().project, prompts=8, candidates=24)
+        stage = make_rating_stage(make_project().project, prompts=8, candidates=12)
         # Long texts, so that there is time to strike between two batches.
         Response.objects.filter(stage=stage).update(
             text="An egg wants six minutes and a pinch of salt. " * 15
@@ -64,26 +76,10 @@ class TestScoring:
         wait_until(some_are_embedded, seconds=PATIENCE, what="the first batch")
         concord.kill("gpu-worker")
         assert run_of(stage).status == Job.Status.RUNNING
-        assert CoherenceScore.objects.filter(response__stage=stage).count() < 192
+        assert CoherenceScore.objects.filter(response__stage=stage).count() < 96
         concord.start("gpu-worker")
         run = wait_until(lambda: succeeded(stage), seconds=PATIENCE, what="scoring after the kill")
         assert run.attempt >= 2
         assert ScoringRun.objects.filter(stage=stage).count() == 1
         assert_scored_once(stage)
         assert PromptEmbedding.objects.count() == 8
-
-    def test_does_nothing_for_messages_delivered_again(self, concord):
-        stage = make_rating_stage(make_project().project, prompts=2)
-        concord.start("worker", "gpu-worker", "beat")
-        run = wait_until(lambda: succeeded(stage), seconds=PATIENCE, what="scoring")
-        written = list(CoherenceScore.objects.values_list("pk", flat=True))
-        for _ in range(3):
-            nudge("evaluation.run_scoring", pk=run.pk)
-        wait_until(
-            lambda: concord.log("gpu-worker").count("evaluation.run_scoring") >= 4,
-            what="the messages' arrival",
-        )
-        concord.stop("gpu-worker")
-        run.refresh_from_db()
-        assert (run.attempt, run.status) == (1, Job.Status.SUCCEEDED)
-        assert list(CoherenceScore.objects.values_list("pk", flat=True)) == written

@@ -10,13 +10,13 @@ from tests.factories.training import make_base_stage, make_run, make_trainable_s
 from tests.live import wait_until
 from training.generation import run_generation
 from training.models import GenerationRun, RunMeasure, TrainingRun
-from training.runs import run_training
 
 pytestmark = pytest.mark.usefixtures("tiny_model")
 
 SLOW = {"prompts": 10, "batch_size": 1, "max_new_tokens": 200}
 """Answers that take a tiny model some seconds."""
-LONG = {"epochs": 30, "batch_size": 1}
+LONG = {"epochs": 16, "batch_size": 1}
+"""A run with 64 small steps: there is time to kill its worker."""
 
 
 def ended(model, pk):
@@ -84,32 +84,29 @@ class TestGeneration:
 
 
 class TestTraining:
-    def test_survives_the_kill_of_its_worker_and_gives_the_same_weights(self, concord):
+    def test_survives_the_kill_of_its_worker_without_repeating_a_step(self, concord):
         stage = make_trainable_stage()
         run = make_run(stage, now=timezone.now(), **LONG)
         steps = run.measures.filter(kind=RunMeasure.Kind.TRAIN)
         concord.start("worker", "beat", "gpu-worker")
         # Told again and again, while it runs and after.
         current_app.send_task("training.run_training", kwargs={"pk": run.pk})
-        wait_until(lambda: steps.count() >= 10, seconds=60, what="the first steps")
+        wait_until(lambda: steps.count() >= 6, seconds=60, what="the first steps")
         concord.kill("gpu-worker")
         killed_at = steps.count()
-        assert killed_at < 120
+        assert killed_at < 64
         concord.start("gpu-worker")
         run = ended(TrainingRun, run.pk)
         assert (run.status, run.attempt, run.total_steps) == (Job.Status.SUCCEEDED, 2, steps.count())
+        assert list(steps.order_by("step").values_list("step", flat=True)) == list(
+            range(1, run.total_steps + 1)
+        )
         following = stage.project.stages.get(number=1)
         assert following.model_version == run.model_version
         # The next stage's responses come by themselves.
         assert ended(GenerationRun, following.generation_runs.get().pk).status == Job.Status.SUCCEEDED
         assert stage.project.stages.count() == 2
         assert stage.project.model_versions.filter(parent__isnull=False).count() == 1
-
-        concord.stop()
-        other = make_run(stage, now=timezone.now(), **LONG)
-        run_training(pk=other.pk)
-        other.refresh_from_db()
-        assert other.model_version.weights_sha256 == run.model_version.weights_sha256
 
 
 @pytest.mark.teams

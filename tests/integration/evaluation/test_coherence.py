@@ -117,6 +117,8 @@ class TestRunScoring:
 
     def test_gives_every_response_the_cosine_that_sentence_bert_gives(self, team, real_encoder, tmp_path):
         stage = make_rating_stage(team.project, prompts=3, candidates=2)
+        refusing = Response.objects.filter(stage=stage).first()
+        Response.objects.filter(pk=refusing.pk).update(text="I'm sorry, but I can't help with that.")
         run = self.score(team)
         assert (run.status, run.reason, run.done, run.total) == (Job.Status.SUCCEEDED, "", 6, 6)
         scores = CoherenceScore.objects.filter(response__stage=stage).select_related("response__prompt")
@@ -130,8 +132,13 @@ class TestRunScoring:
             )
         row = encoder_in_force()
         assert (row.weights_sha256, row.dimension) == (real_encoder.sha256, 384)
-        assert run.summary["n"] == 6
+        assert (run.summary["n"], run.summary["refusals"]) == (6, 1)
+        assert run.summary["mean_of_refusals"] < run.summary["mean_of_others"]
         assert not (django_settings.RUNS_DIR / f"scoring-{run.pk}").exists()
+
+        run_scoring(run.pk, clock=lambda: NOW)  # a message delivered twice
+        run.refresh_from_db()
+        assert (run.attempt, run.status) == (1, Job.Status.SUCCEEDED)
 
     @pytest.mark.once
     def test_embeds_prompts_once_for_all_stages(self, team, real_encoder):
@@ -145,6 +152,7 @@ class TestRunScoring:
         assert dict(PromptEmbedding.objects.values_list("prompt", "pk")) == before
         assert CoherenceScore.objects.count() == 4
 
+    @pytest.mark.once
     def test_goes_on_where_a_killed_worker_stopped(self, team, real_encoder):
         """One cosine is stored already; the run embeds the others and leaves it as it is."""
         stage = make_rating_stage(team.project, prompts=3)
@@ -157,13 +165,6 @@ class TestRunScoring:
         run_scoring(run.pk, clock=lambda: NOW)
         assert CoherenceScore.objects.filter(response__stage=stage).count() == 3
         assert CoherenceScore.objects.filter(pk=kept.pk).exists()
-
-    def test_does_nothing_for_a_message_delivered_twice(self, team, real_encoder):
-        make_rating_stage(team.project, prompts=1)
-        run = self.score(team)
-        run_scoring(run.pk, clock=lambda: NOW)
-        run.refresh_from_db()
-        assert (run.attempt, run.status) == (1, Job.Status.SUCCEEDED)
 
     @pytest.mark.once
     def test_fails_with_a_reason_where_the_encoder_cannot_be_loaded(self, team, settings, tmp_path):
@@ -200,15 +201,6 @@ class TestRunScoring:
         run.refresh_from_db()
         assert (run.status, run.attempt) == (Job.Status.RUNNING, 2)
         assert CoherenceScore.objects.count() == 0
-
-    @pytest.mark.once
-    def test_counts_refusals_apart(self, team, real_encoder):
-        stage = make_rating_stage(team.project, prompts=2)
-        refusing = Response.objects.filter(stage=stage).first()
-        Response.objects.filter(pk=refusing.pk).update(text="I'm sorry, but I can't help with that.")
-        run = self.score(team)
-        assert run.summary["refusals"] == 1
-        assert run.summary["mean_of_refusals"] < run.summary["mean_of_others"]
 
 
 class TestResumedRun:

@@ -23,8 +23,8 @@ from training.runs import cancel_run, launch_run, resume_run, run_training
 from training.trainer.hashing import hash_folder
 from training.work import run_dir_of
 
-LONG = {"epochs": 20, "batch_size": 1}
-"""A run with some eighty small steps: there is time to interrupt it."""
+LONG = {"epochs": 12, "batch_size": 1}
+"""A run with 48 small steps: there is time to interrupt it."""
 
 
 def folder_of(model):
@@ -135,13 +135,13 @@ class TestRunTraining:
         run = make_run(stage, **LONG)
         steps = run.measures.filter(kind=RunMeasure.Kind.TRAIN)
 
-        run_training(pk=run.pk, stopping=lambda: steps.count() >= 6)
+        run_training(pk=run.pk, stopping=lambda: steps.count() >= 4)
         run.refresh_from_db()
         assert (run.status, run.fruitless) == (Job.Status.QUEUED, 0)
         stopped_at = steps.count()
 
         def cancel_later():
-            if steps.count() > stopped_at + 6:
+            if steps.count() > stopped_at + 4:
                 cancel_run(job=TrainingRun.objects.get(pk=run.pk), by=None, now=timezone.now())
             return False
 
