@@ -153,48 +153,6 @@ def team(tmp_path, db):
     team.close()
 
 
-@pytest.mark.teams
-class TestServicesByHand:
-    def test_serve_the_sign_in_page_and_pass_their_own_health_checks(self, team):
-        team.migrate()
-        team.start("web", "worker", "gpu-worker", "beat")
-        with urllib.request.urlopen(f"{team.url}/login/", timeout=10) as response:
-            page = response.read().decode()
-            assert response.status == 200
-        assert 'name="password"' in page
-        with urllib.request.urlopen(f"{team.url}/healthz", timeout=10) as response:
-            assert json.load(response) == {"database": "ok", "broker": "ok"}
-        assert team.check("web")
-        assert team.check("worker")
-        assert team.check("gpu-worker")
-        wait_until(lambda: team.check("beat"), what="beat's schedule")
-        wait_until(lambda: "Task annotation.sweep" in team.log("worker"), what="a sweep by the worker")
-
-        team.kill("gpu-worker")
-        assert not team.check("gpu-worker")
-        request = urllib.request.Request(f"{team.url}/login/", headers={"Host": "elsewhere.example.org"})
-        with pytest.raises(urllib.error.HTTPError, match="400"):
-            urllib.request.urlopen(request, timeout=10)
-
-    def test_the_health_page_tells_a_dead_broker(self, team):
-        team.migrate()
-        # Nobody listens there.
-        team.env["REDIS_URL"] = f"redis://127.0.0.1:{free_port()}/0"
-        team.launch("web", team.argv("web"))
-
-        def answer():
-            try:
-                urllib.request.urlopen(f"{team.url}/healthz", timeout=20)
-            except urllib.error.HTTPError as error:
-                return error.code, json.load(error)
-            except urllib.error.URLError:
-                return None
-
-        status, words = wait_until(answer, what="an answer of the health page")
-        assert status == 503
-        assert words == {"database": "ok", "broker": "does not answer"}
-
-
 class Visitor:
     """Somebody at the web service: keeps their cookies and follows redirects, as a browser without script."""
 
@@ -232,20 +190,24 @@ def form_of(page, action):
 
 
 @pytest.mark.teams
-class TestOneStage:
-    """A stage from prompts to the next one, over HTTP and by commands, as a team would go through it."""
+class TestServicesByHand:
+    """The services by hand, and a stage from prompts to the next one, over HTTP and by commands, as a team would go
+    through it."""
 
     ROOM = "/projects/garden-advice/"
     PROMPTS = {"egg": "train", "plum": "train", "basil": "validation", "moss": "held-out"}
     PATIENCE = 240
     VERDICT = {"label-verdict": "aligned"}
 
-    def test_goes_from_prompts_to_the_responses_of_the_tuned_model(self, team, tiny_model, tmp_path):
+    def test_goes_from_healthy_services_and_prompts_to_the_responses_of_the_tuned_model(
+        self, team, tiny_model, tmp_path
+    ):
         pytest.importorskip("torch")
         team.migrate()
         team.env |= {"DJANGO_SUPERUSER_PASSWORD": Visitor.PASSWORD}
         team.manage("createsuperuser", "--no-input", "--username", "amal", "--email", "amal@example.org")
         team.start("web", "worker", "gpu-worker", "beat")
+        self.check_health(team)
         admin = Visitor(team, "amal")
         self.set_up(team, admin, tmp_path)
         experts = [Visitor(team, name) for name in ("ines", "jakob", "kaya")]
@@ -271,6 +233,41 @@ class TestOneStage:
         assert base["scores"]["safety"]["value"] == 5
         exported = team.manage("export_records", "--project", "garden-advice")
         assert len(exported.stdout.splitlines()) == 4
+
+        team.kill("gpu-worker")
+        assert not team.check("gpu-worker")
+        self.lose_the_broker(team)
+
+    def check_health(self, team):
+        with urllib.request.urlopen(f"{team.url}/healthz", timeout=10) as response:
+            assert json.load(response) == {"database": "ok", "broker": "ok"}
+        assert team.check("web")
+        assert team.check("worker")
+        assert team.check("gpu-worker")
+        wait_until(lambda: team.check("beat"), what="beat's schedule")
+        wait_until(lambda: "Task annotation.sweep" in team.log("worker"), what="a sweep by the worker")
+        request = urllib.request.Request(f"{team.url}/login/", headers={"Host": "elsewhere.example.org"})
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(request, timeout=10)
+
+    def lose_the_broker(self, team):
+        """The health page tells."""
+        team.stop("web")
+        # Nobody listens there.
+        team.env["REDIS_URL"] = f"redis://127.0.0.1:{free_port()}/0"
+        team.launch("web", team.argv("web"))
+
+        def answer():
+            try:
+                urllib.request.urlopen(f"{team.url}/healthz", timeout=20)
+            except urllib.error.HTTPError as error:
+                return error.code, json.load(error)
+            except urllib.error.URLError:
+                return None
+
+        status, words = wait_until(answer, what="an answer of the health page")
+        assert status == 503
+        assert words == {"database": "ok", "broker": "does not answer"}
 
     def set_up(self, team, admin, folder):
         address, _ = admin.post("/new-project/", name="Garden advice")

@@ -113,8 +113,14 @@ class TestServe:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", served.port)) != 0
 
-    def test_leaves_nothing_behind_when_its_keeper_is_killed(self, served):
+    def test_refuses_a_second_one_on_its_folder_and_leaves_nothing_behind_when_its_keeper_is_killed(
+        self, served
+    ):
         served.start("--no-demo").ready()
+        code, words = Served(served.var).start("--no-demo").end()
+        assert code == 1
+        assert f"already runs on {served.var} (process {served.process.pid})" in words
+
         served.find("core.keeper").kill()
         code, words = served.end()
         assert code == 1
@@ -138,13 +144,6 @@ class TestServe:
         assert code == 1
         assert f"Port {port} on 127.0.0.1 is in use" in words
         assert f"make run PORT={port + 1}" in words
-
-    def test_refuses_a_state_folder_that_is_already_served(self, served):
-        served.start("--no-demo").ready()
-        second = Served(served.var)
-        code, words = second.start("--no-demo").end()
-        assert code == 1
-        assert f"already runs on {served.var} (process {served.process.pid})" in words
 
 
 class TestKeeper:

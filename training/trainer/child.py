@@ -2,6 +2,7 @@
 
 import ctypes
 import fcntl
+import gc
 import json
 import os
 import signal
@@ -10,12 +11,14 @@ import threading
 import time
 from pathlib import Path
 
-from training.supervisor import BUSY_CODE, SUPERVISOR, start_mark
+from training.supervisor import BUSY_CODE, SUPERVISOR, THREADS, start_mark
 from training.trainer.events import EventLog
 from training.trainer.failures import Failure, classify
 
-# The same whether a worker or a person starts a child. All of it is read when torch and transformers load.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# The same whether a worker or a person starts a child. All of it is read when torch and transformers load, so a
+# child imports this module before theirs.
+for name, value in THREADS.items():
+    os.environ.setdefault(name, value)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -24,6 +27,8 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 if "RANK" not in os.environ:
     # One process drives one device; several would silently become torch's DataParallel.
     os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+# They load a sixth faster where Python doesn't look for garbage after every 700 objects.
+gc.set_threshold(100_000)
 
 PR_SET_PDEATHSIG = 1
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h

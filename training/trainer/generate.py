@@ -13,10 +13,12 @@ versions round differently too.
 import sys
 import time
 
+from training.trainer.child import run_child  # before torch: it sets the environment
+
+# isort: split
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
-from training.trainer.child import run_child
 from training.trainer.failures import Failure
 from training.trainer.files import append, cut_torn_line, encode_line, read_lines, write_json
 from training.trainer.loading import (

@@ -14,12 +14,14 @@ import sys
 import time
 from pathlib import Path
 
+from training.trainer.child import Cancelled, run_child  # before torch: it sets the environment
+
+# isort: split
 import torch
 from accelerate import PartialState
 
 from training.trainer import sft
 from training.trainer.checkpoints import last_whole, step_of
-from training.trainer.child import Cancelled, run_child
 from training.trainer.failures import Failure
 from training.trainer.files import put_in_place, read_lines, write_json
 from training.trainer.hashing import hash_file, hash_folder

@@ -115,6 +115,7 @@ class TestRunScoring:
         run.refresh_from_db()
         return run
 
+    @pytest.mark.once
     def test_gives_every_response_the_cosine_that_sentence_bert_gives(self, team, real_encoder, tmp_path):
         stage = make_rating_stage(team.project, prompts=3, candidates=2)
         refusing = Response.objects.filter(stage=stage).first()
@@ -140,31 +141,30 @@ class TestRunScoring:
         run.refresh_from_db()
         assert (run.attempt, run.status) == (1, Job.Status.SUCCEEDED)
 
-    @pytest.mark.once
-    def test_embeds_prompts_once_for_all_stages(self, team, real_encoder):
-        make_rating_stage(team.project, prompts=2)
-        self.score(team)
+        # Prompts are embedded once for all stages.
         before = dict(PromptEmbedding.objects.values_list("prompt", "pk"))
-        stage = team.project.stages.get()
         Stage.objects.filter(pk=stage.pk).update(status=Stage.Status.COMPLETE)
         make_rating_stage(team.project)
         assert self.score(team).status == Job.Status.SUCCEEDED
         assert dict(PromptEmbedding.objects.values_list("prompt", "pk")) == before
-        assert CoherenceScore.objects.count() == 4
+        assert CoherenceScore.objects.count() == 9
 
     @pytest.mark.once
-    def test_goes_on_where_a_killed_worker_stopped(self, team, real_encoder):
-        """One cosine is stored already; the run embeds the others and leaves it as it is."""
+    def test_goes_on_where_a_killed_worker_stopped(self, team, real_encoder, settings):
+        """Some cosines are stored already; the run embeds for the others and leaves them as they are."""
         stage = make_rating_stage(team.project, prompts=3)
-        self.score(team)
-        kept, *lost = CoherenceScore.objects.order_by("pk")
-        for score in lost:
-            score.delete()
-        run = ScoringRun.objects.get()
-        ScoringRun.objects.filter(pk=run.pk).update(status=Job.Status.QUEUED, finished_at=None)
-        run_scoring(run.pk, clock=lambda: NOW)
-        assert CoherenceScore.objects.filter(response__stage=stage).count() == 3
-        assert CoherenceScore.objects.filter(pk=kept.pk).exists()
+        responses = list(Response.objects.filter(stage=stage).order_by("position"))
+        phi = Encoder.objects.create(
+            name=settings.ENCODER, weights_sha256=real_encoder.sha256, dimension=384, used_at=NOW
+        )
+        for response in responses[:2]:
+            CoherenceScore.objects.create(
+                encoder=phi, response=response, cosine=0.125, is_refusal=False, created_at=NOW
+            )
+        assert self.score(team).status == Job.Status.SUCCEEDED
+        cosines = list(CoherenceScore.objects.order_by("response__position").values_list("cosine", flat=True))
+        assert cosines[:2] == [0.125, 0.125]
+        assert len(cosines) == 3 and cosines[2] != 0.125
 
     @pytest.mark.once
     def test_fails_with_a_reason_where_the_encoder_cannot_be_loaded(self, team, settings, tmp_path):
