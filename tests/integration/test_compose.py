@@ -36,6 +36,7 @@ ENV = {
 LONG_RUNNING = ["postgres", "redis", "web", "worker", "gpu-worker", "beat"]
 
 
+@pytest.mark.once
 class TestComposeFile:
     @pytest.mark.parametrize("name", ["docker-compose.yml", "docker-compose.gpu.yml"])
     def test_is_valid_by_the_specification(self, name):

@@ -11,7 +11,7 @@ from tests.factories.annotation import make_prompts, make_responses, make_stage,
 from tests.factories.core import make_user
 from tests.integration.annotation.pages import HTMX, url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]  # on PostgreSQL the access matrix asks every page
 
 
 class TestMyRatings:

@@ -15,7 +15,7 @@ from tests.factories.arbitration import decide, make_divergent, make_divergent_s
 from tests.factories.core import make_project
 from tests.integration.arbitration.pages import BETTER, filled, url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]  # on PostgreSQL the access matrix asks every page
 
 
 class TestCasePage:

@@ -13,7 +13,7 @@ from tests.factories.arbitration import decide, make_divergent_stage, settle
 from tests.factories.core import make_project, make_user
 from tests.integration.arbitration.pages import BETTER, url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]  # on PostgreSQL the access matrix asks every page
 
 
 def pages(team, stage, case, rating):

@@ -4,6 +4,8 @@ from django.urls import reverse
 from core.models import Membership, ModelVersion, Project, Stage
 from core.projects import add_member, create_project
 
+pytestmark = pytest.mark.once  # on PostgreSQL the access matrix asks every page
+
 
 @pytest.fixture
 def stages(personas, now):

@@ -13,7 +13,7 @@ from evaluation.models import KeptReport, ScoringRun
 from tests.factories.core import NOW, make_project, make_user
 from tests.factories.evaluation import ALIGNED, make_labeled_stage, make_paper_stages, score_stage
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]  # on PostgreSQL the access matrix asks every page
 
 PAGES = {
     "evaluation:report": {"lead", "admin"},

@@ -13,7 +13,7 @@ from tests.factories.training import make_base_stage, make_run, make_trainable_s
 from training.models import GenerationRun, RunMeasure, TrainingRun
 from training.runs import cancel_run
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]  # on PostgreSQL the access matrix asks every page
 HTMX = {"HX-Request": "true"}
 
 
