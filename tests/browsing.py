@@ -4,6 +4,8 @@ import os
 import shutil
 from contextlib import contextmanager
 
+from django.conf import settings
+
 PASSWORD = "correct horse battery"
 
 TIMEOUT = 45_000
@@ -51,23 +53,36 @@ class People:
         self.complaints = []
         """Script errors and violations of the content security policy, with who saw them."""
 
-    def open(self, username=None, *, path="/", password=PASSWORD, **context):
-        """A page at `path`, signed in as `username` (signed out without one). `context`: viewport, color_scheme…"""
+    def open(self, username=None, *, path="/", password=None, **context):
+        """A page at `path`, signed in as `username` (signed out without one): by the sign-in form with a `password`,
+        by a session made for them without. `context`: viewport, color_scheme…"""
         profile = self.browser.new_context(base_url=self.concord.url, **context)
         profile.set_default_timeout(TIMEOUT)
         self.contexts.append(profile)
         page = profile.new_page()
         page.on("pageerror", lambda error: self.complaints.append(f"{username}: {error}"))
         page.on("console", lambda message: self.hear(username, message))
-        if username:
+        if username and not password:
+            profile.add_cookies([self.session_cookie(username)])
+        elif username:
             page.goto("/login/")
             page.get_by_label("Username").fill(username)
             page.get_by_label("Password").fill(password)
             page.get_by_role("button", name="Sign in").click()
             page.wait_for_url(lambda url: "/login/" not in url)
-        if not username or path != "/":
+        if not (username and password) or path != "/":
             page.goto(path)
         return page
+
+    def session_cookie(self, username):
+        from django.test import Client
+
+        from core.models import User
+
+        client = Client()
+        client.force_login(User.objects.get(username=username))
+        name = settings.SESSION_COOKIE_NAME
+        return {"name": name, "value": client.cookies[name].value, "url": self.concord.url}
 
     def hear(self, username, message):
         if message.type == "error" and "Content Security Policy" in message.text:

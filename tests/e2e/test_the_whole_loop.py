@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests import browsing
 from tests.e2e import turns
 from tests.e2e.turns import BASE, NEXT, PROMPTS, REVISION
 from tests.live import wait_until
@@ -29,7 +30,7 @@ def founder(concord_server):
 
 class TestTheWholeLoop:
     def test_goes_from_an_empty_project_to_the_report_of_two_stages(self, people, founder):
-        admin = people.open(founder.username)
+        admin = people.open(founder.username, password=browsing.PASSWORD)
         set_up(admin)
         bring_prompts(admin)
         open_base_stage(admin)
