@@ -6,6 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 K = 3
+EXPERTS = 12
 
 
 def set_up(folder, database):
@@ -61,6 +62,42 @@ def make_stage(size, experts):
         "ANALYZE",
     )
     return transition(stage, Stage.Status.RATING, by=None, now=now), people
+
+
+def make_rated_stage(responses):
+    """A stage and its experts: every slot submitted, every response agreed, with scores and verdicts that vary."""
+    from django.db import connection
+
+    stage, experts = make_stage(responses, experts=EXPERTS)
+    axes = list(stage.policy.rubric.axes.values_list("pk", flat=True))
+    verdict = stage.policy.rubric.label_sets.get(key="verdict")
+    aligned, misaligned = verdict.values.values_list("pk", flat=True)
+    on_postgres = connection.vendor == "postgresql"
+    submission = (
+        "CAST(lpad(CAST(id AS text), 32, '0') AS uuid)"
+        if on_postgres
+        else "substr('00000000000000000000000000000000' || id, -32)"
+    )
+    noise = "((response_id * CAST(7919 AS bigint) + expert_id * 104729) % 1009)"
+    run_all(
+        f"UPDATE annotation_assignment SET status = 'submitted', "
+        f"expert_id = {experts[0].pk} + (response_id + slot) % {EXPERTS}",
+        "UPDATE annotation_response SET status = 'agreed'",
+        f"INSERT INTO annotation_rating (assignment_id, response_id, expert_id, policy_id, comment, "
+        f"revised_response, asks_senior, submission, submitted_at) SELECT id, response_id, expert_id, "
+        f"{stage.policy_id}, '', '', {'FALSE' if on_postgres else 0}, {submission}, "
+        f"'{stage.created_at.isoformat()}' FROM annotation_assignment",
+        f"INSERT INTO annotation_ratinglabel (rating_id, label_set_id, value_id) SELECT id, {verdict.pk}, "
+        f"CASE WHEN {noise} % 11 = 0 THEN {misaligned} ELSE {aligned} END FROM annotation_rating ORDER BY id",
+        # The scores of a rating lie side by side, as when it was submitted.
+        f"INSERT INTO annotation_ratingscore (rating_id, axis_id, value) SELECT rating.id, axis.id, "
+        f"1 + ((response_id * 31 + axis.id) % 5 + {noise} % 7 / 6) % 5 FROM annotation_rating rating, "
+        f"core_axis axis WHERE axis.id IN ({', '.join(map(str, axes))}) ORDER BY rating.id, axis.id",
+        "INSERT INTO annotation_involvement (response_id, user_id, part, reason, created_at) SELECT response_id, "
+        "expert_id, 'rated', '', submitted_at FROM annotation_rating",
+        "ANALYZE",
+    )
+    return stage, experts
 
 
 def run_all(*statements):

@@ -154,7 +154,7 @@ class PolicyForm(forms.Form):
 
 def rows_of(form):
     return forms.formset_factory(
-        form, extra=0, can_delete=True, max_num=MOST_ROWS, absolute_max=2 * MOST_ROWS
+        form, extra=0, can_delete=True, can_order=True, max_num=MOST_ROWS, absolute_max=2 * MOST_ROWS
     )
 
 
@@ -249,8 +249,8 @@ def _axis_initial(axis):
 
 
 def _kept(rows):
-    """The forms that are neither marked for removal nor blank additions."""
-    return [form for form in rows.forms if form.cleaned_data and not form.cleaned_data.get("DELETE")]
+    """The forms that are neither marked for removal nor blank additions, by the places they were given."""
+    return [form for form in rows.ordered_forms if form.cleaned_data]
 
 
 def _count(data, prefix):

@@ -102,6 +102,23 @@ class TestSetupRubric:
         assert [axis.key for axis in rubric.axes] == ["safety", "helpfulness"]
         assert [labels.key for labels in rubric.label_sets] == ["verdict"]
 
+    def test_orders_axes_label_sets_and_values_by_their_places(self, admin, project, sent):
+        sent |= {"axes-2-ORDER": "1", "axes-0-ORDER": "3", "labels-0-ORDER": "9", "labels-1-values-0-ORDER": ""}
+        admin.post(room("setup-rubric", project), sent)
+
+        rubric, _ = specs_of(project.policies.latest("version"))
+        assert [axis.key for axis in rubric.axes] == ["relevance", "helpfulness", "safety"]
+        assert [labels.key for labels in rubric.label_sets] == ["harm", "verdict"]
+        # What has no place goes to the end.
+        values = [value.key for value in DEFAULT_RUBRIC.label_sets[1].values]
+        assert [value.key for value in rubric.label_sets[0].values] == [*values[1:], values[0]]
+
+    def test_says_that_a_place_is_no_number(self, admin, project, sent):
+        page = admin.post(room("setup-rubric", project), sent | {"axes-0-ORDER": "first"}).content.decode()
+
+        assert "Enter a whole number." in page
+        assert project.policies.count() == 1
+
     def test_grows_by_a_row_without_losing_or_saving_anything(self, admin, project, sent):
         sent["axes-0-name"] = "Not saved yet"
 
