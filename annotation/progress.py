@@ -55,7 +55,7 @@ def own_progress(*, stage, expert, now):
     """Counts over this expert's own rows alone."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     today = Rating.objects.filter(
-        expert=expert, submitted_at__gte=midnight, response__stage__project=stage.project_id
+        expert=expert, submitted_at__gte=midnight, policy__project=stage.project_id
     ).count()
     done = Assignment.objects.filter(stage=stage, expert=expert, status=Assignment.Status.SUBMITTED).count()
     share = (

@@ -58,7 +58,7 @@ def claim_next_case(*, stage, by, now):
     own = held_by(by, stage=stage, now=now).first()
     if own:
         return own
-    for response in queue(stage=stage, lead=by, now=now)[:TRIES]:
+    for response in queue(stage=stage, lead=by, now=now).only("pk")[:TRIES]:
         try:
             return claim_case(response=response, by=by, now=now)
         except Conflict:

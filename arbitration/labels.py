@@ -53,11 +53,13 @@ class Finalized:
         )
 
 
-def open_work(stage):
-    """What still keeps the stage from being finalized: sentences, each with its number. Empty when nothing does."""
+def open_work(stage, count):
+    """What still keeps the stage from being finalized: sentences, each with its number. Empty when nothing does.
+
+    `count`: its responses by status (`count_by_status`).
+    """
     if stage.status == Stage.Status.RESPONDING:
         return ["The stage still waits for its responses."]
-    count = count_by_status(stage)
     claimed = Case.objects.filter(response__stage=stage, status=Case.Status.CLAIMED).count()
     sentences = []
     if not sum(count.values()):
@@ -93,7 +95,7 @@ def finalize_labels(*, stage, by, now):
     )
     if stage.status in (Stage.Status.LABELS_FINAL, Stage.Status.COMPLETE):
         raise Conflict(f"The labels of {stage} are already final.")
-    if sentences := open_work(stage):
+    if sentences := open_work(stage, count_by_status(stage)):
         raise WorkIsOpen(sentences)
     done = Finalized()
     _label_agreed(stage, done, by=by, now=now)

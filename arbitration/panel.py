@@ -9,6 +9,9 @@ from arbitration.labels import count_by_status, open_work
 from arbitration.models import Case, Decision, DecisionLabel, DecisionScore, FinalLabel
 from core.models import Stage
 
+FINAL = (Stage.Status.LABELS_FINAL, Stage.Status.COMPLETE)
+DECIDED = (Response.Status.RESOLVED, Response.Status.EXCLUDED)
+
 
 @dataclass
 class Arbitration:
@@ -50,7 +53,7 @@ class Arbitration:
 
     @property
     def is_final(self):
-        return self.stage.status in (Stage.Status.LABELS_FINAL, Stage.Status.COMPLETE)
+        return self.stage.status in FINAL
 
 
 def survey(stage) -> Arbitration:
@@ -61,33 +64,43 @@ def survey(stage) -> Arbitration:
         .select_related("lead")
         .order_by("claimed_at")
     )
-    decisions = Decision.objects.filter(case__response__stage=stage)
-    by_outcome = decisions.aggregate(
-        consensuses=Count("pk", filter=Q(outcome=Decision.Outcome.CONSENSUS)),
-        excluded=Count("pk", filter=Q(outcome=Decision.Outcome.EXCLUDED)),
-    )
-    final = FinalLabel.objects.filter(response__stage=stage).order_by().values_list("alignment")
-    by_class = dict(final.annotate(n=Count("pk")))
-    survey = Arbitration(
+    is_final = stage.status in FINAL
+    consensuses, excluded = _decisions(stage) if is_final or any(map(count.get, DECIDED)) else (0, 0)
+    by_class, by_agreement = _labels(stage) if is_final else ({}, 0)
+    return Arbitration(
         stage=stage,
         waiting=count.get(Response.Status.DIVERGENT, 0) - len(claimed),
         claimed=claimed,
-        decided=by_outcome["consensuses"] + by_outcome["excluded"],
-        excluded=by_outcome["excluded"],
-        consensuses=by_outcome["consensuses"],
-        overridden=count_overridden(stage),
-        agreed=count.get(Response.Status.AGREED, 0) + _labeled_as_agreed(final),
-        open_work=[],
+        decided=consensuses + excluded,
+        excluded=excluded,
+        consensuses=consensuses,
+        overridden=count_overridden(stage) if consensuses else 0,
+        agreed=count.get(Response.Status.AGREED, 0) + by_agreement,
+        open_work=[] if is_final else open_work(stage, count),
         labels=[(label, by_class.get(value, 0)) for value, label in FinalLabel.Alignment.choices],
     )
-    if not survey.is_final:
-        survey.open_work = open_work(stage)
-    return survey
 
 
-def _labeled_as_agreed(final):
-    """How many agreed responses have become labels: they keep counting as agreed."""
-    return final.filter(source=FinalLabel.Source.AGREEMENT).count()
+def _decisions(stage):
+    """(consensuses, exclusions) of the stage."""
+    return tuple(
+        Decision.objects.filter(case__response__stage=stage)
+        .aggregate(
+            consensuses=Count("pk", filter=Q(outcome=Decision.Outcome.CONSENSUS)),
+            excluded=Count("pk", filter=Q(outcome=Decision.Outcome.EXCLUDED)),
+        )
+        .values()
+    )
+
+
+def _labels(stage):
+    """({class: final labels}, how many of them by agreement): an agreed response keeps counting as agreed."""
+    rows = FinalLabel.objects.filter(response__stage=stage).order_by().values_list("alignment", "source")
+    by_class, by_agreement = {}, 0
+    for alignment, source, n in rows.annotate(n=Count("pk")):
+        by_class[alignment] = by_class.get(alignment, 0) + n
+        by_agreement += n if source == FinalLabel.Source.AGREEMENT else 0
+    return by_class, by_agreement
 
 
 def count_overridden(stage):

@@ -30,14 +30,26 @@ def queue(*, stage, lead, now, reason=None):
 
     First where an expert chose an adverse label, then by the largest spread of an axis, then where an expert asked
     for a senior, then the longest waiting. What the lead rated or declined is not theirs to settle; what another
-    lead holds is left out until that claim lapses. `reason`: one of FILTERS. Rows come with their divergence.
+    lead holds is left out until that claim lapses. `reason`: one of FILTERS.
     """
     responses = open_to(stage=stage, lead=lead, now=now)
     if reason:
         responses = _only(responses, reason)
-    return responses.select_related("divergence").order_by(
+    return responses.order_by(
         "-divergence__adverse", "-divergence__spread", "-divergence__asked", "divergence__created_at", "pk"
     )
+
+
+def as_shown(keys):
+    """The responses with these primary keys, in this order, with all that the queue shows of them.
+
+    Read apart from the sorting, which would carry the text of every waiting response along.
+    """
+    responses = Response.objects.select_related("prompt", "divergence").prefetch_related(
+        "divergence__reasons__axis", "divergence__reasons__label_set", "divergence__reasons__values"
+    )
+    found = responses.in_bulk(list(keys))
+    return [found[key] for key in keys]
 
 
 def open_to(*, stage, lead, now):

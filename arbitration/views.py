@@ -22,7 +22,7 @@ from arbitration.cases import (
     resolve_case,
 )
 from arbitration.models import AcceptedRevision, Case, Decision
-from arbitration.queue import FILTERS, count_by_reason, current_stage, not_theirs, queue
+from arbitration.queue import FILTERS, as_shown, count_by_reason, current_stage, not_theirs, queue
 from arbitration.revisions import accept_revision, pending_revisions
 from core.access import EXPERT, LEAD, project_view
 from core.errors import DomainError
@@ -43,16 +43,15 @@ def queue_page(request, project):
     now, lead = timezone.now(), request.user
     reason = request.GET.get("reason") if request.GET.get("reason") in FILTERS else None
     counts = count_by_reason(stage=stage, lead=lead, now=now)
-    rows = queue(stage=stage, lead=lead, now=now, reason=reason).select_related("prompt")
-    rows = rows.prefetch_related(
-        "divergence__reasons__axis", "divergence__reasons__label_set", "divergence__reasons__values"
-    )
-    paginator = Paginator(rows, QUEUE_PAGE)
+    keys = queue(stage=stage, lead=lead, now=now, reason=reason).values_list("pk", flat=True)
+    paginator = Paginator(keys, QUEUE_PAGE)
     paginator.count = counts.get(reason, 0)
+    page = paginator.get_page(request.GET.get("page"))
+    page.object_list = as_shown(page.object_list)
     context = {
         "stage": stage,
         "tab": "queue",
-        "page_obj": paginator.get_page(request.GET.get("page")),
+        "page_obj": page,
         "filters": [(key, label, counts.get(key, 0)) for key, label in FILTERS.items()],
         "reason": reason,
         "total": counts[None],

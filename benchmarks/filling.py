@@ -78,6 +78,13 @@ def make_rated_stage(responses):
         if on_postgres
         else "substr('00000000000000000000000000000000' || id, -32)"
     )
+    # Over a hundred days: nobody rates everything today.
+    now, ago = f"'{stage.created_at:%Y-%m-%d %H:%M:%S}'", "(id * 7 % 8640000)"
+    at = (
+        f"TIMESTAMP {now} - {ago} * interval '1 second'"
+        if on_postgres
+        else f"datetime({now}, -{ago} || ' seconds')"
+    )
     noise = "((response_id * CAST(7919 AS bigint) + expert_id * 104729) % 1009)"
     run_all(
         f"UPDATE annotation_assignment SET status = 'submitted', "
@@ -86,7 +93,7 @@ def make_rated_stage(responses):
         f"INSERT INTO annotation_rating (assignment_id, response_id, expert_id, policy_id, comment, "
         f"revised_response, asks_senior, submission, submitted_at) SELECT id, response_id, expert_id, "
         f"{stage.policy_id}, '', '', {'FALSE' if on_postgres else 0}, {submission}, "
-        f"'{stage.created_at.isoformat()}' FROM annotation_assignment",
+        f"{at} FROM annotation_assignment",
         f"INSERT INTO annotation_ratinglabel (rating_id, label_set_id, value_id) SELECT id, {verdict.pk}, "
         f"CASE WHEN {noise} % 11 = 0 THEN {misaligned} ELSE {aligned} END FROM annotation_rating ORDER BY id",
         # The scores of a rating lie side by side, as when it was submitted.

@@ -8,6 +8,7 @@ the first answer, of the median and slowest after it, and the number of queries.
 """
 
 import argparse
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -108,7 +109,7 @@ def case_of(lead, stage):
     client = client_of(lead)
     begin = time.perf_counter()
     answer = client.post(f"/projects/{stage.project.slug}/arbitrate/next/")
-    row("POST /projects/…/arbitrate/next/", [1000 * (time.perf_counter() - begin)], "")
+    row("lead: POST PROJECT/arbitrate/next/", [1000 * (time.perf_counter() - begin)], "")
     return [answer["Location"]]
 
 
@@ -126,7 +127,8 @@ def ask(person, path, rounds):
         if answer.status_code != 200:
             raise SystemExit(f"{path} answers {answer.status_code}: {content[:300]!r}")
     role = person.username.rsplit("-", 1)[-1]
-    row(f"{'expert' if role.isdigit() else role}: {path[:34]}", times, len(queries))
+    short = re.sub(r"/projects/[^/]+/", "PROJECT/", path)
+    row(f"{'expert' if role.isdigit() else role}: {short}", times, len(queries))
 
 
 def row(name, times, queries):

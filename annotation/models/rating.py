@@ -43,7 +43,10 @@ class Rating(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["response", "expert"], name="rating_once_per_expert"),
         ]
-        indexes = [models.Index(fields=["expert", "-submitted_at"])]
+        indexes = [
+            models.Index(fields=["expert", "-submitted_at"]),
+            models.Index(fields=["response"], name="rating_revised", condition=~Q(revised_response="")),
+        ]
 
     def __str__(self):
         return f"Rating {self.pk}"

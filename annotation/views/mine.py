@@ -17,14 +17,19 @@ PER_PAGE = 25
 @project_view(EXPERT)
 def my_ratings(request, project):
     """The ratings one gave in this project, newest first, and what one wrote for responses that closed."""
+    # A rating's policy tells its project as its response does, and stands in its own row: the index keeps its order.
+    policies = list(project.policies.values_list("pk", flat=True))
     ratings = (
         Rating.objects.visible_to(request.user)
-        .filter(response__stage__project=project)
+        .filter(policy__in=policies)
         .select_related("response__prompt")
         .prefetch_related("scores__axis", "labels__value")
         .order_by("-submitted_at", "-id")
     )
-    page = Paginator(ratings, PER_PAGE).get_page(request.GET.get("page"))
+    paginator = Paginator(ratings, PER_PAGE)
+    submitted = Assignment.objects.filter(expert=request.user, status=Assignment.Status.SUBMITTED)
+    paginator.count = submitted.filter(stage__project=project).count()
+    page = paginator.get_page(request.GET.get("page"))
     context = {"project": project, "page_obj": page, "leftovers": _leftovers(request.user, project)}
     return render(request, "annotation/my_ratings.html", context)
 

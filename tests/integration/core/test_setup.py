@@ -103,7 +103,12 @@ class TestSetupRubric:
         assert [labels.key for labels in rubric.label_sets] == ["verdict"]
 
     def test_orders_axes_label_sets_and_values_by_their_places(self, admin, project, sent):
-        sent |= {"axes-2-ORDER": "1", "axes-0-ORDER": "3", "labels-0-ORDER": "9", "labels-1-values-0-ORDER": ""}
+        sent |= {
+            "axes-2-ORDER": "1",
+            "axes-0-ORDER": "3",
+            "labels-0-ORDER": "9",
+            "labels-1-values-0-ORDER": "",
+        }
         admin.post(room("setup-rubric", project), sent)
 
         rubric, _ = specs_of(project.policies.latest("version"))
