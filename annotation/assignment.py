@@ -8,6 +8,7 @@ marked, and marked slots are looked through when nothing lies ahead.
 """
 
 import zlib
+from collections import Counter
 from datetime import timedelta
 
 from django.conf import settings
@@ -183,13 +184,18 @@ def _has_part_in(responses, expert):
 
 
 def _claim_one(slots, expert, now):
-    """Lease one of the slots to the expert, trying from a place of their own; None if all were taken."""
+    """Lease one of the slots to the expert; None if all were taken.
+
+    Responses with the fewest open slots come first: what is begun gets finished, and what diverges reaches a lead
+    while the stage is young.
+    """
     if not slots:
         return None
-    # Differs from expert to expert, so that they spread, and changes as the window moves, so that no response
-    # waits in it for long: the first of the window holds every cursor back.
+    # Among equals from a place that differs from expert to expert, so that they spread, and changes as the window
+    # moves, so that no response waits in it for long: the first of the window holds every cursor back.
     start = zlib.crc32(f"{expert.pk}:{slots[0].pk}:{slots[-1].pk}:{len(slots)}".encode()) % len(slots)
-    for slot in slots[start:] + slots[:start]:
+    left = Counter(slot.response_id for slot in slots)
+    for slot in sorted(slots[start:] + slots[:start], key=lambda slot: left[slot.response_id]):
         try:
             return transition(
                 slot,

@@ -1,5 +1,6 @@
 """The hand-out: everyone gets what they may judge, nobody twice, and what comes back is found again."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -66,6 +67,13 @@ class TestNextAssignment:
         assert sum(len(responses) for responses in came.values()) == 6 * 3
         assert len(came[team.experts[0]]) == 6
         assert not Response.objects.filter(status=Response.Status.AWAITING_RATINGS).exists()
+
+    def test_has_what_is_begun_finished_first(self, team, stage):
+        for expert in team.experts[:3]:
+            for _ in range(2):
+                rate(hand_out(stage, expert).response, expert)
+        counts = Counter(response.ratings.count() for response in stage.responses.all())
+        assert counts == {3: 2, 0: 4}
 
     def test_gives_nothing_outside_rating(self, team):
         make_prompts(team.project, count=1)
