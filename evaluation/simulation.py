@@ -15,9 +15,10 @@ from django.conf import settings
 from django.db import transaction
 
 from annotation.assignment import next_assignment
-from annotation.models import Rating, Response
+from annotation.models import Assignment, Rating, Response
 from annotation.rating import submit_rating
 from arbitration.cases import claim_next_case, resolve_case
+from arbitration.models import Case
 from arbitration.revisions import accept_revision, pending_revisions
 from core.errors import InvalidInput
 from core.models import Membership, User
@@ -98,6 +99,16 @@ def simulate_stage(*, stage, experts=3, seed=0, clock, on_progress=lambda kind: 
     decisions = _settle(stage, lead, sights, clock=clock, on_progress=on_progress)
     revisions = _judge_revisions(stage, lead, clock=clock)
     return Done(ratings, decisions, revisions)
+
+
+def before_people(stage):
+    """Who has what of the stage before them, which nobody may take from them: "a rating by ana", "a case by lena"."""
+    slots = stage.assignments.filter(status=Assignment.Status.LEASED).order_by("expert__username")
+    cases = Case.objects.filter(response__stage=stage, status=Case.Status.CLAIMED).order_by("lead__username")
+    return [
+        *(f"a rating by {name}" for name in slots.values_list("expert__username", flat=True)),
+        *(f"a case by {name}" for name in cases.values_list("lead__username", flat=True)),
+    ]
 
 
 def see(stage):

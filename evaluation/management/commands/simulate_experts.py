@@ -4,7 +4,7 @@ from tqdm import tqdm
 
 from core.errors import DomainError
 from core.models import Project, Stage
-from evaluation.simulation import simulate_stage
+from evaluation.simulation import before_people, simulate_stage
 
 
 class Command(BaseCommand):
@@ -35,3 +35,8 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{done.ratings} ratings, {done.decisions} cases settled, {done.revisions} revisions accepted."
         )
+        if held := before_people(stage):
+            self.stdout.write(
+                f"Still open, because somebody has it before them: {', '.join(held)}. They submit it, or their time "
+                "for it runs out."
+            )

@@ -6,17 +6,20 @@ from statistics import fmean
 import pytest
 from django.utils import timezone
 
+from annotation.assignment import next_assignment
 from annotation.importing import import_prompts
 from annotation.models import Rating, RatingScore, Response
 from annotation.responses import NewResponse, add_responses, open_rating
+from arbitration.cases import claim_case
 from arbitration.labels import finalize_labels
 from arbitration.models import Decision, FinalLabel
 from core.errors import InvalidInput
 from core.models import Job, Membership, ModelVersion, Stage, User
 from evaluation.demo import Loop, LoopStopped, Size, demo_prompts, seed_demo
 from evaluation.reports import as_json, build_report
-from evaluation.simulation import simulate_stage
-from tests.factories.annotation import make_prompts, make_stage
+from evaluation.simulation import before_people, simulate_stage
+from tests.factories.annotation import make_prompts, make_rating_stage, make_stage
+from tests.factories.arbitration import make_divergent
 from tests.factories.core import NOW, make_project, make_user
 from training.models import GenerationRun, TrainingRun, TrainingSet
 
@@ -182,6 +185,21 @@ class Bar:
 
 
 @pytest.mark.django_db(transaction=True)
+class TestBeforePeople:
+    def test_names_who_has_a_rating_or_a_case_open(self):
+        team = make_project()
+        stage = make_rating_stage(team.project, prompts=2)
+        assert before_people(stage) == []
+        first = stage.responses.earliest("position")
+        make_divergent(first, team.experts)
+        claim_case(response=first, by=team.lead, now=NOW)
+        next_assignment(stage=stage, expert=team.experts[1], now=NOW)
+        assert before_people(stage) == [
+            f"a rating by {team.experts[1].username}",
+            f"a case by {team.lead.username}",
+        ]
+
+
 class TestLoop:
     SIZE = Size("loop", "A small loop", 20, {"max_new_tokens": 8}, epochs=1, stages=1)
 
