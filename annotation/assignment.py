@@ -192,8 +192,10 @@ def _claim_one(slots, expert, now):
     if not slots:
         return None
     # Among equals from a place that differs from expert to expert, so that they spread, and changes as the window
-    # moves, so that no response waits in it for long: the first of the window holds every cursor back.
-    start = zlib.crc32(f"{expert.pk}:{slots[0].pk}:{slots[-1].pk}:{len(slots)}".encode()) % len(slots)
+    # moves. Of two such places the earlier, so that no response waits in the window for long: the first of it holds
+    # every cursor back.
+    chance = zlib.crc32(f"{expert.pk}:{slots[0].pk}:{slots[-1].pk}:{len(slots)}".encode())
+    start = min((chance & 0xFFFF) % len(slots), (chance >> 16) % len(slots))
     left = Counter(slot.response_id for slot in slots)
     for slot in sorted(slots[start:] + slots[:start], key=lambda slot: left[slot.response_id]):
         try:

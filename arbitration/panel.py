@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, Q
 
-from annotation.models import RatingLabel, RatingScore, Response
+from annotation.models import Rating, RatingLabel, RatingScore, Response
 from arbitration.labels import count_by_status, open_work
 from arbitration.models import Case, Decision, DecisionLabel, DecisionScore, FinalLabel
-from core.models import Stage
+from core.models import Stage, User
 
 FINAL = (Stage.Status.LABELS_FINAL, Stage.Status.COMPLETE)
 DECIDED = (Response.Status.RESOLVED, Response.Status.EXCLUDED)
@@ -78,6 +78,17 @@ def survey(stage) -> Arbitration:
         agreed=count.get(Response.Status.AGREED, 0) + by_agreement,
         open_work=[] if is_final else open_work(stage, count),
         labels=[(label, by_class.get(value, 0)) for value, label in FinalLabel.Alignment.choices],
+    )
+
+
+def rests_on_simulation(stage):
+    """Whether a simulated expert rated, or a simulated lead decided, anything of the stage: what shows it says so."""
+    simulated = list(User.objects.filter(is_simulated=True).values_list("pk", flat=True))
+    if not simulated:
+        return False
+    return (
+        Rating.objects.filter(response__stage=stage, expert__in=simulated).exists()
+        or Decision.objects.filter(case__response__stage=stage, lead__in=simulated).exists()
     )
 
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from arbitration.labels import finalize_labels
-from arbitration.panel import survey
+from arbitration.panel import rests_on_simulation, survey
 from core.access import ADMIN, LEAD, project_view
 from core.errors import Conflict
 from core.http import flash, redirect
@@ -34,7 +34,12 @@ def finalize(request, project, number):
         else:
             flash(request, str(done))
             return redirect(request, reverse("stage-detail", args=[project.slug, number]))
-    context = {"survey": survey(stage), "stage": stage, "error": error}
+    context = {
+        "survey": survey(stage),
+        "stage": stage,
+        "error": error,
+        "simulated": rests_on_simulation(stage),
+    }
     return render(request, "arbitration/finalize.html", context, status=error.status_code if error else 200)
 
 

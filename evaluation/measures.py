@@ -3,9 +3,9 @@
 import numpy as np
 from django.db.models import Count, Q, Sum
 
-from annotation.models import Assignment, Divergence, Prompt, Rating, Response
-from arbitration.models import Decision, FinalLabel, FinalScore
-from core.models import Stage, User
+from annotation.models import Assignment, Divergence, Prompt, Response
+from arbitration.models import FinalLabel, FinalScore
+from core.models import Stage
 from evaluation.models import CoherenceScore
 from evaluation.per_prompt import PerPrompt
 
@@ -81,14 +81,3 @@ def raters(stage):
     """The primary keys of those who rated in the stage."""
     rated = Assignment.objects.filter(stage=stage, status=Assignment.Status.SUBMITTED)
     return frozenset(rated.order_by().values_list("expert", flat=True).distinct())
-
-
-def rests_on_simulation(stage):
-    """Whether a simulated expert rated, or a simulated lead decided, anything of the stage."""
-    simulated = list(User.objects.filter(is_simulated=True).values_list("pk", flat=True))
-    if not simulated:
-        return False
-    return (
-        Rating.objects.filter(response__stage=stage, expert__in=simulated).exists()
-        or Decision.objects.filter(case__response__stage=stage, lead__in=simulated).exists()
-    )

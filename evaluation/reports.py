@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from annotation.stage_agreement import measure_agreement
+from arbitration.panel import rests_on_simulation
 from core.models import Job
 from evaluation import measures
 from evaluation.caveats import Basis, caveats_of
@@ -212,7 +213,7 @@ def _stage_report(stage, encoder, waiting):
         coherence_state=waiting,
         agreement=_agreement(stage, rated),
         escalated=share_of(diverged, rated),
-        simulated=measures.rests_on_simulation(stage),
+        simulated=rests_on_simulation(stage),
         **numbers,
     )
     return report, endpoints

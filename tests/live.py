@@ -17,8 +17,8 @@ from core import processes
 from tests.services import end_with_parent, free_port
 
 START_SECONDS = 60
-STOP_SECONDS = 1.5
-"""A Celery worker takes five to stop by itself; nobody need wait for that."""
+STOP_SECONDS = 0.3
+"""A web server stops within it. A Celery worker takes five seconds by itself; nobody need wait for that."""
 
 
 def test_database_url():

@@ -37,11 +37,6 @@ def grow_tree(project):
     return [node for node in nodes.values() if node.model.parent_id not in nodes]
 
 
-def rests_on_simulation(stage):
-    """Whether a simulated expert rated any response of the stage: pages that show what follows say so."""
-    return Rating.objects.filter(response__stage=stage, expert__is_simulated=True).exists()
-
-
 def describe_examples(examples):
     """The examples of one page with the whole provenance of their final labels loaded."""
     ratings = Rating.objects.select_related("expert").order_by("id")

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from arbitration.panel import rests_on_simulation
 from core.access import ADMIN, LEAD, project_view
 from core.errors import DomainError
 from core.http import flash, redirect, render_page_or_fragment
@@ -16,7 +17,7 @@ from training import progress
 from training.dataset import FINAL, preview_training_set, read_lines_of
 from training.forms import LaunchForm, SamplingForm
 from training.generation import launch_generation, open_base_stage
-from training.lineage import describe_examples, grow_tree, rests_on_simulation
+from training.lineage import describe_examples, grow_tree
 from training.models import GenerationRun, TrainingRun, TrainingSet
 from training.runs import cancel_run, launch_run, resume_run
 

@@ -91,7 +91,7 @@ class TestNextAssignment:
 
     def test_keeps_the_cursor_of_an_expert_far_ahead_close_behind_them(self):
         team = make_project(experts=1)
-        stage = make_rating_stage(team.project, prompts=60)
+        stage = make_rating_stage(team.project, prompts=80)
         expert = team.experts[0]
         lag = []
         positions = list(Response.objects.order_by("position").values_list("position", flat=True))
@@ -101,8 +101,8 @@ class TestNextAssignment:
             lag.append(sum(position >= cursor.position for position in done))
             rate(slot.response, expert)
             done.add(slot.position)
-        assert len(done) == len(positions) == 60
-        assert max(lag) < 45
+        assert len(done) == len(positions) == 80
+        assert max(lag) < 60
         assert QueueCursor.objects.get(expert=expert).position == QueueCursor.END
 
     def test_finds_an_open_slot_behind_every_cursor_after_a_lapse(self, team, stage):

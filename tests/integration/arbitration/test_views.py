@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from annotation.models import Response
 from arbitration.models import AcceptedRevision, Case, FinalLabel
-from core.models import Membership, Stage
+from core.models import Membership, Stage, User
 from core.projects import add_member
 from tests.factories.annotation import make_rating_stage, rate
 from tests.factories.arbitration import decide, make_divergent_stage, settle
@@ -191,6 +191,12 @@ class TestFinalize:
         )
         assert FinalLabel.objects.count() == 4
         assert Stage.objects.get().status == Stage.Status.LABELS_FINAL
+
+    def test_says_where_it_rests_on_simulation(self, client, team, diverging):
+        client.force_login(team.admin)
+        assert 'class="simulated"' not in client.get(url("finalize", team, 0)).text
+        User.objects.filter(pk=team.experts[0].pk).update(is_simulated=True)
+        assert 'class="simulated"' in client.get(url("finalize", team, 0)).text
 
     def test_says_what_is_open(self, client, team, diverging):
         client.force_login(team.admin)
