@@ -93,7 +93,7 @@ def finalize_labels(*, stage, by, now):
         .select_related("policy__rubric", "project")
         .get(pk=stage.pk)
     )
-    if stage.status in (Stage.Status.LABELS_FINAL, Stage.Status.COMPLETE):
+    if stage.status in Stage.FINAL:
         raise Conflict(f"The labels of {stage} are already final.")
     if sentences := open_work(stage, count_by_status(stage)):
         raise WorkIsOpen(sentences)

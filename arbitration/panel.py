@@ -9,7 +9,6 @@ from arbitration.labels import count_by_status, open_work
 from arbitration.models import Case, Decision, DecisionLabel, DecisionScore, FinalLabel
 from core.models import Stage, User
 
-FINAL = (Stage.Status.LABELS_FINAL, Stage.Status.COMPLETE)
 DECIDED = (Response.Status.RESOLVED, Response.Status.EXCLUDED)
 
 
@@ -53,7 +52,7 @@ class Arbitration:
 
     @property
     def is_final(self):
-        return self.stage.status in FINAL
+        return self.stage.status in Stage.FINAL
 
 
 def survey(stage) -> Arbitration:
@@ -64,7 +63,7 @@ def survey(stage) -> Arbitration:
         .select_related("lead")
         .order_by("claimed_at")
     )
-    is_final = stage.status in FINAL
+    is_final = stage.status in Stage.FINAL
     consensuses, excluded = _decisions(stage) if is_final or any(map(count.get, DECIDED)) else (0, 0)
     by_class, by_agreement = _labels(stage) if is_final else ({}, 0)
     return Arbitration(

@@ -12,9 +12,8 @@ import json
 from datetime import timedelta
 
 from annotation.models import Response
-from core.models import Project
+from core.models import Project, Stage
 from evaluation.encoders import encoder_in_force
-from evaluation.measures import FINAL
 from evaluation.models import KeptReport, ScoringRun
 
 # Raise it when the meaning or shape of the report changes: kept copies are then computed again.
@@ -67,7 +66,7 @@ def stale_projects(*, now):
         for row in KeptReport.objects.values("project", "fingerprint", "claimed", "claimed_at")
     }
     stale = []
-    for project in Project.objects.filter(stages__status__in=FINAL).distinct():
+    for project in Project.objects.filter(stages__status__in=Stage.FINAL).distinct():
         at, row = fingerprint(project), kept.get(project.pk)
         claimed = row and row["claimed"] == at and row["claimed_at"] > now - CLAIM
         if not row or (row["fingerprint"] != at and not claimed):

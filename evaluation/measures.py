@@ -5,11 +5,9 @@ from django.db.models import Count, Q, Sum
 
 from annotation.models import Assignment, Divergence, Prompt, Response
 from arbitration.models import FinalLabel, FinalScore
-from core.models import Stage
 from evaluation.models import CoherenceScore
 from evaluation.per_prompt import PerPrompt
 
-FINAL = (Stage.Status.LABELS_FINAL, Stage.Status.COMPLETE)
 HELD_OUT = Prompt.Split.HELD_OUT
 
 

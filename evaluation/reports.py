@@ -108,7 +108,7 @@ def build_report(project):
     waiting = _unscored_reasons(stages, encoder)
     built, endpoints, bases = [], [], []
     for stage in stages:
-        if stage.status not in measures.FINAL:
+        if stage.status not in stage.FINAL:
             built.append(_in_progress(stage))
             continue
         stage_report, stage_endpoints = _stage_report(stage, encoder, waiting[stage.pk])

@@ -19,7 +19,6 @@ from training.models import TrainingExample, TrainingRun, TrainingSet
 
 TRAIN, VALIDATION = Prompt.Split.TRAIN, Prompt.Split.VALIDATION
 LEARNED_FROM = (TRAIN, VALIDATION)
-FINAL = (Stage.Status.LABELS_FINAL, Stage.Status.COMPLETE)
 CHARACTERS_PER_TOKEN = 4.5
 """English prose under SmolLM2's tokenizer: the 240 texts of the demo's prompts and references, measured."""
 TEMPLATE_TOKENS = 32
@@ -183,7 +182,7 @@ def freeze_training_set(*, stage, by, now):
     final, InvalidInput where there is nothing to learn from.
     """
     stage = Stage.objects.select_for_update(of=("self",)).select_related("project").get(pk=stage.pk)
-    if stage.status not in FINAL:
+    if stage.status not in Stage.FINAL:
         raise Conflict(f"The labels of {stage} are not final yet: finalize them first.")
     examples = list(_examples(stage))
     trained = sum(example.split == TRAIN for example in examples)

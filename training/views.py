@@ -14,7 +14,7 @@ from core.errors import DomainError
 from core.http import flash, redirect, render_page_or_fragment
 from core.models import Stage
 from training import progress
-from training.dataset import FINAL, preview_training_set, read_lines_of
+from training.dataset import preview_training_set, read_lines_of
 from training.forms import LaunchForm, SamplingForm
 from training.generation import launch_generation, open_base_stage
 from training.lineage import describe_examples, grow_tree
@@ -110,7 +110,7 @@ def stage_panel(request, project, number):
         "watched": next(
             ((run, progress.curves(run)) for run in reversed(runs) if progress.is_live(run)), None
         ),
-        "preview": preview_training_set(stage) if stage.status in FINAL and not live else None,
+        "preview": preview_training_set(stage) if stage.status in Stage.FINAL and not live else None,
         "following": project.stages.filter(number=stage.number + 1).first(),
         "live": live,
     }
@@ -134,7 +134,7 @@ def launch(request, project, number):
             else:
                 flash(request, "The run is queued.")
                 return redirect(request, reverse("training:run", args=[project.slug, run.pk]))
-    final = stage.status in FINAL
+    final = stage.status in Stage.FINAL
     preview = preview_training_set(stage) if final else None
     context = {
         "stage": stage,

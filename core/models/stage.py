@@ -58,6 +58,7 @@ class Stage(models.Model):
     }
     ACTIVE = {Status.RESPONDING, Status.RATING}
     TERMINAL = {Status.COMPLETE}
+    FINAL = {Status.LABELS_FINAL, Status.COMPLETE}  # its labels stand
 
     project = models.ForeignKey("core.Project", on_delete=models.PROTECT, related_name="stages")
     number = models.PositiveIntegerField()

@@ -34,6 +34,7 @@ def assert_scored_once(stage):
 
 
 class TestScoring:
+    @pytest.mark.once
     def test_begins_by_the_sweep_ends_with_a_kept_report_and_is_done_once(self, concord):
         stage = make_labeled_stage(make_project().project, [ALIGNED] * 5)
         concord.start("worker", "gpu-worker", "beat")

@@ -97,6 +97,7 @@ class TestLaunchRun:
 
 
 class TestRunTraining:
+    @pytest.mark.once
     def test_makes_a_model_version_and_opens_the_next_stage_with_it(self, stage):
         run = make_run(stage, epochs=2)
         run_training(pk=run.pk)
@@ -164,6 +165,7 @@ class TestRunTraining:
         assert stage.project.stages.count() == 2
         assert GenerationRun.objects.count() == 1
 
+    @pytest.mark.once
     def test_finishes_after_a_worker_died_between_keeping_the_weights_and_writing_the_rows(self, stage):
         run = make_run(stage)
 
