@@ -1,12 +1,33 @@
 """A database of its own for a benchmark, and a stage of any size in it, filled by plain SQL."""
 
+import argparse
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 K = 3
 EXPERTS = 12
+
+
+def benchmark(run, about, **numbers):
+    """`run(options)` on a new database, with the command line's options: --database and the named numbers, each
+    with its default (a list takes several)."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
+    for name, default in numbers.items():
+        parser.add_argument(
+            f"--{name}", type=int, nargs="+" if isinstance(default, list) else None, default=default
+        )
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="concord-bench-") as folder:
+        server = set_up(Path(folder), options.database)
+        try:
+            run(options)
+        finally:
+            if server:
+                server.stop()
 
 
 def set_up(folder, database):

@@ -7,28 +7,10 @@ the product's own durability settings. "ahead": the expert has rated the first n
 anyone else began. Prints milliseconds, median and 95th percentile, and the plan of the hand-out's query.
 """
 
-import argparse
-import tempfile
 import time
 import uuid
-from pathlib import Path
 
-from filling import K, make_stage, run_all, set_up
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 100_000])
-    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
-    parser.add_argument("--rounds", type=int, default=200)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="concord-bench-") as folder:
-        server = set_up(Path(folder), options.database)
-        try:
-            run(options)
-        finally:
-            if server:
-                server.stop()
+from filling import K, benchmark, make_stage, run_all
 
 
 def run(options):
@@ -126,4 +108,4 @@ def quantile(values, share):
 
 
 if __name__ == "__main__":
-    main()
+    benchmark(run, __doc__, sizes=[1_000, 100_000], rounds=200)

@@ -7,30 +7,12 @@ forty diverge. Then asks each page, in one process and without a network, as som
 the first answer, of the median and slowest after it, and the number of queries. Pages beyond 100 ms are marked.
 """
 
-import argparse
 import re
-import tempfile
 import time
-from pathlib import Path
 
-from filling import K, make_rated_stage, run_all, set_up
+from filling import K, benchmark, make_rated_stage, run_all
 
 LIMIT = 100  # milliseconds
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--ratings", type=int, default=1_000_000)
-    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="concord-bench-") as folder:
-        server = set_up(Path(folder), options.database)
-        try:
-            run(options)
-        finally:
-            if server:
-                server.stop()
 
 
 def run(options):
@@ -150,4 +132,4 @@ def client_of(person):
 
 
 if __name__ == "__main__":
-    main()
+    benchmark(run, __doc__, ratings=1_000_000, rounds=5)

@@ -6,26 +6,9 @@ Fills a stage with finished responses of three ratings each by plain SQL and tim
 every look) and `stage_agreement` (asked anew only when a hundredth more responses are finished).
 """
 
-import argparse
-import tempfile
 import time
-from pathlib import Path
 
-from filling import K, make_rated_stage, set_up
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--ratings", type=int, default=1_000_000)
-    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="concord-bench-") as folder:
-        server = set_up(Path(folder), options.database)
-        try:
-            run(options)
-        finally:
-            if server:
-                server.stop()
+from filling import K, benchmark, make_rated_stage
 
 
 def run(options):
@@ -46,4 +29,4 @@ def run(options):
 
 
 if __name__ == "__main__":
-    main()
+    benchmark(run, __doc__, ratings=1_000_000)
