@@ -15,7 +15,7 @@ from arbitration.outcomes import CHUNK, Rulebook, gather
 from core import audit
 from core.access import LEAD
 from core.errors import Conflict, InvalidInput, NotAllowed
-from core.models import Policy, Stage
+from core.models import Stage
 
 Status = Response.Status
 
@@ -82,8 +82,10 @@ def pending_revisions(stage):
 
     They are agreed, would not be fully aligned, carry a revised response, and none of theirs is accepted yet.
     """
-    # From the few ratings with a revision, by their own index; a join would begin at all of the stage's responses.
-    revised = Rating.objects.exclude(revised_response="").filter(policy__in=_policies(stage))
+    # From the few ratings with a revision, by their own index: a join would begin at all of the stage's responses,
+    # and a rating's policy tells its project too.
+    policies = list(stage.project.policies.values_list("pk", flat=True))
+    revised = Rating.objects.exclude(revised_response="").filter(policy__in=policies)
     keys = sorted(set(revised.order_by().values_list("response", flat=True)))
     accepted = AcceptedRevision.objects.filter(response=OuterRef("pk"))
     agreed = Response.objects.filter(~Exists(accepted), stage=stage, status=Status.AGREED).order_by()
@@ -96,11 +98,6 @@ def pending_revisions(stage):
             (position, pk) for pk, position in rows if rulebook.agreed(found[pk]).alignment != ALIGNED
         ]
     return [pk for _, pk in sorted(pending)]
-
-
-def _policies(stage):
-    """The keys of all the project's policies: a rating's policy tells its project without a join."""
-    return list(Policy.objects.filter(project=stage.project_id).values_list("pk", flat=True))
 
 
 def _took_part(response, by):

@@ -2,10 +2,12 @@
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
 from annotation.models import Response
 from core.models import Job
 from core.nudge import nudge
+from evaluation.coherence import run_scoring
 from evaluation.models import CoherenceScore, KeptReport, PromptEmbedding, ScoringRun
 from tests.factories.annotation import make_rating_stage
 from tests.factories.core import make_project
@@ -84,3 +86,7 @@ class TestScoring:
         assert ScoringRun.objects.filter(stage=stage).count() == 1
         assert_scored_once(stage)
         assert PromptEmbedding.objects.count() == 8
+        run_scoring(run.pk, clock=timezone.now)  # a message delivered twice
+        again = run_of(stage)
+        assert (again.pk, again.attempt, again.status) == (run.pk, run.attempt, Job.Status.SUCCEEDED)
+        assert_scored_once(stage)
