@@ -8,8 +8,8 @@ from django.db import transaction
 
 from annotation.checking import Faults, candidate_of, check_fields, split_of, tags_of, text_of, word_of
 from annotation.models import Prompt, PromptTag, Response
-from annotation.reading import numbered, read_rows
 from annotation.responses import NewResponse, add_responses, record_import
+from annotation.rows import numbered
 from core import audit
 from core.errors import Conflict, InvalidInput
 from core.models import ModelVersion, Project, Stage
@@ -41,11 +41,6 @@ class ResponseReport:
 
     total: int = 0
     models: dict = field(default_factory=dict)
-
-
-def read_prompt_file(file, name):
-    """The rows of a prompt file (JSONL or CSV by its name), for `import_prompts`."""
-    return read_rows(file, name)
 
 
 def draw_split(seed, external_id):

@@ -12,10 +12,8 @@ urlpatterns = [
     path("ratings/", mine.my_ratings, name="my-ratings"),
     path("ratings/<int:pk>/", mine.my_rating, name="my-rating"),
     path("prompts/", prompts.prompts, name="prompts"),
-    path("prompts/import/", prompts.import_file, name="import-prompts"),
     path("prompts/open-stage/", prompts.open_import_stage, name="open-import-stage"),
     path("stages/<int:number>/ratings/", stage.stage_panel, name="stage-panel"),
     path("stages/<int:number>/agreement/", stage.agreement_of_stage, name="stage-agreement"),
     path("stages/<int:number>/open-rating/", stage.open_stage_rating, name="open-rating"),
-    path("stages/<int:number>/responses/", stage.import_stage_responses, name="import-responses"),
 ]

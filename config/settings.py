@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "arbitration",
     "training",
     "evaluation",
+    "exchange",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -2,13 +2,16 @@
 
 from django.urls import include, path
 
+from annotation.urls import urlpatterns as annotation_urls
 from core.health import healthz
+from evaluation.urls import urlpatterns as evaluation_urls
+from exchange.urls import annotation_pages, evaluation_pages
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("", include("core.urls")),
-    path("projects/<slug:slug>/", include("annotation.urls")),
+    path("projects/<slug:slug>/", include((annotation_urls + annotation_pages, "annotation"))),
     path("projects/<slug:slug>/", include("arbitration.urls")),
     path("projects/<slug:slug>/", include("training.urls")),
-    path("projects/<slug:slug>/", include("evaluation.urls")),
+    path("projects/<slug:slug>/", include((evaluation_urls + evaluation_pages, "evaluation"))),
 ]

@@ -1,6 +1,6 @@
 """The report's page, its figures and files, and the stage's coherence panel."""
 
-from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -8,7 +8,6 @@ from django.views.decorators.http import require_GET, require_POST
 
 from core.access import ADMIN, LEAD, project_view
 from core.http import redirect, render_page_or_fragment
-from evaluation.export import lines
 from evaluation.keeping import report_body, report_figures
 from evaluation.stage_coherence import cancel_scoring, resume_scoring, stage_coherence
 from evaluation.tables import NOTHING, change_of, groups_of, histogram_of, percent, two
@@ -71,22 +70,6 @@ def figure_file(request, project, key):
     name = f"{project.slug}-{key}.svg"
     return HttpResponse(
         svg, content_type="image/svg+xml", headers={"Content-Disposition": f'inline; filename="{name}"'}
-    )
-
-
-@require_GET
-@project_view(ADMIN)
-def export(request, project):
-    """Responses with a final label, as JSON lines. Others are never in it: experts may be at them."""
-    number = request.GET.get("stage", "")
-    stage = get_object_or_404(project.stages, number=number) if number.isdecimal() else None
-    if number and stage is None:
-        raise Http404("No such stage.")
-    name = f"{project.slug}{f'-stage-{stage.number}' if stage else ''}.jsonl"
-    return StreamingHttpResponse(
-        lines(project, stage=stage),
-        content_type="application/x-ndjson; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("core", "annotation", "arbitration", "training", "evaluation")
+APPS = ("core", "annotation", "arbitration", "training", "evaluation", "exchange")
 
 
 @cache

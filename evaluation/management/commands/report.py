@@ -1,8 +1,8 @@
 import json
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import BaseCommand
 
-from core.models import Project
+from core.commands import find_project
 from evaluation.reports import as_json, build_report
 from evaluation.tables import change_of, groups_of
 
@@ -21,20 +21,6 @@ class Command(BaseCommand):
             return
         for line in report_lines(report):
             self.stdout.write(line)
-
-
-def find_project(slug):
-    """The project with that slug, or the newest. Raises CommandError, naming those there are."""
-    projects = Project.objects.order_by("-created_at", "-id")
-    if not projects.exists():
-        raise CommandError("There is no project yet: create one, or run `make demo`.")
-    if slug is None:
-        return projects[0]
-    found = projects.filter(slug=slug).first()
-    if found is None:
-        known = ", ".join(projects.values_list("slug", flat=True)[:20])
-        raise CommandError(f"There is no project “{slug}”. There are: {known}.")
-    return found
 
 
 def _report(project):

@@ -1,18 +1,14 @@
 """Prompts and responses in: all or nothing, every fault named."""
 
-import io
-import json
 from collections import Counter
 
 import pytest
-from django.core.management import CommandError, call_command
 
 from annotation.importing import (
     draw_split,
     import_prompts,
     import_responses,
     preview_prompts,
-    read_prompt_file,
 )
 from annotation.models import Assignment, Prompt, PromptTag, Response
 from annotation.responses import NewResponse, add_responses, hand_out_positions, open_rating
@@ -144,8 +140,7 @@ class TestImportPrompts:
         assert Prompt.objects.count() == 2
 
     def test_takes_a_large_file(self, project):
-        lines = (json.dumps({"prompt": f"Prompt {number}", "id": f"p{number}"}) for number in range(5000))
-        rows = read_prompt_file(io.BytesIO("\n".join(lines).encode()), "big.jsonl")
+        rows = ({"prompt": f"Prompt {number}", "id": f"p{number}"} for number in range(5000))
         assert import_prompts(project=project, rows=rows, by=None, now=NOW).total == 5000
         assert Prompt.objects.order_by("position").last().external_id == "p4999"
 
@@ -170,32 +165,6 @@ class TestDrawSplit:
 
     def test_differs_from_seed_to_seed(self):
         assert [draw_split(1, f"p{n}") for n in range(30)] != [draw_split(2, f"p{n}") for n in range(30)]
-
-
-class TestImportPromptsCommand:
-    def test_imports_a_file_and_says_what_came(self, project, tmp_path, capsys):
-        path = tmp_path / "prompts.csv"
-        path.write_text("prompt,split\nOne,train\nTwo,held-out\n")
-        call_command("import_prompts", project.slug, str(path), "--check")
-        assert not Prompt.objects.exists()
-        call_command("import_prompts", project.slug, str(path))
-        assert "2 prompts imported: 1 held-out, 1 train (0 drawn by seed)." in capsys.readouterr().out
-        assert Prompt.objects.count() == 2
-
-    @pytest.mark.parametrize(
-        "slug, text, message",
-        [
-            ("nowhere", "prompt\nOne\n", "no project “nowhere”"),
-            (None, "prompt\n\n", "no records"),
-            (None, None, "cannot be read"),
-        ],
-    )
-    def test_says_what_is_wrong(self, project, tmp_path, slug, text, message):
-        path = tmp_path / "prompts.csv"
-        if text is not None:
-            path.write_text(text)
-        with pytest.raises(CommandError, match=message):
-            call_command("import_prompts", slug or project.slug, str(path))
 
 
 class TestImportResponses:

@@ -1,11 +1,10 @@
 """The other pages of annotation, and who may open which."""
 
 import io
-import json
 
 import pytest
 
-from annotation.models import Prompt, Rating, Response
+from annotation.models import Rating, Response
 from core.models import Stage
 from tests.factories.annotation import make_prompts, make_responses, make_stage, rate
 from tests.factories.core import make_user
@@ -30,11 +29,6 @@ class TestMyRatings:
 
 
 class TestPrompts:
-    def upload(self, client, team, text, name="prompts.jsonl", **more):
-        file = io.BytesIO(text.encode())
-        file.name = name
-        return client.post(url("import-prompts", team), {"prompts-file": file, **more})
-
     def test_are_searched_and_filtered(self, as_, team):
         make_prompts(team.project, count=8)
         client = as_(team.admin)
@@ -43,29 +37,6 @@ class TestPrompts:
         found = client.get(url("prompts", team), {"q": "number 3:", "split": "held-out"})
         assert [prompt.external_id for prompt in found.context["page_obj"]] == ["q3"]
         assert client.get(url("prompts", team), {"split": "nonsense", "page": "x"}).status_code == 200
-
-    def test_are_imported_from_a_file(self, as_, team):
-        client = as_(team.admin)
-        lines = "\n".join(json.dumps({"prompt": f"P{number}"}) for number in range(3))
-        checked = self.upload(client, team, lines, check="1")
-        assert "3 prompts" in checked.content.decode()
-        assert not Prompt.objects.exists()
-        assert self.upload(client, team, lines).status_code == 302
-        assert Prompt.objects.count() == 3
-
-    @pytest.mark.parametrize(
-        "text, name, words",
-        [
-            ('{"prompt": ""}', "p.jsonl", "Line 1, prompt: is missing or empty."),
-            ("{", "p.jsonl", "Line 1: not JSON"),
-            ("x", "p.docx", "neither JSONL nor CSV"),
-            ("", "p.csv", "empty"),
-        ],
-    )
-    def test_name_the_faults_of_a_bad_file(self, as_, team, text, name, words):
-        answer = self.upload(as_(team.admin), team, text, name=name)
-        assert answer.status_code == 422
-        assert words in answer.content.decode()
 
     def test_open_a_stage_for_imported_responses(self, as_, team):
         make_prompts(team.project, count=1)
@@ -76,28 +47,6 @@ class TestPrompts:
         file.name = "r.jsonl"
         assert client.post(url("import-responses", team, 0), {"file": file}).status_code == 302
         assert Stage.objects.get().status == Stage.Status.RATING
-
-
-class TestImportResponses:
-    def test_waits_with_rating_until_every_prompt_is_answered(self, as_, team):
-        make_prompts(team.project, count=2)
-        make_stage(team.project)
-        client = as_(team.admin)
-        file = io.BytesIO(b'{"prompt_id": "q0", "text": "Zero", "model": "theirs"}')
-        file.name = "r.jsonl"
-        assert client.post(url("import-responses", team, 0), {"file": file}).status_code == 302
-        assert Stage.objects.get().status == Stage.Status.RESPONDING
-        assert "<strong>1</strong> prompt" in client.get(url("import-responses", team, 0)).content.decode()
-        assert client.post(url("open-rating", team, 0)).status_code == 409
-
-    def test_names_faults(self, as_, team):
-        make_prompts(team.project, count=1)
-        make_stage(team.project)
-        file = io.BytesIO(b'{"prompt_id": "q5", "text": "Zero", "model": "theirs"}')
-        file.name = "r.jsonl"
-        answer = as_(team.admin).post(url("import-responses", team, 0), {"file": file})
-        assert answer.status_code == 422
-        assert "Line 1, prompt_id: the project has no prompt “q5”." in answer.content.decode()
 
 
 class TestStagePanel:
@@ -162,12 +111,10 @@ class TestRights:
         "my-ratings": ("get", (), {"expert"}),
         "my-rating": ("get", (1,), {"expert"}),
         "prompts": ("get", (), {"admin"}),
-        "import-prompts": ("post", (), {"admin"}),
         "open-import-stage": ("post", (), {"admin"}),
         "stage-panel": ("get", (0,), {"lead", "admin"}),
         "stage-agreement": ("get", (0,), {"lead", "admin"}),
         "open-rating": ("post", (0,), {"admin"}),
-        "import-responses": ("get", (0,), {"admin"}),
     }
 
     def test_are_listed_for_every_address(self):

@@ -19,7 +19,6 @@ PAGES = {
     "evaluation:report": {"lead", "admin"},
     "evaluation:report-json": {"lead", "admin"},
     "evaluation:figure": {"lead", "admin"},
-    "evaluation:export": {"admin"},
 }
 
 
@@ -155,29 +154,6 @@ class TestFigures:
 
     def test_that_do_not_exist_are_not_found(self, client, few):
         assert get(client, few.lead, "evaluation:figure-file", few, "nothing").status_code == 404
-
-
-class TestExport:
-    def test_streams_one_line_a_response(self, client, few):
-        answer = get(client, few.admin, "evaluation:export", few)
-        assert answer.streaming
-        lines = b"".join(answer.streaming_content).decode().splitlines()
-        assert len(lines) == 3
-        assert json.loads(lines[0])["stage"] == 0
-        assert f'filename="{few.project.slug}.jsonl"' in answer["Content-Disposition"]
-
-    def test_may_be_of_one_stage(self, client, few):
-        answer = get(client, few.admin, "evaluation:export", few, data={"stage": "0"})
-        assert {json.loads(line)["stage"] for line in b"".join(answer.streaming_content).splitlines()} == {0}
-
-    @pytest.mark.parametrize("stage", ["9", "x", "-1"])
-    def test_of_an_unknown_stage_is_not_found(self, client, few, stage):
-        assert get(client, few.admin, "evaluation:export", few, data={"stage": stage}).status_code == 404
-
-    def test_never_holds_ratings_in_progress(self, client, team):
-        make_labeled_stage(team.project, [ALIGNED] * 3, raters=team.experts, final=False)
-        answer = get(client, team.admin, "evaluation:export", team)
-        assert b"".join(answer.streaming_content) == b""
 
 
 class TestStagePanel:

@@ -6,20 +6,12 @@ line ends. The first thing that cannot be read ends the reading, since nothing a
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
+from annotation.rows import Row
 from core.errors import InvalidInput
 
 LONGEST_CELL = 10_000_000
-
-
-@dataclass(frozen=True)
-class Row:
-    """One record of a file: the line it begins on, counted from 1, and its fields as they stand there."""
-
-    line: int
-    fields: dict
 
 
 def read_rows(file, name: str) -> Iterator[Row]:
@@ -33,12 +25,6 @@ def read_rows(file, name: str) -> Iterator[Row]:
     if ending in ("csv", "tsv"):
         return _read_csv(file, "\t" if ending == "tsv" else ",")
     raise InvalidInput(f"“{name}” is neither JSONL nor CSV: name it .jsonl or .csv.")
-
-
-def numbered(rows: Iterable) -> Iterator[Row]:
-    """Rows as they are; plain dicts counted from line 1."""
-    for line, row in enumerate(rows, start=1):
-        yield row if isinstance(row, Row) else Row(line, row)
 
 
 def _lines(file):

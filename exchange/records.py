@@ -1,7 +1,7 @@
 """The records of a project as JSON lines, in the paper's structure, streamed in constant memory.
 
 One object a response: {"prompt", "response", "expert_scores": {axis: [score, …]}, "final_score": {axis: score}} and
-beside it ids, labels and provenance; evaluation/README.md lists every field. People appear under pseudonyms that are
+beside it ids, labels and provenance; README.md beside it lists every field. People appear under pseudonyms that are
 the same in all of a project's records and tell nothing outside of it.
 """
 

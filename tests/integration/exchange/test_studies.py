@@ -10,14 +10,14 @@ from django.core.management import CommandError, call_command
 
 from annotation.deciding import replay, stored_reasons
 from annotation.models import Divergence, Rating, Response
-from arbitration.importing import dices, summeval, xstest
-from arbitration.importing.bringing import bring, stored_items
-from arbitration.importing.figures import figures_of
 from arbitration.labels import finalize_labels
 from arbitration.models import Decision, FinalLabel
 from core.errors import Conflict
 from core.models import Project, User
 from core.projects import create_project
+from exchange.studies import dices, summeval, xstest
+from exchange.studies.bringing import bring, stored_items
+from exchange.studies.figures import figures_of
 from tests.factories.core import NOW, make_user
 
 pytestmark = pytest.mark.django_db

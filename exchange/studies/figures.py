@@ -11,7 +11,7 @@ from statsmodels.stats.inter_rater import fleiss_kappa
 
 from annotation.agreement import SCALE, count_values, exact_share, krippendorff_alpha, spread_share
 from arbitration.consensus import agreed_label
-from arbitration.importing import dices, summeval, xstest
+from exchange.studies import dices, summeval, xstest
 
 DAWID_SKENE_ROUNDS = 100
 

@@ -7,9 +7,9 @@ unsafe, any other is safe.
 
 from pathlib import Path
 
-from arbitration.importing.study import Answer, Item, Study, find_files, read_csv
 from core.errors import InvalidInput
 from core.rubrics import LabelSetSpec, LabelValueSpec, PolicySpec, RubricSpec
+from exchange.studies.study import Answer, Item, Study, find_files, read_csv
 
 PATTERN = "xstest_v2_completions_*.csv"
 EXPERTS = ["annotation_1", "annotation_2"]

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from annotation.reading import Row, read_rows
 from core.errors import InvalidInput
+from exchange.reading import Row, read_rows
 
 
 def read(text, name="prompts.jsonl"):

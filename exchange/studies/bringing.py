@@ -17,13 +17,13 @@ from annotation.models import DivergenceReason, Prompt, Rating, Response
 from annotation.rating import submit_rating
 from annotation.responses import open_rating
 from arbitration.cases import claim_case, resolve_case
-from arbitration.importing.study import Answer, Item, Study
 from arbitration.models import Decision
 from arbitration.panel import count_overridden
 from core.errors import Conflict
 from core.models import Membership, Project, Stage, User
 from core.projects import add_member, create_account, create_project, specs_of
 from core.stages import open_stage
+from exchange.studies.study import Answer, Item, Study
 
 LEAD = "adjudicator"
 

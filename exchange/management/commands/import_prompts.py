@@ -5,9 +5,9 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from annotation.importing import import_prompts, preview_prompts, read_prompt_file
-from core.errors import DomainError
-from core.models import Project
+from annotation.importing import import_prompts, preview_prompts
+from core.commands import find_project, telling_faults
+from exchange.reading import read_rows
 
 
 class Command(BaseCommand):
@@ -21,21 +21,16 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="only say what it would bring")
 
     def handle(self, *, project, file, check, **options):
-        found = Project.objects.filter(slug=project).first()
-        if found is None:
-            known = ", ".join(Project.objects.values_list("slug", flat=True)[:20]) or "none yet"
-            raise CommandError(f"There is no project “{project}”. There are: {known}.")
+        project = find_project(project)
         try:
-            with file.open("rb") as opened:
-                rows = read_prompt_file(opened, file.name)
+            with file.open("rb") as opened, telling_faults():
+                rows = read_rows(opened, file.name)
                 if check:
-                    report = preview_prompts(project=found, rows=rows)
+                    report = preview_prompts(project=project, rows=rows)
                 else:
-                    report = import_prompts(project=found, rows=rows, by=None, now=timezone.now())
+                    report = import_prompts(project=project, rows=rows, by=None, now=timezone.now())
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
-        except DomainError as error:
-            raise CommandError("\n".join([str(error), *getattr(error, "errors", [])])) from None
         splits = ", ".join(f"{count} {split}" for split, count in sorted(report.splits.items()))
         verb = "would be imported" if check else "imported"
         self.stdout.write(f"{report.total} prompts {verb}: {splits} ({report.drawn} drawn by seed).")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from arbitration.importing import dices, summeval, xstest
-from arbitration.importing.figures import figures_of
 from core.errors import InvalidInput
+from exchange.studies import dices, summeval, xstest
+from exchange.studies.figures import figures_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 HEADER = "id,type,prompt,completion,annotation_1,annotation_2,agreement,final_label\n"

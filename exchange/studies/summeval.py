@@ -7,9 +7,9 @@ Siledar et al., "One Prompt To Rule Them All: LLMs for Opinion Summary Evaluatio
 
 from pathlib import Path
 
-from arbitration.importing.study import Answer, Item, Study, find_files, pick, read_json_lines
 from core.errors import InvalidInput
 from core.rubrics import AxisSpec, PolicySpec, RubricSpec
+from exchange.studies.study import Answer, Item, Study, find_files, pick, read_json_lines
 
 FILE = "summeval-op-detailed.jsonl"
 AXES = {

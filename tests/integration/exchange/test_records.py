@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from annotation.models import Response
 from arbitration.cases import claim_case, exclude_response
 from arbitration.labels import finalize_labels
-from evaluation.export import records
+from exchange.records import records
 from tests.factories.annotation import make_rating_stage, rate, rate_all
 from tests.factories.arbitration import decide, make_divergent, make_final_stage
 from tests.factories.core import NOW, make_project

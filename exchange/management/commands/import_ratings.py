@@ -8,12 +8,12 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from annotation.models import Prompt
-from arbitration.importing import dices, summeval, xstest
-from arbitration.importing.bringing import bring, stored_items
-from arbitration.importing.figures import figures_of
-from core.errors import DomainError
+from core.commands import telling_faults
 from core.models import Membership, User
 from core.projects import add_member
+from exchange.studies import dices, summeval, xstest
+from exchange.studies.bringing import bring, stored_items
+from exchange.studies.figures import figures_of
 
 READERS = {"xstest": xstest.read, "dices": dices.read, "summeval-op": summeval.read}
 
@@ -32,11 +32,9 @@ class Command(BaseCommand):
     def handle(self, *, format, folder, project, admin, **options):
         now = timezone.now()
         by = self._admin(admin)
-        try:
+        with telling_faults():
             study = READERS[format](folder)
             brought = bring(study, name=project, by=by, now=now, progress=self._progress)
-        except DomainError as error:
-            raise CommandError("\n".join([str(error), *getattr(error, "errors", [])])) from None
         if by is not None:
             add_member(project=brought.project, user=by, role=Membership.Role.ADMIN, by=by, now=now)
         self._tell(brought)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from django.core.management import BaseCommand, CommandError
 
-from evaluation.export import lines
-from evaluation.management.commands.report import find_project
+from core.commands import find_project
+from exchange.records import lines
 
 
 class Command(BaseCommand):
-    help = "Write a project's records as JSON lines, one response each (fields: evaluation/README.md)."
+    help = "Write a project's records as JSON lines, one response each (fields: exchange/README.md)."
 
     def add_arguments(self, parser):
         parser.add_argument("--project", metavar="SLUG", help="the project (the newest)")

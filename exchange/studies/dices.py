@@ -7,9 +7,9 @@ JUDGE-BENCH: `dices_350_crowdsourced.json` (a list of answers per conversation, 
 
 from pathlib import Path
 
-from arbitration.importing.study import Answer, Item, Study, find_files, pick, read_json
 from core.errors import InvalidInput
 from core.rubrics import LabelSetSpec, LabelValueSpec, PolicySpec, RubricSpec
+from exchange.studies.study import Answer, Item, Study, find_files, pick, read_json
 
 CROWD, GOLD = "dices_350_crowdsourced.json", "dices_350_expert.json"
 SAFE = "safe"

@@ -1,0 +1,34 @@
+"""The project's prompts as a page shows them: searched, filtered, a page at a time."""
+
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+
+from annotation.models import Prompt
+from core.models import Stage
+
+PER_PAGE = 50
+
+
+def prompt_list(project, *, words="", split="", page=None):
+    """What annotation/prompts.html shows, as a dict.
+
+    `words`: a part of a text or id, or a tag; `split`: one split alone; `page`: its number, the first if it is none.
+    """
+    found = Prompt.objects.filter(project=project)
+    splits = dict(found.order_by().values_list("split").annotate(count=Count("id")))
+    if split in Prompt.Split.values:
+        found = found.filter(split=split)
+    if words:
+        found = found.filter(Q(text__icontains=words) | Q(external_id__icontains=words) | Q(tags__name=words))
+    found = found.distinct().prefetch_related("tags").order_by("position")
+    newest = project.stages.order_by("-number").first()
+    return {
+        "project": project,
+        "page_obj": Paginator(found, PER_PAGE).get_page(page),
+        "total": sum(splits.values()),
+        "splits": [(each.value, each.label, splits.get(each.value, 0)) for each in Prompt.Split],
+        "q": words,
+        "split": split,
+        "loop_begun": newest is not None,
+        "may_open_stage": bool(splits) and (newest is None or newest.status == Stage.Status.LABELS_FINAL),
+    }
