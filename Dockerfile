@@ -11,6 +11,8 @@ RUN pip install -c constraints.txt '.[s3]' && rm -rf build concord.egg-info
 COPY manage.py ./
 COPY config config
 COPY core core
+COPY serving serving
+COPY jobs jobs
 COPY annotation annotation
 COPY arbitration arbitration
 COPY training training

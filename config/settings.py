@@ -35,6 +35,8 @@ CSRF_TRUSTED_ORIGINS = environment.words("CONCORD_CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
     "core",
+    "serving",
+    "jobs",
     "annotation",
     "arbitration",
     "training",

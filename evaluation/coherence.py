@@ -14,13 +14,15 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, OuterRef
 
 from annotation.models import Prompt, Response
-from core import audit, jobs
-from core.models import Job, Stage
+from core import audit
+from core.models import Stage
 from evaluation.embedding import EncodingFailed, EncodingInterrupted, embed_texts, encoder
 from evaluation.encoders import encoder_in_force
 from evaluation.models import CoherenceScore, Encoder, PromptEmbedding, ScoringRun
 from evaluation.refusals import is_refusal
 from evaluation.stage_coherence import summarize
+from jobs import life
+from jobs.models import Job
 
 logger = logging.getLogger(__name__)
 
@@ -65,26 +67,26 @@ def open_runs(*, now):
 
 def run_scoring(pk, *, clock):
     """Claim the run and carry it out; does nothing where it is not queued. `clock()` gives aware datetimes."""
-    run = jobs.claim(ScoringRun, pk, now=clock())
+    run = life.claim(ScoringRun, pk, now=clock())
     if run is None:
         return
     folder = settings.RUNS_DIR / f"scoring-{run.pk}"
     try:
         _score_stage(run, folder, clock=clock)
-        jobs.end(run, Job.Status.SUCCEEDED, now=clock())
-    except jobs.LostJob as lost:
+        life.end(run, Job.Status.SUCCEEDED, now=clock())
+    except life.LostJob as lost:
         logger.warning("%s belongs to another worker now: stopped.", lost)
         return
     except Canceled:
-        jobs.end(run, Job.Status.CANCELED, now=clock())
+        life.end(run, Job.Status.CANCELED, now=clock())
     except EncodingFailed as failed:
-        jobs.end(run, Job.Status.FAILED, now=clock(), reason=str(failed))
+        life.end(run, Job.Status.FAILED, now=clock(), reason=str(failed))
         return  # the folder stays: it says more
     except EncodingInterrupted as interrupted:
         _try_again(run, str(interrupted), now=clock())
         return
     except Exception:  # the row learns of it, then Celery logs it with its traceback
-        jobs.end(
+        life.end(
             run, Job.Status.ERRORED, now=clock(), reason="Something unexpected: the worker's log has it."
         )
         raise
@@ -106,14 +108,14 @@ def _open_run(stage, *, now):
 def _try_again(run, why, *, now):
     if run.attempt >= MOST_ATTEMPTS:
         reason = f"{why} This happened {run.attempt} times: look at the worker's memory, then resume."
-        jobs.end(run, Job.Status.FAILED, now=now, reason=reason)
+        life.end(run, Job.Status.FAILED, now=now, reason=reason)
     else:
-        jobs.give_back(run, now=now, reason=why)
+        life.give_back(run, now=now, reason=why)
 
 
 def _score_stage(run, folder, *, clock):
     def heartbeat():
-        if jobs.beat(run, now=clock()):
+        if life.beat(run, now=clock()):
             raise Canceled
 
     phi = encoder(run_dir=folder / "encoder", heartbeat=heartbeat)
@@ -170,7 +172,7 @@ def _store(run, row, prompts, chunk, vectors, *, clock):
     """Write a chunk's vectors and cosines, batch by batch; each batch only while the run is still ours."""
     for batch in _batches(prompts):
         with transaction.atomic():
-            jobs.beat(run, now=clock())
+            life.beat(run, now=clock())
             PromptEmbedding.objects.bulk_create(
                 [
                     PromptEmbedding(
@@ -186,7 +188,7 @@ def _store(run, row, prompts, chunk, vectors, *, clock):
         asked = _prompt_vectors(batch, row)
         now = clock()
         with transaction.atomic():
-            jobs.beat(run, now=now)
+            life.beat(run, now=now)
             CoherenceScore.objects.bulk_create(
                 [
                     CoherenceScore(

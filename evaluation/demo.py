@@ -13,10 +13,11 @@ from annotation.importing import import_prompts
 from annotation.models import Prompt, Sampling
 from arbitration.labels import finalize_labels
 from core.errors import DomainError
-from core.models import Job, Membership, Project, Stage, User
+from core.models import Membership, Project, Stage, User
 from core.projects import add_member, create_project
 from evaluation.coherence import unscored
 from evaluation.simulation import simulate_stage
+from jobs.models import Job
 from training.generation import open_base_stage
 from training.models import GenerationRun, TrainingRun
 from training.runs import launch_run

@@ -8,8 +8,8 @@ from django.conf import settings
 
 from core.errors import DomainError
 from evaluation.encoder.vectors import read_vectors
-from training.supervisor import kill_leftover, python_child, supervise
-from training.trainer.files import write_json, write_lines
+from jobs.files import write_json, write_lines
+from jobs.supervisor import kill_leftover, python_child, supervise
 from training.trainer.sources import Unusable, prepare_model, target_name
 
 

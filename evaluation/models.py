@@ -1,7 +1,7 @@
 from django.db import models
 from django.db.models import Q
 
-from core.models import Job
+from jobs.models import Job
 
 
 class Encoder(models.Model):

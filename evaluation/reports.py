@@ -9,7 +9,6 @@ import numpy as np
 
 from annotation.stage_agreement import measure_agreement
 from arbitration.panel import rests_on_simulation
-from core.models import Job
 from evaluation import measures
 from evaluation.caveats import Basis, caveats_of
 from evaluation.comparisons import Comparison, Endpoint, compare
@@ -17,6 +16,7 @@ from evaluation.encoders import encoder_in_force
 from evaluation.models import ScoringRun
 from evaluation.per_prompt import PerPrompt
 from evaluation.statistics import Estimate, mean_estimate, share_estimate, share_of
+from jobs.models import Job
 
 # Cosines are binned for the figure from −0.2 (below it there is next to nothing; what is goes into the first bin).
 BINS = np.arange(-4, 21) / 20

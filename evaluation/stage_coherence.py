@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Avg, Count, Q
 
-from core import jobs
 from core.errors import Conflict
-from core.models import Job, Stage
-from core.nudge import nudge
+from core.models import Stage
 from evaluation.models import CoherenceScore, ScoringRun
+from jobs import life
+from jobs.models import Job
+from jobs.nudge import nudge
 
 RESUMABLE = Job.TERMINAL - {Job.Status.SUCCEEDED}
 
@@ -41,7 +42,7 @@ def resume_scoring(*, stage, by, now):
     run = _latest_run(stage)
     if run is None or run.status not in RESUMABLE:
         raise Conflict("There is nothing to resume: reload to see where coherence stands.")
-    jobs.resume(run, by=by, now=now)
+    life.resume(run, by=by, now=now)
     nudge("evaluation.run_scoring", pk=run.pk)
     return run
 
@@ -51,7 +52,7 @@ def cancel_scoring(*, stage, by, now):
     run = _latest_run(stage)
     if run is None:
         raise Conflict("There is nothing to cancel: coherence has not begun.")
-    return jobs.request_cancel(run, by=by, now=now)
+    return life.request_cancel(run, by=by, now=now)
 
 
 def _latest_run(stage):

@@ -13,7 +13,7 @@ import psutil
 from django.conf import settings
 from django.db import connection
 
-from core import processes
+from serving import processes
 from tests.services import end_with_parent, free_port
 
 START_SECONDS = 60

@@ -14,7 +14,8 @@ from annotation.models import Prompt, Response
 from arbitration.models import FinalLabel
 from core import audit
 from core.errors import Conflict, InvalidInput
-from core.models import Job, Stage
+from core.models import Stage
+from jobs.models import Job
 from training.models import TrainingExample, TrainingRun, TrainingSet
 
 TRAIN, VALIDATION = Prompt.Split.TRAIN, Prompt.Split.VALIDATION

@@ -8,17 +8,19 @@ from django.utils import timezone
 
 from annotation.models import Prompt, Response, Sampling
 from annotation.responses import NewResponse, add_responses, open_rating, prompts_without_response
-from core import audit, jobs
+from core import audit
 from core.errors import Conflict, InvalidInput
-from core.models import Job, Stage
-from core.nudge import nudge
+from core.models import Stage
 from core.projects import base_model
 from core.stages import open_stage
+from jobs import life
+from jobs.attempt import NotFinished, Tail, carry_out, worker_is_stopping
+from jobs.files import write_json, write_lines
+from jobs.models import Job
+from jobs.nudge import nudge
+from jobs.supervisor import python_child
 from training.model_store import ready_folder
 from training.models import GenerationRun
-from training.supervisor import python_child
-from training.trainer.files import write_json, write_lines
-from training.work import NotFinished, Tail, carry_out, worker_is_stopping
 
 TASK = "training.run_generation"
 SEED_BITS = 48
@@ -89,7 +91,7 @@ def _give_base_model(stage, *, now):
 @transaction.atomic
 def resume_generation(*, run, by, now):
     """Queue a generation that ended badly or was canceled again; it goes on from the responses it has."""
-    jobs.resume(run, by=by, now=now)
+    life.resume(run, by=by, now=now)
     GenerationRun.objects.filter(pk=run.pk).update(fruitless=0, log_tail="")
     nudge(TASK, pk=run.pk)
     return run

@@ -9,11 +9,11 @@ from django.core.files import File
 from django.core.files.storage import FileSystemStorage, default_storage
 
 from core.models import ModelVersion
-from training.supervisor import kill_leftover
-from training.trainer.files import new_folder
+from jobs.attempt import NotFinished, Refused, kept_alive
+from jobs.files import new_folder
+from jobs.supervisor import kill_leftover
 from training.trainer.hashing import hash_folder
 from training.trainer.sources import PREFIX, Unusable, prepare_model, target_name
-from training.work import NotFinished, Refused, kept_alive
 
 ARTIFACT = "artifact:"
 """Marks a location in the storage, as "package:" marks one in a wheel."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from annotation.models import Prompt, Response
 from annotation.responses import prompts_without_response
-from core.models import Job
+from jobs.models import Job
 from training.models import RunMeasure
 
 RECENT = 64

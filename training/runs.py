@@ -8,20 +8,22 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from core import audit, jobs
+from core import audit
 from core.errors import InvalidInput
-from core.models import Job, ModelVersion, Stage
-from core.nudge import nudge
+from core.models import ModelVersion, Stage
 from core.projects import base_model
 from core.stages import open_stage
+from jobs import life
+from jobs.attempt import carry_out, worker_is_stopping
+from jobs.files import write_json, write_whole
+from jobs.models import Job
+from jobs.nudge import nudge
+from jobs.supervisor import python_child
 from training.dataset import freeze_training_set, split_lines
 from training.generation import launch_generation
 from training.model_store import is_kept, keep_model, ready_folder
 from training.models import GenerationRun, RunMeasure, TrainingRun
-from training.supervisor import python_child
-from training.trainer.files import write_json, write_whole
 from training.trainer.hashing import hash_file
-from training.work import carry_out, worker_is_stopping
 
 TASK = "training.run_training"
 LARGEST_LEARNING_RATE = 0.1
@@ -108,13 +110,13 @@ def cancel_run(*, job, by, now):
     """Cancel a queued training or generation at once; a running one saves what it has and stops soon."""
     if job.status == Job.Status.RUNNING and job.cancel_requested_at is None:
         audit.record(f"{job._meta.model_name}:ask-to-cancel", job, by=by, now=now)
-    return jobs.request_cancel(job, by=by, now=now)
+    return life.request_cancel(job, by=by, now=now)
 
 
 @transaction.atomic
 def resume_run(*, run, by, now):
     """Queue a training that ended badly or was canceled again; it goes on from its last checkpoint."""
-    jobs.resume(run, by=by, now=now)
+    life.resume(run, by=by, now=now)
     TrainingRun.objects.filter(pk=run.pk).update(fruitless=0, log_tail="")
     nudge(TASK, pk=run.pk)
     return run

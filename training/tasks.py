@@ -7,9 +7,9 @@ from celery.signals import worker_shutting_down
 from django.conf import settings
 from django.utils import timezone
 
-from core import jobs
-from core.nudge import nudge
-from training import generation, runs, work
+from jobs import attempt, life
+from jobs.nudge import nudge
+from training import generation, runs
 from training.models import GenerationRun, TrainingRun
 
 GPU_QUEUE = "gpu"
@@ -19,20 +19,20 @@ TASKS = {GenerationRun: generation.TASK, TrainingRun: runs.TASK}
 @worker_shutting_down.connect
 def save_and_give_back(**kwargs):
     """A worker that is asked to stop lets its job save and hands it back, instead of waiting for its end."""
-    work.stop_soon()
+    attempt.stop_soon()
 
 
 @shared_task(name=generation.TASK)
 def run_generation(*, pk):
     """Do one queued generation; a worker that is stopping leaves it to the sweep and another worker."""
-    if not work.worker_is_stopping():
+    if not attempt.worker_is_stopping():
         generation.run_generation(pk=pk)
 
 
 @shared_task(name=runs.TASK)
 def run_training(*, pk):
     """Do one queued training run."""
-    if not work.worker_is_stopping():
+    if not attempt.worker_is_stopping():
         runs.run_training(pk=pk)
 
 
@@ -45,8 +45,8 @@ def sweep():
     """
     lost_after = timedelta(seconds=settings.JOB_LOST_SECONDS)
     for model in TASKS:
-        jobs.requeue_lost(model, now=timezone.now(), lost_after=lost_after)
-    due = [(task, pk) for model, task in TASKS.items() for pk in jobs.due(model)]
+        life.requeue_lost(model, now=timezone.now(), lost_after=lost_after)
+    due = [(task, pk) for model, task in TASKS.items() for pk in life.due(model)]
     if due and waiting_messages() < len(due):
         for task, pk in due:
             nudge(task, pk=pk)

@@ -1,5 +1,4 @@
 from core.models.audit import AuditEvent
-from core.models.job import Job
 from core.models.people import Membership, User
 from core.models.policy import AxisTolerance, Policy
 from core.models.project import Project
@@ -10,7 +9,6 @@ __all__ = [
     "AuditEvent",
     "Axis",
     "AxisTolerance",
-    "Job",
     "LabelSet",
     "LabelValue",
     "Membership",

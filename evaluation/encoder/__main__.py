@@ -8,9 +8,9 @@ list, so a resumed run gives the same bits as one that was not interrupted. Alwa
 import sys
 
 from evaluation.encoder.vectors import VectorFiles
-from training.trainer.child import run_child  # before torch: it sets the environment
-from training.trainer.failures import Failure
-from training.trainer.files import read_lines, write_json
+from jobs.child import run_child  # before torch: it sets the environment
+from jobs.failures import Failure
+from jobs.files import read_lines, write_json
 from training.trainer.hashing import hash_folder
 from training.trainer.loading import choose_device, choose_threads
 from training.trainer.versions import library_versions

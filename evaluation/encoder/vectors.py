@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.trainer.files import append, cut_torn_line, encode_line, read_lines
+from jobs.files import append, cut_torn_line, encode_line, read_lines
 
 FLOAT = np.dtype("<f4")
 

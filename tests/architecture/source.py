@@ -6,15 +6,15 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("core", "annotation", "arbitration", "training", "evaluation", "exchange")
+APPS = ("core", "jobs", "annotation", "arbitration", "training", "evaluation", "exchange")
 
 
 @cache
 def python_files(*folders):
-    """Every Python file under the folders (the apps and config, without any named), migrations apart."""
+    """Every Python file under the folders (the apps, serving and config, without any named), migrations apart."""
     return [
         path
-        for folder in folders or (*APPS, "config")
+        for folder in folders or (*APPS, "serving", "config")
         for path in sorted((ROOT / folder).rglob("*.py"))
         if "migrations" not in path.parts
     ]

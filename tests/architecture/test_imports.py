@@ -18,7 +18,12 @@ DOORS = {"urls", "views", "api", "tasks", "admin", "management"}
 @pytest.fixture(scope="module")
 def graph():
     return grimp.build_graph(
-        *APPS, "config", include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
+        *APPS,
+        "serving",
+        "config",
+        include_external_packages=True,
+        exclude_type_checking_imports=True,
+        cache_dir=None,
     )
 
 

@@ -5,10 +5,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from annotation.models import Response
-from core.models import Job
-from core.nudge import nudge
 from evaluation.coherence import run_scoring
 from evaluation.models import CoherenceScore, KeptReport, PromptEmbedding, ScoringRun
+from jobs.models import Job
+from jobs.nudge import nudge
 from tests.factories.annotation import make_rating_stage
 from tests.factories.core import make_project
 from tests.factories.evaluation import ALIGNED, make_labeled_stage

@@ -5,7 +5,8 @@ import pytest
 from celery import current_app
 from django.utils import timezone
 
-from core.models import AuditEvent, Job, Stage
+from core.models import AuditEvent, Stage
+from jobs.models import Job
 from tests.factories.evaluation import score_stage
 from tests.factories.training import make_base_stage, make_run, make_trainable_stage
 from tests.live import wait_until

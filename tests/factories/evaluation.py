@@ -9,9 +9,10 @@ import uuid
 from annotation.models import Assignment, Prompt, Rating, RatingScore, Response
 from arbitration.consensus import alignment_class
 from arbitration.models import FinalLabel, FinalScore
-from core.models import Job, ModelVersion, Stage
+from core.models import ModelVersion, Stage
 from evaluation.models import CoherenceScore, Encoder, ScoringRun
 from evaluation.stage_coherence import summarize
+from jobs.models import Job
 from tests.factories.annotation import make_prompts
 from tests.factories.core import NOW
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from django.conf import settings
 
-from core import keeper
+from serving import keeper
 from tests.live import wait_until
 from tests.services import end_with_parent, free_port
 
@@ -121,7 +121,7 @@ class TestServe:
         assert code == 1
         assert f"already runs on {served.var} (process {served.process.pid})" in words
 
-        served.find("core.keeper").kill()
+        served.find("serving.keeper").kill()
         code, words = served.end()
         assert code == 1
         assert "so everything was stopped" in words
@@ -159,7 +159,7 @@ class TestKeeper:
         )
         log = tmp_path / "worker.log"
         kept = subprocess.Popen(
-            [sys.executable, "-m", "core.keeper"],
+            [sys.executable, "-m", "serving.keeper"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=settings.BASE_DIR,
         )  # fmt: skip
         service = {"name": "worker", "argv": [sys.executable, "-c", worker], "log": str(log)}

@@ -9,7 +9,7 @@ import json
 import shutil
 from pathlib import Path
 
-from training.trainer.files import sync_tree, write_json
+from jobs.files import sync_tree, write_json
 
 MARK = "whole.json"
 

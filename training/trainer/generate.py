@@ -13,14 +13,14 @@ versions round differently too.
 import sys
 import time
 
-from training.trainer.child import run_child  # before torch: it sets the environment
+from jobs.child import run_child  # before torch: it sets the environment
 
 # isort: split
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
-from training.trainer.failures import Failure
-from training.trainer.files import append, cut_torn_line, encode_line, read_lines, write_json
+from jobs.failures import Failure
+from jobs.files import append, cut_torn_line, encode_line, read_lines, write_json
 from training.trainer.loading import (
     choose_device,
     choose_threads,

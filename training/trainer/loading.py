@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from training.trainer.failures import Failure
+from jobs.failures import Failure
 
 logging.disable_progress_bar()
 

@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from training.trainer.child import Child
+from jobs.child import Child
 from training.trainer.sources import PREFIX, Unusable, claim_target, files_of_package, finish, ready_model
 
 

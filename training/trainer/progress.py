@@ -5,8 +5,8 @@ import math
 import torch
 from transformers import TrainerCallback
 
+from jobs.failures import Failure
 from training.trainer.checkpoints import mark_whole
-from training.trainer.failures import Failure
 
 
 class Progress(TrainerCallback):

@@ -4,7 +4,7 @@ import torch
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
-from training.trainer.failures import Failure
+from jobs.failures import Failure
 
 TEXTS = ("prompt", "completion")
 

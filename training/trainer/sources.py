@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.supervisor import SUCCEEDED, Outcome, python_child, supervise
-from training.trainer.files import new_folder, write_json
+from jobs.files import new_folder, write_json
+from jobs.supervisor import SUCCEEDED, Outcome, python_child, supervise
 from training.trainer.hashing import hash_folder
 
 PREFIX = "package:"

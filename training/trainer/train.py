@@ -14,16 +14,16 @@ import sys
 import time
 from pathlib import Path
 
-from training.trainer.child import Cancelled, run_child  # before torch: it sets the environment
+from jobs.child import Cancelled, run_child  # before torch: it sets the environment
 
 # isort: split
 import torch
 from accelerate import PartialState
 
+from jobs.failures import Failure
+from jobs.files import put_in_place, read_lines, write_json
 from training.trainer import sft
 from training.trainer.checkpoints import last_whole, step_of
-from training.trainer.failures import Failure
-from training.trainer.files import put_in_place, read_lines, write_json
 from training.trainer.hashing import hash_file, hash_folder
 from training.trainer.loading import (
     choose_device,

@@ -5,10 +5,10 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.utils import timezone
 from tqdm import tqdm
 
-from core import keeper, processes
 from core.errors import DomainError
-from core.running import Keeper, NotRunning, only_one_here, what_happened
 from evaluation.demo import SIZES, Loop, seed_demo
+from serving import keeper, processes
+from serving.running import Keeper, NotRunning, only_one_here, what_happened
 
 
 class Bar:

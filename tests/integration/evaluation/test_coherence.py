@@ -8,13 +8,14 @@ from django.conf import settings as django_settings
 from django.db import IntegrityError, transaction
 
 from annotation.models import Response
-from core import jobs
-from core.models import AuditEvent, Job, Stage
+from core.models import AuditEvent, Stage
 from core.transitions import transition
 from evaluation.coherence import open_runs, run_scoring, unscored
 from evaluation.embedding import embed_texts, encoder
 from evaluation.encoders import encoder_in_force
 from evaluation.models import CoherenceScore, Encoder, PromptEmbedding, ScoringRun
+from jobs import life
+from jobs.models import Job
 from tests.factories.annotation import make_rating_stage
 from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import ALIGNED, make_encoder, make_labeled_stage, score_stage
@@ -207,7 +208,7 @@ class TestResumedRun:
     def test_takes_up_a_failed_run(self, team):
         stage = make_rating_stage(team.project, prompts=1)
         (run,) = open_runs(now=NOW)
-        claimed = jobs.claim(ScoringRun, run.pk, now=NOW)
+        claimed = life.claim(ScoringRun, run.pk, now=NOW)
         transition(claimed, Job.Status.FAILED, by=None, now=NOW, finished_at=NOW, reason="Out of memory.")
         from evaluation.stage_coherence import resume_scoring
 

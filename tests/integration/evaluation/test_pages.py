@@ -6,10 +6,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from core.models import Job
 from evaluation import keeping
 from evaluation.keeping import fingerprint, keep_report, report_body, report_figures, stale_projects
 from evaluation.models import KeptReport, ScoringRun
+from jobs.models import Job
 from tests.factories.core import NOW, make_project, make_user
 from tests.factories.evaluation import ALIGNED, make_labeled_stage, make_paper_stages, score_stage
 

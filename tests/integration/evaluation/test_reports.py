@@ -4,9 +4,10 @@ import pytest
 from scipy.stats import binomtest
 
 from annotation.agreement import count_values, krippendorff_alpha
-from core.models import Job, ModelVersion, Stage
+from core.models import ModelVersion, Stage
 from evaluation.models import ScoringRun
 from evaluation.reports import as_json, build_report
+from jobs.models import Job
 from tests.factories.arbitration import make_final_stage
 from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import (

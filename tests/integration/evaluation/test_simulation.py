@@ -14,10 +14,11 @@ from arbitration.cases import claim_case
 from arbitration.labels import finalize_labels
 from arbitration.models import Decision, FinalLabel
 from core.errors import InvalidInput
-from core.models import Job, Membership, ModelVersion, Stage, User
+from core.models import Membership, ModelVersion, Stage, User
 from evaluation.demo import Loop, LoopStopped, Size, demo_prompts, seed_demo
 from evaluation.reports import as_json, build_report
 from evaluation.simulation import before_people, simulate_stage
+from jobs.models import Job
 from tests.factories.annotation import make_prompts, make_rating_stage, make_stage
 from tests.factories.arbitration import make_divergent
 from tests.factories.core import NOW, make_project, make_user

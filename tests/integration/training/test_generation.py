@@ -7,13 +7,14 @@ import pytest
 from django.utils import timezone
 
 from annotation.models import Assignment, Sampling
-from core import jobs
 from core.errors import Conflict, InvalidInput
-from core.models import AuditEvent, Job, ModelVersion, Stage
+from core.models import AuditEvent, ModelVersion, Stage
+from jobs import attempt, life
+from jobs.attempt import run_dir_of
+from jobs.models import Job
 from tests.factories.annotation import make_prompts, make_rating_stage, make_stage
 from tests.factories.core import NOW, make_project
 from tests.factories.training import make_base_stage
-from training import work
 from training.generation import (
     launch_generation,
     open_base_stage,
@@ -23,7 +24,6 @@ from training.generation import (
 )
 from training.models import GenerationRun
 from training.runs import cancel_run
-from training.work import run_dir_of
 
 
 def texts(stage):
@@ -64,7 +64,7 @@ def stage(transactional_db, tiny_model):
 @pytest.fixture
 def slow_stage(transactional_db, tiny_model, monkeypatch):
     """A stage whose answers take a while, watched closely: there is time to interrupt it."""
-    monkeypatch.setattr(work, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(attempt, "CHECK_SECONDS", 0.05)
     return make_slow_stage()
 
 
@@ -203,7 +203,7 @@ class TestRunGeneration:
             run_generation(pk=run.pk, clock=DiesBeforeStoring(run))
         run.refresh_from_db()
         assert (run.status, slow_stage.responses.count()) == (Job.Status.RUNNING, 0)
-        jobs.requeue_lost(GenerationRun, now=timezone.now(), lost_after=timedelta(0))
+        life.requeue_lost(GenerationRun, now=timezone.now(), lost_after=timedelta(0))
         run_generation(pk=run.pk)
         lines = (run_dir_of(run) / "responses.jsonl").read_text().splitlines()
         assert len(lines) == slow_stage.responses.count() == 6

@@ -4,14 +4,14 @@ import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from core import jobs
 from core.models import ModelVersion
+from jobs import life
+from jobs.attempt import Attempt, NotFinished, Refused
 from tests.factories.core import NOW, make_project
 from tests.factories.training import make_base_stage
 from training.model_store import ARTIFACT, is_kept, keep_model, ready_folder
 from training.models import GenerationRun
 from training.trainer.hashing import hash_folder
-from training.work import Attempt, NotFinished, Refused
 
 NAME = "models/project/training-1"
 
@@ -19,7 +19,7 @@ NAME = "models/project/training-1"
 @pytest.fixture
 def attempt(transactional_db, tiny_model):
     run = make_base_stage().generation_runs.get()
-    claimed = jobs.claim(GenerationRun, run.pk, now=timezone.now())
+    claimed = life.claim(GenerationRun, run.pk, now=timezone.now())
     attempt = Attempt(claimed, task="", clock=timezone.now, stopping=lambda: False)
     attempt.begin()
     return attempt

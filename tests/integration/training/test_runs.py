@@ -9,19 +9,19 @@ import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from core import jobs
 from core.errors import Conflict, InvalidInput
-from core.models import AuditEvent, Job, ModelVersion, Stage
+from core.models import AuditEvent, ModelVersion, Stage
+from jobs import attempt, life
+from jobs.attempt import run_dir_of
+from jobs.models import Job
 from tests.factories.annotation import make_rating_stage
 from tests.factories.core import NOW, make_project
 from tests.factories.training import make_run, make_trainable_stage
 from tests.integration.training.test_generation import BrokenOff
-from training import work
 from training.dataset import preview_training_set
 from training.models import GenerationRun, RunMeasure, TrainingRun
 from training.runs import cancel_run, launch_run, resume_run, run_training
 from training.trainer.hashing import hash_folder
-from training.work import run_dir_of
 
 LONG = {"epochs": 12, "batch_size": 1}
 """A run with 48 small steps: there is time to interrupt it."""
@@ -43,7 +43,7 @@ def stage(transactional_db, tiny_model):
 
 @pytest.fixture
 def watched_closely(monkeypatch):
-    monkeypatch.setattr(work, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(attempt, "CHECK_SECONDS", 0.05)
 
 
 @pytest.mark.django_db
@@ -177,7 +177,7 @@ class TestRunTraining:
         with pytest.raises(BrokenOff):
             run_training(pk=run.pk, clock=clock)
         assert TrainingRun.objects.get().status == Job.Status.RUNNING
-        jobs.requeue_lost(TrainingRun, now=timezone.now(), lost_after=timedelta(0))
+        life.requeue_lost(TrainingRun, now=timezone.now(), lost_after=timedelta(0))
         run_training(pk=run.pk)
         assert weights_of(run) == hash_folder(folder_of(run.model_version))
         assert run.status == Job.Status.SUCCEEDED
@@ -245,9 +245,9 @@ class TestRunTraining:
 
     def test_cancels_a_run_whose_worker_was_lost_after_the_wish(self, stage):
         run = make_run(stage)
-        jobs.claim(TrainingRun, run.pk, now=NOW)
+        life.claim(TrainingRun, run.pk, now=NOW)
         cancel_run(job=TrainingRun.objects.get(), by=None, now=NOW)
-        jobs.requeue_lost(TrainingRun, now=timezone.now(), lost_after=timedelta(0))
+        life.requeue_lost(TrainingRun, now=timezone.now(), lost_after=timedelta(0))
         run_training(pk=run.pk)
         run.refresh_from_db()
         assert run.status == Job.Status.CANCELED

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from core import jobs
-from core.models import Job
+from jobs import life
+from jobs.models import Job
 from tests.factories.training import make_base_stage
 from training.models import GenerationRun
 from training.tasks import sweep, waiting_messages
@@ -32,20 +32,20 @@ class TestSweep:
         assert waiting_messages() == 1
 
     def test_sends_nothing_where_nothing_is_due(self, queued):
-        jobs.claim(GenerationRun, queued.pk, now=timezone.now())
+        life.claim(GenerationRun, queued.pk, now=timezone.now())
         sweep()
         assert waiting_messages() == 0
 
     def test_requeues_and_sends_a_job_whose_worker_fell_silent(self, queued, settings):
         long_ago = timezone.now() - timedelta(seconds=settings.JOB_LOST_SECONDS + 1)
-        jobs.claim(GenerationRun, queued.pk, now=long_ago)
+        life.claim(GenerationRun, queued.pk, now=long_ago)
         sweep()
         queued.refresh_from_db()
         assert (queued.status, queued.worker) == (Job.Status.QUEUED, "")
         assert waiting_messages() == 1
 
     def test_leaves_a_job_that_lives_alone(self, queued):
-        jobs.claim(GenerationRun, queued.pk, now=timezone.now())
+        life.claim(GenerationRun, queued.pk, now=timezone.now())
         sweep()
         queued.refresh_from_db()
         assert queued.status == Job.Status.RUNNING

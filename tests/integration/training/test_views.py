@@ -5,8 +5,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation.models import Sampling
-from core import jobs
-from core.models import Job, User
+from core.models import User
+from jobs import life
+from jobs.models import Job
 from tests.factories.annotation import make_prompts, make_rating_stage
 from tests.factories.core import NOW, make_project
 from tests.factories.training import make_base_stage, make_run, make_trainable_stage
@@ -33,9 +34,9 @@ def admin(client, team):
 
 
 def end_badly(run, status=Job.Status.FAILED, reason="Memory ran out. Use a smaller batch."):
-    run = jobs.claim(type(run), run.pk, now=timezone.now())
+    run = life.claim(type(run), run.pk, now=timezone.now())
     type(run).objects.filter(pk=run.pk).update(log_tail="the last line of its output")
-    jobs.end(run, status, now=timezone.now(), reason=reason)
+    life.end(run, status, now=timezone.now(), reason=reason)
     return run
 
 
@@ -107,7 +108,7 @@ class TestStagePanel:
 
     def test_shows_a_running_run_and_its_curve(self, admin, team):
         run = make_run(make_trainable_stage(team))
-        jobs.claim(TrainingRun, run.pk, now=timezone.now())
+        life.claim(TrainingRun, run.pk, now=timezone.now())
         for step, loss in enumerate((3.0, 2.0), start=1):
             run.measures.create(kind="train", step=step, epoch=1, loss=loss, created_at=timezone.now())
         page = page_of(admin.get(url("stage-panel", team.project, 0)))
@@ -197,7 +198,7 @@ class TestRunPage:
 
     def test_polls_and_draws_while_it_runs(self, admin, team):
         run = make_run(make_trainable_stage(team))
-        jobs.claim(TrainingRun, run.pk, now=timezone.now())
+        life.claim(TrainingRun, run.pk, now=timezone.now())
         TrainingRun.objects.update(total_steps=4)
         for step, loss in enumerate((3.0, 2.5), start=1):
             run.measures.create(kind="train", step=step, epoch=1, loss=loss, created_at=timezone.now())

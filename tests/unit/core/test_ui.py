@@ -3,8 +3,8 @@ import math
 import pytest
 from django.template import Context, Template
 
-from core.models import Job
 from core.templatetags import ui
+from jobs.models import Job
 
 
 def rendered(source, **context):

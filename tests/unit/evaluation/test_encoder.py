@@ -6,7 +6,7 @@ import pytest
 
 from evaluation.encoder import __main__ as encoder
 from evaluation.encoder.vectors import VectorFiles, read_vectors
-from training.trainer.files import read_lines, write_json, write_lines
+from jobs.files import read_lines, write_json, write_lines
 
 TEXTS = [{"id": f"t{number}", "text": "How do I bake bread? " * (1 + number % 3)} for number in range(9)]
 LONG = {"id": "long", "text": "word " * 300}

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
+from jobs.files import read_lines, write_json, write_lines
 from tests.tiny_model import build_tiny_model
-from training.trainer.files import read_lines, write_json, write_lines
 from training.trainer.hashing import hash_file
 
 

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from training.supervisor import python_child, supervise
+from jobs.supervisor import python_child, supervise
 from training.trainer import generate
 
 PROMPTS = [{"id": f"p{i}", "text": "how do I do task " + "please " * (i % 5) + str(i)} for i in range(14)]

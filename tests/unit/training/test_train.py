@@ -7,12 +7,12 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from jobs.files import write_json, write_lines
+from jobs.supervisor import python_child, supervise
 from tests.tiny_model import build_tiny_model
 from tests.unit.training.conftest import examples
-from training.supervisor import python_child, supervise
 from training.trainer import sft, train
 from training.trainer.checkpoints import is_whole, last_whole, mark_whole
-from training.trainer.files import write_json, write_lines
 from training.trainer.hashing import hash_folder
 
 

@@ -4,9 +4,9 @@ import os
 import pytest
 import torch
 
-from training.trainer.events import EventLog
-from training.trainer.failures import Failure, classify
-from training.trainer.files import cut_torn_line, encode_line, new_folder, read_lines, write_lines
+from jobs.events import EventLog
+from jobs.failures import Failure, classify
+from jobs.files import cut_torn_line, encode_line, new_folder, read_lines, write_lines
 from training.trainer.hashing import hash_folder
 from training.trainer.prepare import main as prepare
 from training.trainer.sources import MARK, Unusable, prepare_model, ready_model, target_name

@@ -12,12 +12,12 @@ from multiprocessing.sharedctypes import RawValue
 from django.conf import settings
 from django.db import connection, transaction
 
-from core import jobs
 from core.errors import DomainError
-from core.models import Job
-from core.nudge import nudge
 from core.transitions import StatusConflict
-from training.supervisor import kill_leftover, supervise
+from jobs import life
+from jobs.models import Job
+from jobs.nudge import nudge
+from jobs.supervisor import kill_leftover, supervise
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class NotFinished(Exception):
 
 
 class Attempt:
-    """This worker's hold on one job. Every write to the row goes through `core.jobs` under its number."""
+    """This worker's hold on one job. Every write to the row goes through `jobs.life` under its number."""
 
     def __init__(self, job, *, task, clock, stopping):
         self.job, self.task, self.clock, self.stopping = job, task, clock, stopping
@@ -80,8 +80,8 @@ class Attempt:
         return True
 
     def beat(self):
-        """Say that we live. Raises core.jobs.LostJob once the job is another's."""
-        self.cancel_asked = jobs.beat(self.job, now=self.clock())
+        """Say that we live. Raises core.life.LostJob once the job is another's."""
+        self.cancel_asked = life.beat(self.job, now=self.clock())
 
     def should_stop(self):
         return self.cancel_asked or self.stopping()
@@ -92,12 +92,12 @@ class Attempt:
             self.write(fruitless=0)
 
     def write(self, **fields):
-        """Write fields of the row while it is ours. Raises core.jobs.LostJob."""
+        """Write fields of the row while it is ours. Raises core.life.LostJob."""
         mine = type(self.job).objects.filter(
             pk=self.job.pk, status=Job.Status.RUNNING, attempt=self.job.attempt
         )
         if mine.update(**fields) != 1:
-            raise jobs.LostJob(f"{self.job}, attempt {self.job.attempt}")
+            raise life.LostJob(f"{self.job}, attempt {self.job.attempt}")
         for name, value in fields.items():
             setattr(self.job, name, value)
 
@@ -120,14 +120,14 @@ class Attempt:
         with transaction.atomic():
             if status in (Job.Status.FAILED, Job.Status.ERRORED):
                 self.write(log_tail=log_tail(self.run_dir))
-            jobs.end(self.job, status, now=self.clock(), reason=reason)
+            life.end(self.job, status, now=self.clock(), reason=reason)
 
     def give_back(self, reason):
         """Put the job back into the queue, and say so to the workers."""
         try:
-            jobs.give_back(self.job, now=self.clock(), reason=reason)
+            life.give_back(self.job, now=self.clock(), reason=reason)
         except StatusConflict:
-            raise jobs.LostJob(f"{self.job}, attempt {self.job.attempt}") from None
+            raise life.LostJob(f"{self.job}, attempt {self.job.attempt}") from None
         nudge(self.task, pk=self.job.pk)
 
 
@@ -139,13 +139,13 @@ def carry_out(model, *, pk, work, task, clock, stopping):
     Does nothing for a job that is not queued, so a message delivered twice is harmless. `task` names the
     task that does this, to be sent again when the job goes back to the queue.
     """
-    job = jobs.claim(model, pk, now=clock())
+    job = life.claim(model, pk, now=clock())
     if job is None:
         return
     attempt = Attempt(job, task=task, clock=clock, stopping=stopping)
     try:
         _see_to_an_end(attempt, work)
-    except jobs.LostJob as lost:
+    except life.LostJob as lost:
         logger.warning("No longer ours, left to its new owner: %s", lost)
 
 
@@ -153,7 +153,7 @@ def _see_to_an_end(attempt, work):
     try:
         if attempt.begin():
             work(attempt)
-    except jobs.LostJob:
+    except life.LostJob:
         raise
     except NotFinished as ending:
         conclude(attempt, ending.outcome)
@@ -231,7 +231,7 @@ def kept_alive(attempt):
         try:
             while not done.wait(every):
                 attempt.beat()
-        except jobs.LostJob:
+        except life.LostJob:
             logger.warning("%s was lost during a long step.", attempt.job)
         finally:
             connection.close()

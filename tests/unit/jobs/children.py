@@ -1,4 +1,4 @@
-"""`python -m tests.unit.training.children MODE RUN_DIR`: children that behave and that don't.
+"""`python -m tests.unit.jobs.children MODE RUN_DIR`: children that behave and that don't.
 
 None of them loads a model.
 """
@@ -21,7 +21,7 @@ def emit(kind, **fields):
 
 def framed():
     """A child in the real frame that works until it is stopped."""
-    from training.trainer.child import Child
+    from jobs.child import Child
 
     with Child(RUN_DIR) as child:
         child.events.emit("start", pid=os.getpid())
@@ -34,7 +34,7 @@ def framed():
 def launcher():
     """Starts a framed child in a session of its own, as torchrun starts its ranks."""
     return subprocess.run(
-        [sys.executable, "-m", "tests.unit.training.children", "framed", RUN_DIR], start_new_session=True
+        [sys.executable, "-m", "tests.unit.jobs.children", "framed", RUN_DIR], start_new_session=True
     ).returncode
 
 
@@ -90,9 +90,9 @@ def is_killed():
 
 def supervisor():
     """A worker that supervises the child named in the third argument, to be killed by the test."""
-    from training.supervisor import python_child, supervise
+    from jobs.supervisor import python_child, supervise
 
-    supervise(python_child("tests.unit.training.children", sys.argv[3], RUN_DIR), RUN_DIR, poll=0.02)
+    supervise(python_child("tests.unit.jobs.children", sys.argv[3], RUN_DIR), RUN_DIR, poll=0.02)
 
 
 if __name__ == "__main__":

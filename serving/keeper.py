@@ -1,6 +1,6 @@
 """Keeps a set of processes together: they start together and end together, whatever happens to who asked.
 
-`python -m core.keeper` reads one JSON line on stdin, a list of services (name, argv, log), starts them, and
+`python -m serving.keeper` reads one JSON line on stdin, a list of services (name, argv, log), starts them, and
 says on stdout, one JSON line each, what it started and which one ended. It stops everything when one of them
 ends, when it is told to (SIGTERM, SIGINT, SIGHUP), or when its stdin closes, which is how it learns that
 whoever asked is gone, however that happened. Nothing here needs Django.

@@ -3,7 +3,7 @@
 import os
 import time
 
-from training.trainer.files import cut_torn_line, encode_line
+from jobs.files import cut_torn_line, encode_line
 
 
 class EventLog:

@@ -64,3 +64,23 @@ class Job(models.Model):
     @property
     def is_active(self):
         return self.status in self.ACTIVE
+
+
+class SupervisedJob(Job):
+    """A job whose work is done by a child process over a run directory (training/trainer/README.md).
+
+    `fruitless` counts the attempts in a row that began and brought nothing: it is raised when an attempt
+    begins and set back when it gets on, so that a job which kills every worker it meets comes to an end.
+    `log_tail` keeps the end of the child's output where it ended badly, for whoever looks from another host.
+    """
+
+    fruitless = models.PositiveSmallIntegerField(default=0)
+    log_tail = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def may_resume(self):
+        """Whether a person may put it back into the queue."""
+        return self.Status.QUEUED in self.TRANSITIONS[self.status] and self.status in self.TERMINAL

@@ -48,7 +48,7 @@ def beat():
 
 
 def services(*, host, port):
-    """Everything `manage.py serve` runs, as (name, argv, log file) for core.keeper."""
+    """Everything `manage.py serve` runs, as (name, argv, log file) for serving.keeper."""
     argvs = {
         "web": web(host=host, port=port),
         "worker": worker(queue="default", concurrency=2),

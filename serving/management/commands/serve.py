@@ -9,8 +9,8 @@ from io import StringIO
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
 
-from core import keeper, processes
-from core.running import Keeper, NotRunning, only_one_here, tail_of, what_happened
+from serving import keeper, processes
+from serving.running import Keeper, NotRunning, only_one_here, tail_of, what_happened
 
 READY_SECONDS = 60
 

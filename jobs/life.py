@@ -11,8 +11,8 @@ import socket
 from django.db.models import Q
 
 from core.errors import Conflict
-from core.models import Job
 from core.transitions import StatusConflict, transition
+from jobs.models import Job
 
 
 class LostJob(Exception):

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from core.processes import bind_address, names_of_this_machine, port_is_free
+from serving.processes import bind_address, names_of_this_machine, port_is_free
 
 
 class TestBindAddress:

@@ -11,9 +11,9 @@ import threading
 import time
 from pathlib import Path
 
-from training.supervisor import BUSY_CODE, SUPERVISOR, THREADS, start_mark
-from training.trainer.events import EventLog
-from training.trainer.failures import Failure, classify
+from jobs.events import EventLog
+from jobs.failures import Failure, classify
+from jobs.supervisor import BUSY_CODE, SUPERVISOR, THREADS, start_mark
 
 # The same whether a worker or a person starts a child. All of it is read when torch and transformers load, so a
 # child imports this module before theirs.

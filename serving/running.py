@@ -1,4 +1,4 @@
-"""Running Concord's processes together on this machine, under core.keeper, one set for each state folder."""
+"""Running Concord's processes together on this machine, under serving.keeper, one set for each state folder."""
 
 import fcntl
 import json
@@ -10,7 +10,7 @@ import threading
 
 from django.conf import settings
 
-from core import keeper
+from serving import keeper
 
 TAIL_LINES = 15
 
@@ -46,7 +46,7 @@ class Keeper:
 
     def __init__(self, services):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "core.keeper"],
+            [sys.executable, "-m", "serving.keeper"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -7,15 +7,15 @@ import time
 
 import pytest
 
-from training.supervisor import EventTail, Outcome, kill_leftover, python_child, start_mark, supervise
-from training.trainer.events import EventLog
-from training.trainer.files import read_lines
+from jobs.events import EventLog
+from jobs.files import read_lines
+from jobs.supervisor import EventTail, Outcome, kill_leftover, python_child, start_mark, supervise
 
 QUICK = {"poll": 0.02, "check_every": 0.05, "grace": 0.4}
 
 
 def child(mode, run_dir, *more):
-    return python_child("tests.unit.training.children", mode, run_dir, *more)
+    return python_child("tests.unit.jobs.children", mode, run_dir, *more)
 
 
 def run(mode, run_dir, **kwargs):
@@ -167,7 +167,7 @@ class TestSupervise:
 class TestAKilledSupervisor:
     def kill_supervisor_of(self, mode, run_dir):
         worker = subprocess.Popen(
-            [sys.executable, "-m", "tests.unit.training.children", "supervisor", run_dir, mode]
+            [sys.executable, "-m", "tests.unit.jobs.children", "supervisor", run_dir, mode]
         )
         pid = started(run_dir)["pid"]
         worker.kill()
