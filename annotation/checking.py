@@ -27,7 +27,7 @@ class Faults:
     def add(self, line, name, what):
         self.count += 1
         if self.count <= FAULTS_SHOWN:
-            self.lines.append(f"Line {line}, {name}: {what}")
+            self.lines.append(f"Line {line}, {name}: {what}" if name else f"Line {line}: {what}")
 
     def raise_any(self):
         if self.count > FAULTS_SHOWN:

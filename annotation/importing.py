@@ -158,7 +158,7 @@ def _checked_prompts(project, rows):
     ids = dict.fromkeys(known.values_list("external_id", flat=True), "in the project")
     texts = dict.fromkeys(known.values_list("text_sha256", flat=True), "in the project")
     read = 0
-    for row in numbered(rows):
+    for row in numbered(rows, faults):
         read += 1
         check_fields(row, PROMPT_FIELDS, faults)
         text = text_of(row, "prompt", faults, required=True)
@@ -199,7 +199,7 @@ def _checked_responses(stage, rows):
     prompts = dict(Prompt.objects.filter(project=stage.project_id).values_list("external_id", "pk"))
     there = set(Response.objects.filter(stage=stage).values_list("prompt", "candidate"))
     own_model = stage.model_version.name if stage.model_version else None
-    for row in numbered(rows):
+    for row in numbered(rows, faults):
         check_fields(row, RESPONSE_FIELDS, faults)
         external_id = word_of(row, "prompt_id", faults, longest=200, required=True)
         text = text_of(row, "text", faults, required=True)

@@ -1,92 +1,187 @@
 """Reading what people bring: JSONL or CSV into rows that know their line. No database.
 
-A file is read once, line by line, from any binary file object; UTF-8 with or without a byte order mark, any
-line ends. The first thing that cannot be read ends the reading, since nothing after it can be trusted.
+A file is read once, as it comes, from any binary file object; no more of it is held than a block and one record. A
+record that cannot be read comes as a Row with its fault, and the reading goes on; where nothing after a fault can be
+trusted (encoding, quotes, a header), that row is the last one.
 """
 
 import csv
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 
-from annotation.rows import Row
+from annotation.rows import Row, quoted
 from core.errors import InvalidInput
+from exchange.lines import Unreadable, lines_of
+from exchange.quotes import fault_of_quotes
 
-LONGEST_CELL = 10_000_000
+JSONL, CSV = ("jsonl", "ndjson", "json"), ("csv", "tsv")
+SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+SEPARATOR_NAMED = re.compile('"?sep=([^\\w"\r\n])"?[\r\n]*', re.IGNORECASE)
+"""How Excel says it, on a line before the header."""
+LONGEST_RECORD = 10_000_000
+"""Characters of a record of a CSV file, over all its lines."""
+LONGEST_NUMBER = 100
+
+# Its own limit (131,072 characters a cell) would speak before ours.
+csv.field_size_limit(LONGEST_RECORD)
 
 
 def read_rows(file, name: str) -> Iterator[Row]:
-    """The rows of a JSONL (.jsonl, .ndjson, .json) or CSV (.csv, .tsv) file, by its name's ending.
+    """The rows of a binary file, read as JSONL (.jsonl, .ndjson, .json) or CSV (.csv, .tsv) by its name's ending.
 
-    Raises InvalidInput, naming the line, where the file cannot be read as that.
+    The separator of a CSV file is the one that its header has (or names: Excel's "sep=;"). Raises InvalidInput for
+    another ending; every other fault is told by a Row.
     """
     ending = name.lower().rpartition(".")[2]
-    if ending in ("jsonl", "ndjson", "json"):
-        return _read_jsonl(file)
-    if ending in ("csv", "tsv"):
-        return _read_csv(file, "\t" if ending == "tsv" else ",")
-    raise InvalidInput(f"“{name}” is neither JSONL nor CSV: name it .jsonl or .csv.")
+    if ending in JSONL:
+        read = _read_jsonl(file)
+    elif ending in CSV:
+        read = _read_csv(file, "\t" if ending == "tsv" else ",")
+    else:
+        raise InvalidInput(f"“{name}” is neither JSONL nor CSV: name it .jsonl or .csv.")
+    return _until_unreadable(read)
 
 
-def _lines(file):
-    for line, raw in enumerate(file, start=1):
-        if line == 1:
-            raw = raw.removeprefix(b"\xef\xbb\xbf")
-        try:
-            yield line, raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise unreadable(
-                f"Line {line}: byte {error.start + 1} is not UTF-8. Save the file as UTF-8."
-            ) from None
+def _until_unreadable(rows):
+    try:
+        yield from rows
+    except Unreadable as end:
+        yield Row(end.line, {}, end.fault)
 
 
 def _read_jsonl(file):
-    for line, text in _lines(file):
-        if not text.strip():
+    is_first = True
+    for line, text in lines_of(file):
+        # Files that were joined have a mark in their midst.
+        text = text.removeprefix("\ufeff").rstrip()
+        if not text:
             continue
         try:
-            record = json.loads(text)
-        except json.JSONDecodeError as error:
-            hint = " One record a line, no enclosing list." if line == 1 and text.lstrip()[:1] in "[{" else ""
-            raise unreadable(f"Line {line}: not JSON ({error.msg}, column {error.colno}).{hint}") from None
-        except RecursionError:
-            raise unreadable(f"Line {line}: nested too deeply.") from None
-        if not isinstance(record, dict):
-            raise unreadable(f'Line {line}: expected an object like {{"prompt": "…"}}, one a line.')
-        yield Row(line, record)
+            row = Row(line, _record(text))
+        except ValueError as error:
+            if is_first and not (text.lstrip().startswith("{") and text.endswith("}")):
+                raise Unreadable(line, f"{error} {_hint(text.lstrip())}".strip()) from None
+            row = Row(line, {}, str(error))
+        is_first = False
+        yield row
 
 
-def _read_csv(file, delimiter):
-    csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader((text for _, text in _lines(file)), delimiter=delimiter, strict=True)
-    header, line = None, 1
+def _record(text):
+    """The object on a line of JSON. Raises ValueError with a sentence."""
+    try:
+        record = DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        what = "something follows after the record" if error.msg == "Extra data" else error.msg
+        raise ValueError(f"not JSON ({what}, column {error.colno}).") from None
+    except RecursionError:
+        raise ValueError("nested too deeply.") from None
+    if not isinstance(record, dict):
+        raise ValueError('expected an object like {"prompt": "…"}, one a line.')
+    return record
+
+
+def _hint(text):
+    if text.startswith("["):
+        return (
+            "This is a list: put each of its records on a line of its own, without the brackets and commas."
+        )
+    return "A record stands on one line." if text.startswith("{") else ""
+
+
+def _whole_number(digits):
+    # Python reads no more than 4,300, and nothing that is taken has so many.
+    if len(digits) > LONGEST_NUMBER:
+        raise ValueError(f"a number has {len(digits):,} digits. If it is a text, put it in quotes.")
+    return int(digits)
+
+
+def _no_number(name):
+    raise ValueError(f"{name} is no number in JSON: write null, or leave the field out.")
+
+
+def _object(pairs):
+    # Of a field that is there twice, one would be lost without a word.
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        names = Counter(name for name, _ in pairs)
+        raise ValueError(f"the field {quoted(names.most_common(1)[0][0])} is there twice.")
+    return record
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole_number, parse_constant=_no_number)
+
+
+def _read_csv(file, usual):
+    lines = lines_of(file)
+    line, text = next(((line, text) for line, text in lines if text.strip()), (1, ""))
+    named = SEPARATOR_NAMED.fullmatch(text)
+    if named:
+        separator = named[1]
+    else:
+        separator = _separator_of(text, usual)
+        lines = chain([(line, text)], lines)
+    header = None
+    for line, cells in _records(lines, separator):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if header is None:
+            header = _header(line, cells)
+        elif len(cells) < len(header) or any(cell.strip() for cell in cells[len(header) :]):
+            yield Row(line, {}, _wrong_number(cells, header, separator))
+        else:
+            yield Row(line, dict(zip(header, cells, strict=False)))
+
+
+def _separator_of(text, usual):
+    """The separator that a header line has most of: names of fields hold none."""
+    unquoted = re.sub('"[^"]*"', "", text)
+    return max(SEPARATORS, key=lambda each: (unquoted.count(each), each == usual))
+
+
+def _records(lines, separator):
+    """(line, cells) of each record; lines are remembered while csv reads on, so that a fault finds its quote."""
+    held = []
+
+    def feed():
+        size = 0
+        for line, text in lines:
+            size = len(text) + (size if held else 0)
+            held.append((line, text))
+            if size > LONGEST_RECORD:
+                at, fault = fault_of_quotes(held, separator)
+                raise Unreadable(at, fault or f"the record is longer than {LONGEST_RECORD:,} characters.")
+            yield text
+
+    reader = csv.reader(feed(), delimiter=separator, strict=True)
     while True:
+        held.clear()
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise unreadable(f"Line {max(reader.line_num, line)}: not CSV ({error}).") from None
+            at, fault = fault_of_quotes(held, separator)
+            raise Unreadable(at, fault or f"not CSV ({error}).") from None
         if cells is None:
             return
-        if not any(cell.strip() for cell in cells):
-            pass
-        elif header is None:
-            header = _header(cells)
-        elif len(cells) != len(header):
-            raise unreadable(
-                f"Line {line}: {len(cells)} cells, but the header has {len(header)}. "
-                "Put quotes around a text with a comma."
-            )
-        else:
-            yield Row(line, dict(zip(header, cells, strict=True)))
-        line = reader.line_num + 1
+        yield held[0][0], cells
 
 
-def _header(cells):
+def _header(line, cells):
     names = [cell.strip().lower() for cell in cells]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise unreadable(f"Line 1: the column “{twice[0]}” is there twice.")
+    while not names[-1]:
+        names.pop()
+    for number, name in enumerate(names, start=1):
+        if not name:
+            raise Unreadable(line, f"column {number} has no name: give it one, or take it out.")
+        if name in names[: number - 1]:
+            raise Unreadable(line, f"the column {quoted(name)} is there twice.")
     return names
 
 
-def unreadable(fault):
-    return InvalidInput("Nothing was imported: the file cannot be read.", [fault])
+def _wrong_number(cells, header, separator):
+    counts = f"{len(cells)} cell{'s' * (len(cells) != 1)}, but the header has {len(header)}."
+    if len(cells) < len(header):
+        return f"{counts} Leave a cell empty rather than out."
+    return f"{counts} Put quotes around a text with {SEPARATORS.get(separator, f'“{separator}”')}."

@@ -1,0 +1,37 @@
+"""Where the quotes of a CSV record went wrong. csv itself names the line on which it noticed."""
+
+
+def fault_of_quotes(lines, separator):
+    """(line, sentence) for the lines of a record, [(number, text)], that csv could not read or did not find the end of.
+
+    The line is the one on which the quote was opened; (first line, None) where no quote is at fault.
+    """
+    state, opened = "begin", lines[0][0]
+    for number, text in lines:
+        for place, letter in enumerate(text):
+            if state == "quoted":
+                state = "closing" if letter == '"' else state
+            elif state == "closing":
+                if letter == '"':
+                    state = "quoted"
+                elif letter == separator or letter in "\r\n":
+                    state = "begin"
+                else:
+                    return opened, _closed_too_early(opened, number, text[place : place + 20].strip())
+            elif letter == separator:
+                state = "begin"
+            elif state == "begin" and letter == '"':
+                state, opened = "quoted", number
+            else:
+                state = "plain"
+    if state == "quoted":
+        return opened, "a quote is opened here and never closed: close it. Nothing after it was read."
+    return lines[0][0], None
+
+
+def _closed_too_early(opened, closed, follows):
+    where = "" if opened == closed else f" that is opened here is closed on line {closed}, where it"
+    return (
+        f"a quoted text{where} is followed by “{follows}”. Close the quote where the text ends, and write a quote "
+        'inside a text twice (""). Nothing after it was read.'
+    )
