@@ -19,6 +19,7 @@ from annotation.models import Assignment, Draft, Involvement, QueueCursor, Respo
 from core import audit
 from core.errors import Conflict, InvalidInput
 from core.models import Membership, Stage
+from core.texts import tidy
 from core.transitions import StatusConflict, transition
 
 # How many responses an expert is offered at a time: enough that clients who ask at once rarely want the same
@@ -78,7 +79,7 @@ def decline(*, assignment, by, reason, now):
     If too few experts are left, the response goes to a lead. Declining twice is the same as once. Raises
     InvalidInput without a reason, Conflict where the slot is no longer theirs.
     """
-    reason = reason.strip()
+    reason = tidy(reason).strip()
     if not reason:
         raise InvalidInput("Say in a few words why you cannot judge this.", ["reason"])
     response = lock_response(assignment.response_id)

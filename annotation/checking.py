@@ -1,7 +1,9 @@
 """Checking the fields of what people bring, and collecting every fault by line and field. No database rows."""
 
+from annotation.conversations import USER, Message, read_messages
 from annotation.models import Prompt
 from core.errors import InvalidInput
+from core.texts import is_storable, tidy
 
 FAULTS_SHOWN = 100
 LONGEST_TEXT = 100_000
@@ -49,10 +51,10 @@ def text_of(row, name, faults, required=False):
     if not isinstance(value, str):
         faults.add(row.line, name, f"expected a text, found {type(value).__name__}.")
         return ""
-    if "\x00" in value or not _is_encodable(value):
+    if not is_storable(value):
         faults.add(row.line, name, "has a character that cannot be stored (NUL or half a surrogate pair).")
         return ""
-    value = value.strip()
+    value = tidy(value)
     if required and not value:
         faults.add(row.line, name, "is missing or empty.")
     if len(value) > LONGEST_TEXT:
@@ -61,12 +63,31 @@ def text_of(row, name, faults, required=False):
     return value
 
 
+def messages_of(row, faults):
+    """The conversation of a row as a tuple of Messages: its `prompt`, or its `messages`. Empty where it has a fault.
+
+    A `prompt` may be a list of messages itself, as TRL's data sets have it.
+    """
+    prompt, messages = (row.fields.get(name) or None for name in ("prompt", "messages"))
+    if messages is None and not isinstance(prompt, list):
+        text = text_of(row, "prompt", faults, required=True)
+        return (Message(USER, text),) if text else ()
+    if messages is not None and prompt is not None:
+        faults.add(row.line, "messages", "stands beside a prompt: give one of the two.")
+        return ()
+    name = "prompt" if messages is None else "messages"
+    found, wrong = read_messages(row.fields[name], name)
+    for where, what in wrong:
+        faults.add(row.line, where, what)
+    return found
+
+
 def word_of(row, name, faults, longest, required=False):
     value = row.fields.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     else:
-        value = text_of(row, name, faults, required=required)
+        value = text_of(row, name, faults, required=required).strip()
     if len(value) > longest:
         faults.add(row.line, name, f"has {len(value)} characters; at most {longest} are taken.")
         return ""
@@ -82,7 +103,7 @@ def tags_of(row, faults):
         return ()
     tags = tuple(dict.fromkeys(tag.strip() for tag in value if tag.strip()))
     for tag in tags:
-        if "\x00" in tag or not _is_encodable(tag):
+        if not is_storable(tag):
             faults.add(row.line, "tags", "have a character that cannot be stored.")
         elif len(tag) > 60:
             faults.add(row.line, "tags", f"“{tag[:20]}…” has {len(tag)} characters; at most 60 are taken.")
@@ -111,12 +132,3 @@ def candidate_of(row, faults):
         faults.add(row.line, "candidate", f"“{value}” is no whole number from 0 to 1000.")
         return 0
     return value
-
-
-def _is_encodable(text):
-    # JSON may spell half of a surrogate pair, which is no character.
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

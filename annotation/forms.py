@@ -9,6 +9,7 @@ import uuid
 
 from annotation.answers import LONGEST_TEXT, InvalidAnswers
 from annotation.label_fields import label_fields
+from core.texts import tidy
 
 WORDS = ("comment", "revised_response", "asks_senior", "seconds")
 # Single keys the page itself uses: guidelines, comment, revise, senior, cannot judge.
@@ -32,7 +33,7 @@ class RatingForm:
         names = (
             [axis["name"] for axis in form.axes] + [each["name"] for each in form.label_sets] + list(WORDS)
         )
-        form.fields = {name: post[name] for name in names if post.get(name)}
+        form.fields = {name: text for name in names if (text := tidy(post.get(name, "")))}
         return form
 
     @property

@@ -1,9 +1,9 @@
 """The project's prompts as a page shows them: searched, filtered, a page at a time."""
 
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
-from annotation.models import Prompt
+from annotation.models import Prompt, PromptMessage, PromptTag
 from core.models import Stage
 
 PER_PAGE = 50
@@ -12,15 +12,20 @@ PER_PAGE = 50
 def prompt_list(project, *, words="", split="", page=None):
     """What annotation/prompts.html shows, as a dict.
 
-    `words`: a part of a text or id, or a tag; `split`: one split alone; `page`: its number, the first if it is none.
+    `words`: a part of any message or of the id, or a tag; `split`: one split alone; `page`: its number, the first if it is none.
     """
     found = Prompt.objects.filter(project=project)
     splits = dict(found.order_by().values_list("split").annotate(count=Count("id")))
     if split in Prompt.Split.values:
         found = found.filter(split=split)
     if words:
-        found = found.filter(Q(text__icontains=words) | Q(external_id__icontains=words) | Q(tags__name=words))
-    found = found.distinct().prefetch_related("tags").order_by("position")
+        found = found.filter(
+            Q(text__icontains=words)
+            | Q(external_id__icontains=words)
+            | Q(Exists(PromptTag.objects.filter(prompt=OuterRef("pk"), name=words)))
+            | Q(Exists(PromptMessage.objects.filter(prompt=OuterRef("pk"), text__icontains=words)))
+        )
+    found = found.prefetch_related("tags").order_by("position")
     newest = project.stages.order_by("-number").first()
     return {
         "project": project,

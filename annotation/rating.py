@@ -9,6 +9,7 @@ from annotation.models import Assignment, Draft, Involvement, Rating, RatingLabe
 from core import audit
 from core.errors import Conflict, NotAllowed
 from core.models import Stage
+from core.texts import tidy
 from core.transitions import transition
 
 LONGEST_SECONDS = 24 * 3600
@@ -87,6 +88,7 @@ def _submit(assignment, by, scores, labels, submission, comment, revised_respons
         raise Conflict("This form was already used: reload the page.")
     # A stage's policy is held fast once its responses have slots that can be leased.
     policy = assignment.stage.policy
+    comment, revised_response = tidy(comment).strip(), tidy(revised_response)
     scores, labels = _checked(policy, scores, labels, comment, revised_response)
     slot = _slot_of(response, by, now)
     # One part in a response for everyone, held by the database: a second rating or a lead's fails here.
@@ -96,8 +98,8 @@ def _submit(assignment, by, scores, labels, submission, comment, revised_respons
         response=response,
         expert=by,
         policy=policy,
-        comment=comment.strip(),
-        revised_response=revised_response.strip(),
+        comment=comment,
+        revised_response=revised_response,
         asks_senior=asks_senior,
         submission=submission,
         seconds=None if seconds is None else min(max(int(seconds), 0), LONGEST_SECONDS),

@@ -9,6 +9,7 @@ from django.utils.crypto import salted_hmac
 
 from annotation.models import DivergenceReason, Involvement, Rating
 from arbitration.diff import word_diff
+from core.texts import tidy
 
 Kind = DivergenceReason.Kind
 
@@ -147,13 +148,14 @@ def _tell(reason, scores, names, k):
 def _opinion(rating, names, axes, label_sets, text):
     scores = {score.axis_id: score.value for score in rating.scores.all()}
     labels = {label.label_set_id: label.value for label in rating.labels.all()}
-    revised = rating.revised_response.strip()
+    # Texts from before line ends were evened out differ in them alone.
+    revised = tidy(rating.revised_response)
     return Opinion(
         who=names[rating.expert_id],
         rating=rating,
         scores=[scores.get(axis.pk) for axis in axes],
         labels=[labels.get(label_set.pk) for label_set in label_sets],
-        changes=word_diff(text, rating.revised_response) if revised else [],
+        changes=word_diff(tidy(text), revised) if revised else [],
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from annotation.answers import InvalidAnswers, check_answers, text_fault
 from arbitration.models import Decision, DecisionLabel, DecisionScore
+from core.texts import tidy
 
 
 @dataclass(frozen=True)
@@ -21,18 +22,19 @@ def check_consensus(policy, *, scores, labels, rationale):
     faults |= _rationale_faults(rationale)
     if faults:
         raise InvalidAnswers(faults)
-    return Consensus(rationale.strip(), scores, labels)
+    return Consensus(tidy(rationale).strip(), scores, labels)
 
 
 def check_rationale(rationale):
     """A Consensus of nothing but its rationale, as an exclusion needs it. Raises InvalidAnswers without one."""
     if faults := _rationale_faults(rationale):
         raise InvalidAnswers(faults)
-    return Consensus(rationale.strip())
+    return Consensus(tidy(rationale).strip())
 
 
 def _rationale_faults(rationale):
-    fault = text_fault(rationale) if rationale.strip() else "Say in a sentence why you decide so."
+    rationale = tidy(rationale)
+    fault = text_fault(rationale) if rationale else "Say in a sentence why you decide so."
     return {"rationale": fault} if fault else {}
 
 

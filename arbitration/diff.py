@@ -3,6 +3,8 @@
 import re
 from difflib import SequenceMatcher
 
+from core.texts import recognized
+
 KEPT, REMOVED, ADDED = "kept", "removed", "added"
 
 WORDS_AND_GAPS = re.compile(r"\s+|[^\s]+")
@@ -41,5 +43,8 @@ def _change(removed, added):
 
 
 def normalised(text):
-    """`text` with every run of white space as one space, for telling whether two people wrote the same."""
-    return " ".join(text.split())
+    """`text` with every run of white space as one space, for telling whether two people wrote the same.
+
+    What nobody can see does not count either.
+    """
+    return " ".join(recognized(text).split())

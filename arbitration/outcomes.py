@@ -7,6 +7,7 @@ from annotation.models import Rating, RatingLabel, RatingScore
 from arbitration.consensus import agreed_label, agreed_score, alignment_class
 from arbitration.diff import normalised
 from core.models import LabelValue
+from core.texts import is_blank
 
 CHUNK = 1000
 
@@ -85,7 +86,7 @@ def gather(response_ids) -> dict[int, Gathered]:
     for rating, response, revised in ratings.values_list("pk", "response_id", "revised_response"):
         of_rating[rating] = found[response]
         found[response].ratings.append(rating)
-        if revised.strip():
+        if not is_blank(revised):
             found[response].revisions[rating] = revised
     scores = RatingScore.objects.filter(rating__response__in=response_ids).order_by()
     for rating, axis, value in scores.values_list("rating_id", "axis_id", "value"):

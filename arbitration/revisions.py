@@ -16,6 +16,7 @@ from core import audit
 from core.access import LEAD
 from core.errors import Conflict, InvalidInput, NotAllowed
 from core.models import Stage
+from core.texts import is_blank
 
 Status = Response.Status
 
@@ -52,7 +53,7 @@ def check_acceptable(rating, *, response, by):
     """Raise unless `by` may accept the revised response of `rating` for `response`."""
     if rating.response_id != response.pk:
         raise InvalidInput("This revised response belongs to another response.")
-    if not rating.revised_response.strip():
+    if is_blank(rating.revised_response):
         raise InvalidInput("This rating carries no revised response.")
     if rating.expert_id == by.pk:
         raise NotAllowed("You wrote this revised response yourself: another lead has to accept it.")

@@ -70,7 +70,7 @@ def make_stage(size, experts):
     at, text = f"'{now.isoformat()}'", "A response of some length. " * 20
     numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {size})"
     run_all(
-        f"INSERT INTO annotation_prompt (project_id, external_id, position, text, text_sha256, split, reference, "
+        f"INSERT INTO annotation_prompt (project_id, external_id, position, text, digest, split, reference, "
         f"created_at) {numbers} SELECT {project.pk}, 'p' || i, i, 'Prompt ' || i, 'h' || i, 'train', '', {at} FROM n",
         # Places drawn without order, as in life: neighbours in the hand-out are no neighbours in the table.
         f"INSERT INTO annotation_response (stage_id, prompt_id, model_version_id, candidate, position, text, "

@@ -11,24 +11,35 @@ from core.models import Membership, Policy, User
 from core.models.rubric import HIGHEST_SCORE, LOWEST_SCORE
 from core.projects import specs_of
 from core.rubrics import AxisSpec, LabelSetSpec, LabelValueSpec, PolicySpec, RubricSpec
+from core.texts import tidy
 
 MOST_ROWS = 30
 
 
+class TextField(forms.CharField):
+    """A text of several lines. Browsers end each with CR and LF; it is measured and kept as core.texts.tidy has it."""
+
+    def __init__(self, *, rows, **options):
+        super().__init__(strip=False, widget=forms.Textarea(attrs={"rows": rows}), **options)
+
+    def to_python(self, value):
+        return tidy(super().to_python(value))
+
+
 class ProjectForm(forms.Form):
     name = forms.CharField(max_length=200)
-    guidelines = forms.CharField(
+    guidelines = TextField(
         required=False,
-        widget=forms.Textarea(attrs={"rows": 10}),
+        rows=10,
         help_text="Markdown. Experts open it with one key while they rate.",
     )
 
 
 class GuidelinesForm(forms.Form):
-    guidelines = forms.CharField(
+    guidelines = TextField(
         required=False,
         label="Text",
-        widget=forms.Textarea(attrs={"rows": 10}),
+        rows=10,
         help_text="Markdown. Experts open it with one key while they rate.",
     )
 

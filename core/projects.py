@@ -29,6 +29,7 @@ from core.rubrics import (
     PolicySpec,
     RubricSpec,
 )
+from core.texts import tidy
 
 BASE_MODEL_NAME = "base"
 
@@ -55,7 +56,7 @@ def create_project(
     if Project.objects.filter(slug=slug).exists():
         raise Conflict(f"There is already a project at “{slug}”: choose another name.")
     project = Project.objects.create(
-        name=name, slug=slug, guidelines=guidelines, seed=seed, created_by=by, created_at=now
+        name=name, slug=slug, guidelines=tidy(guidelines), seed=seed, created_by=by, created_at=now
     )
     _write_version(project, rubric=rubric, policy=policy, by=by, now=now)
     if by is not None:
@@ -93,6 +94,7 @@ def revise(*, project, rubric, policy, by, now, expected_version=None):
 @transaction.atomic
 def write_guidelines(*, project, text, by, now):
     """Replace the guidelines; the audit trail keeps the former text."""
+    text = tidy(text)
     audit.record("project:guidelines", project, by=by, now=now, detail=project.guidelines)
     Project.objects.filter(pk=project.pk).update(guidelines=text)
     project.guidelines = text

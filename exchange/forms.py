@@ -15,7 +15,9 @@ class PromptFileForm(forms.Form):
     """A file of prompts. Prefixed, because it stands on a page with other forms."""
 
     prefix = "prompts"
-    file = _file("prompt; optional id, split (train, validation, held-out), tags, reference")
+    file = _file(
+        "prompt, or in JSONL messages; optional id, split (train, validation, held-out), tags, reference"
+    )
 
 
 class ResponseFileForm(forms.Form):

@@ -36,6 +36,7 @@ def import_prompt_file(request, project):
     except InvalidInput as error:
         return _prompts_page(request, project, form=form, error=error, file_name=file.name, status=422)
     messages.success(request, f"{report.total} prompts imported.")
+    _tell(request, report)
     return redirect(request, reverse("annotation:prompts", args=[project.slug]))
 
 
@@ -54,6 +55,7 @@ def import_response_file(request, project, number):
         except InvalidInput as fault:
             error = fault
         else:
+            _tell(request, report)
             missing = prompts_without_response(stage).count()
             if missing:
                 messages.warning(
@@ -95,6 +97,11 @@ def export(request, project):
         content_type="application/x-ndjson; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def _tell(request, report):
+    for note in report.notes:
+        messages.info(request, note)
 
 
 def _prompts_page(request, project, *, form, preview=None, error=None, file_name="", status=200):

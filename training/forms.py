@@ -6,6 +6,7 @@ from django import forms
 from django.conf import settings
 
 from annotation.models import Sampling
+from core.forms import TextField
 from core.models import ModelVersion
 from training.models import TrainingRun
 from training.runs import LARGEST_BATCH, LARGEST_LEARNING_RATE, LARGEST_SEED, MOST_EPOCHS
@@ -57,12 +58,13 @@ class SamplingForm(forms.Form):
     seed = forms.IntegerField(
         min_value=0, max_value=LARGEST_SEED, initial=0, help_text="The same seed draws the same responses."
     )
-    system_prompt = forms.CharField(
+    system_prompt = TextField(
         required=False,
+        rows=2,
         max_length=1000,
         label="System prompt",
-        help_text="Said to the model before every prompt, in training too. Empty: the model’s own.",
-        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Said to the model before every prompt that has no system message of its own, in training too. "
+        "Empty: the model’s own.",
     )
 
     def sampling(self):

@@ -6,7 +6,7 @@ a score), has no index of its own (`db_index=False`): each would cost a write wi
 
 from annotation.models.assignment import Assignment, Draft, Involvement, QueueCursor
 from annotation.models.divergence import Divergence, DivergenceReason
-from annotation.models.prompt import Prompt, PromptTag
+from annotation.models.prompt import Prompt, PromptMessage, PromptTag, load_earlier
 from annotation.models.rating import Rating, RatingLabel, RatingScore
 from annotation.models.response import Response, Sampling
 
@@ -17,6 +17,7 @@ __all__ = [
     "Draft",
     "Involvement",
     "Prompt",
+    "PromptMessage",
     "PromptTag",
     "QueueCursor",
     "Rating",
@@ -24,4 +25,5 @@ __all__ = [
     "RatingScore",
     "Response",
     "Sampling",
+    "load_earlier",
 ]

@@ -1,4 +1,7 @@
 from django.db import models
+from django.db.models import Q
+
+from annotation.conversations import ROLES, USER, Message
 
 
 class PromptQuerySet(models.QuerySet):
@@ -7,12 +10,14 @@ class PromptQuerySet(models.QuerySet):
 
 
 class Prompt(models.Model):
-    """One question put to every model version of a project.
+    """One conversation put to every model version of a project: the last message, `text`, is the user's question.
 
-    `split` is fixed when the prompt comes in: only train prompts may be learned from, validation prompts
-    give the loss that chooses, held-out prompts give the report. `reference` is what a good answer would
-    say; simulated experts and nobody else compare with it. `text_sha256` keeps the same text from standing
-    in two splits.
+    The messages before it, a system message among them, are rows of PromptMessage; `earlier_count` tells how many, so
+    that nobody asks for those of a single question. `split` is fixed when the prompt comes in: only train prompts may
+    be learned from, validation prompts give the loss that chooses, held-out prompts give the report. `reference` is
+    what a good answer would say; simulated experts and nobody else compare with it. `digest` (conversations.digest)
+    keeps the same conversation from standing in two splits; of two that came in before they were recognized as the
+    same, the later has one of its own.
     """
 
     class Split(models.TextChoices):
@@ -26,7 +31,8 @@ class Prompt(models.Model):
     external_id = models.CharField(max_length=200)
     position = models.PositiveIntegerField()
     text = models.TextField()
-    text_sha256 = models.CharField(max_length=64)
+    earlier_count = models.PositiveSmallIntegerField(default=0, db_default=0)
+    digest = models.CharField(max_length=64)
     split = models.CharField(max_length=12, choices=Split.choices)
     reference = models.TextField(blank=True)
     created_at = models.DateTimeField()
@@ -37,7 +43,7 @@ class Prompt(models.Model):
         ordering = ["project_id", "position"]
         constraints = [
             models.UniqueConstraint(fields=["project", "external_id"], name="prompt_id_once"),
-            models.UniqueConstraint(fields=["project", "text_sha256"], name="prompt_text_once"),
+            models.UniqueConstraint(fields=["project", "digest"], name="prompt_conversation_once"),
             models.UniqueConstraint(fields=["project", "position"], name="prompt_position_once"),
             models.CheckConstraint(
                 condition=models.Q(split__in=["train", "validation", "held-out"]), name="prompt_split_known"
@@ -47,6 +53,50 @@ class Prompt(models.Model):
 
     def __str__(self):
         return self.external_id
+
+    @property
+    def earlier(self):
+        """The messages before the question, in order: a list of PromptMessage; no statement where there are none."""
+        return list(self.earlier_messages.all()) if self.earlier_count else []
+
+    @property
+    def conversation(self):
+        """The whole conversation as Messages, the question last."""
+        return [*(Message(each.role, each.text) for each in self.earlier), Message(USER, self.text)]
+
+
+def load_earlier(prompts):
+    """Read the messages before the questions of many prompts in one statement, or none where all are single ones."""
+    models.prefetch_related_objects([each for each in prompts if each.earlier_count], "earlier_messages")
+
+
+class PromptMessage(models.Model):
+    """One message before the question of a prompt; `position` counts from 0, and a system message has 0."""
+
+    class Role(models.TextChoices):
+        SYSTEM = "system", "System"
+        USER = "user", "User"
+        ASSISTANT = "assistant", "Assistant"
+
+    prompt = models.ForeignKey(
+        Prompt, on_delete=models.CASCADE, db_index=False, related_name="earlier_messages"
+    )
+    position = models.PositiveSmallIntegerField()
+    role = models.CharField(max_length=9, choices=Role.choices)
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["prompt_id", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["prompt", "position"], name="prompt_message_position_once"),
+            models.CheckConstraint(condition=Q(role__in=ROLES), name="prompt_message_role_known"),
+            models.CheckConstraint(
+                condition=~Q(role="system") | Q(position=0), name="prompt_message_system_first"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.get_role_display()}, message {self.position}"
 
 
 class PromptTag(models.Model):

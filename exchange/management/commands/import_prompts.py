@@ -16,7 +16,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("project", help="the project's slug, as in its address")
         parser.add_argument(
-            "file", type=Path, help="JSONL or CSV: prompt, optional id, split, tags, reference"
+            "file",
+            type=Path,
+            help="JSONL or CSV: prompt (or in JSONL messages), optional id, split, tags, reference",
         )
         parser.add_argument("--check", action="store_true", help="only say what it would bring")
 
@@ -34,3 +36,5 @@ class Command(BaseCommand):
         splits = ", ".join(f"{count} {split}" for split, count in sorted(report.splits.items()))
         verb = "would be imported" if check else "imported"
         self.stdout.write(f"{report.total} prompts {verb}: {splits} ({report.drawn} drawn by seed).")
+        for note in report.notes:
+            self.stdout.write(note)

@@ -55,7 +55,7 @@ class TestImportPrompts:
         first, second = Prompt.objects.all()
         assert (first.external_id, first.text, first.split, first.reference) == (
             "h-1",
-            "How?",
+            " How? ",
             "held-out",
             "So.",
         )

@@ -1,0 +1,68 @@
+"""PURE. Texts that people type or bring: how they are kept, and when two of them are the same.
+
+Kept is what was given, with LF as the only line end. Recognized is a form for comparing alone: what nobody can see
+does not tell two texts apart.
+"""
+
+import re
+import unicodedata
+
+LINE_END = re.compile(r"\r\n?")
+ANY_LINE_END = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
+# Blanks that look like the ordinary one, as word processors and web pages put them.
+BLANK = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
+BLANKS_BEFORE_A_LINE_END = re.compile(r"[ \t]+(?=\n)")
+# Control characters, and Unicode's default ignorable ones: soft hyphen, zero-width space and joiners, byte order mark,
+# bidi marks, variation selectors, fillers, tags. Persian, Indic scripts and emoji mean something by joiners: dropped
+# here they make two readings of one word the same text, which is on the safe side for telling splits apart. The tags
+# behind a black flag are no such case: they alone say whose flag it is.
+INVISIBLE = re.compile(
+    "(\U0001f3f4[\U000e0030-\U000e007a]+\U000e007f)"
+    "|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# What chat templates of common models write around the turns.
+CONTROL_TOKEN = re.compile(
+    r"<\|[\w ]{1,40}\|>|<｜[^｜\s]{1,40}｜>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>"
+)
+
+
+def tidy(text):
+    """`text` as it is kept: every line end one LF, else as it came; "" where there is nothing in it to see."""
+    if is_blank(text):
+        return ""
+    return LINE_END.sub("\n", text) if "\r" in text else text
+
+
+def is_blank(text):
+    """Whether there is nothing in `text` to see."""
+    return not text or text.isspace() or not recognized(text)
+
+
+def recognized(text):
+    """The form in which two texts are compared.
+
+    The same whatever the line ends, the Unicode form (NFC), invisible characters, the kind of blank, blanks at the
+    ends of lines and around the whole.
+    """
+    text = INVISIBLE.sub(lambda found: found[1] or "", text)
+    text = unicodedata.normalize("NFC", text)
+    text = BLANK.sub(" ", ANY_LINE_END.sub("\n", text))
+    return BLANKS_BEFORE_A_LINE_END.sub("", text).strip()
+
+
+def is_storable(text):
+    """Whether a database can hold `text`: neither NUL nor half of a surrogate pair, which JSON may spell."""
+    if "\x00" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def control_tokens(text):
+    """The marks of chat templates that `text` spells, such as "<|im_end|>", each once, in order."""
+    return list(dict.fromkeys(CONTROL_TOKEN.findall(text)))
