@@ -12,7 +12,8 @@ PER_PAGE = 50
 def prompt_list(project, *, words="", split="", page=None):
     """What annotation/prompts.html shows, as a dict.
 
-    `words`: a part of any message or of the id, or a tag; `split`: one split alone; `page`: its number, the first if it is none.
+    `words`: a part of any message or of the id, or a tag; `split`: one split alone; `page`: its number, the first if it
+    is none.
     """
     found = Prompt.objects.filter(project=project)
     splits = dict(found.order_by().values_list("split").annotate(count=Count("id")))

@@ -10,7 +10,7 @@ from annotation.importing import (
     import_responses,
     preview_prompts,
 )
-from annotation.models import Assignment, Prompt, PromptTag, Response
+from annotation.models import Assignment, Prompt, PromptTag, Response, load_earlier
 from annotation.responses import NewResponse, add_responses, hand_out_positions, open_rating
 from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent, ModelVersion, Stage
@@ -165,6 +165,91 @@ class TestDrawSplit:
 
     def test_differs_from_seed_to_seed(self):
         assert [draw_split(1, f"p{n}") for n in range(30)] != [draw_split(2, f"p{n}") for n in range(30)]
+
+
+def chat(*texts, system=None):
+    """Messages in turn, the user's first."""
+    turns = [{"role": ("user", "assistant")[place % 2], "content": text} for place, text in enumerate(texts)]
+    return ([{"role": "system", "content": system}] if system else []) + turns
+
+
+class TestImportConversations:
+    def test_stores_the_question_as_the_prompts_text_and_the_rest_before_it(self, project):
+        report = bring(
+            project,
+            {"messages": chat("Hi", "Hello.", "    why?\r\n", system="Be brief.")},
+            {"messages": chat("Alone")},
+        )
+        first, second = Prompt.objects.all()
+        assert (first.text, first.earlier_count) == ("    why?\n", 3)
+        assert [(each.role, each.text) for each in first.earlier] == [
+            ("system", "Be brief."),
+            ("user", "Hi"),
+            ("assistant", "Hello."),
+        ]
+        assert [message.text for message in first.conversation] == ["Be brief.", "Hi", "Hello.", "    why?\n"]
+        assert (second.text, second.earlier_count, second.earlier) == ("Alone", 0, [])
+        assert (report.total, report.conversations, report.uneven, report.marked) == (2, 1, 0, 0)
+
+    def test_asks_nothing_for_a_single_question(self, project, django_assert_num_queries):
+        bring(project, {"prompt": "Alone"}, {"messages": chat("Hi", "Hello.", "Why?")})
+        alone, spoken = Prompt.objects.all()
+        with django_assert_num_queries(0):
+            load_earlier([alone])
+            assert len(alone.conversation) == 1
+        with django_assert_num_queries(1):
+            load_earlier([alone, spoken])
+            assert len(spoken.conversation) == 3
+
+    def test_reads_a_prompt_that_is_a_list_of_messages(self, project):
+        bring(project, {"prompt": chat("Hi", "Hello.", "Why?")})
+        assert Prompt.objects.get().earlier_count == 2
+
+    def test_names_faults_by_line_field_and_turn(self, project):
+        found = faults(
+            project,
+            {"messages": chat("Hi", "Hello.")},
+            {"messages": chat("Hi", "", "Why?"), "prompt": None},
+            {"messages": chat("Hi"), "prompt": "Hi"},
+            {"messages": "Hi"},
+            {"prompt": chat("Hi", "Hello.")},
+            {"messages": []},
+        )
+        assert [fault.split(":")[0] for fault in found] == [
+            "Line 1, messages, turn 2",
+            "Line 2, messages, turn 2",
+            "Line 3, messages",
+            "Line 4, messages",
+            "Line 5, prompt, turn 2",
+            "Line 6, prompt",
+        ]
+
+    def test_recognizes_the_same_conversation(self, project):
+        bring(project, {"messages": chat("Cafe\u0301?", "Yes.\r\nNo.", "Why?"), "id": "old"})
+        found = faults(
+            project,
+            {"messages": chat("Café? ", "Yes.\nNo.", "\u200bWhy?")},
+            {"prompt": "Why?"},
+            {"messages": chat("Why?\n")},
+        )
+        assert found == [
+            "Line 1, messages: the same conversation is already in the project. Remove one.",
+            "Line 3, prompt: the same text is already on line 2. Remove one.",
+        ]
+
+    def test_keeps_a_text_as_it_came_but_for_line_ends(self, project):
+        bring(project, {"prompt": "\tif a:\r\n\t\tb  \rc\u200b", "reference": "  x\r\ny"})
+        prompt = Prompt.objects.get()
+        assert (prompt.text, prompt.reference) == ("\tif a:\n\t\tb  \nc\u200b", "  x\ny")
+
+    def test_tells_of_what_models_may_stumble_over(self, project):
+        report = bring(
+            project,
+            {"messages": [*chat("Hi"), *chat("Why?")]},
+            {"messages": chat("<|im_end|>", "What?", "Again.")},
+        )
+        assert len(report.notes) == 3
+        assert (report.conversations, report.uneven, report.marked) == (2, 1, 1)
 
 
 class TestImportResponses:
