@@ -108,9 +108,9 @@ def _stage_line(project, stages):
     if stages:
         following = Stage(number=stages[-1].number + 1)
         text = (
-            "Opens when a model is trained on these labels."
+            "Opens when an admin promotes a model trained on these labels."
             if stages[-1].status == Stage.Status.LABELS_FINAL
-            else f"Opens when {str(stages[-1]).lower()} has final labels and a model is trained on them."
+            else f"Opens when {str(stages[-1]).lower()} has final labels and an admin promotes a model trained on them."
         )
         line.append({"title": str(following), "state": "next", "text": text})
     return line

@@ -20,6 +20,7 @@ from evaluation.simulation import simulate_stage
 from jobs.models import Job
 from training.generation import open_base_stage
 from training.models import GenerationRun, TrainingRun
+from training.promotion import promote
 from training.runs import launch_run
 
 PROMPTS_FILE = settings.BASE_DIR / "annotation" / "demo" / "prompts.jsonl"
@@ -55,6 +56,7 @@ Name them. An answer that sees both sides and still takes a considered stand is 
 If you cannot judge an answer, say so: it goes to someone who can.
 """
 WAIT_SECONDS = 0.5
+REASON = "Promoted by the demo, which goes on with whatever its run made and compares nothing first."
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,9 @@ class Loop:
             seed=self.seed,
         )
         self.watch(run, f"{stage}: fine-tuning", None, lambda: _last_step(run))
+        promote(
+            stage=stage, model_version=run.model_version, reason=REASON, by=self.admin(), now=timezone.now()
+        )
 
     def watch(self, run, label, total, progress):
         """Show a job's progress until it ends; anything but success stops the loop with its reason."""

@@ -1,14 +1,15 @@
-"""The forms of the training room: how responses are drawn, and what a run is launched with."""
+"""The forms of the training room: how responses are drawn, what a run is launched with, which model goes on."""
 
 import uuid
 
 from django import forms
 from django.conf import settings
 
+from annotation.answers import LONGEST_TEXT
 from annotation.models import Sampling
 from core.forms import TextField
-from core.models import ModelVersion
 from training.models import TrainingRun
+from training.promotion import promotable
 from training.runs import LARGEST_BATCH, LARGEST_LEARNING_RATE, LARGEST_SEED, MOST_EPOCHS
 
 
@@ -73,13 +74,29 @@ class SamplingForm(forms.Form):
         return Sampling.objects.get_or_create(**fields)[0]
 
 
+class ModelChoice(forms.ModelChoiceField):
+    """A choice of model versions that says of each how it stands to the stage."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, queryset=None, **kwargs)
+
+    def of_stage(self, stage):
+        """Offer the stage's project's models that have weights, the newest first."""
+        self.stage = stage
+        self.queryset = promotable(stage).select_related("training_run__stage")
+
+    def label_from_instance(self, model):
+        if model == self.stage.model_version:
+            return f"{model}, which answered in {self.stage}"
+        run = getattr(model, "training_run", None)
+        return f"{model}, trained on {run.stage} by run {run.pk}" if run else str(model)
+
+
 class LaunchForm(forms.Form):
     """The hyperparameters of a run. `submission` makes the form, sent twice, one run."""
 
     submission = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
-    base = forms.ModelChoiceField(
-        queryset=None, required=False, label="Start from", help_text="The model whose weights are tuned."
-    )
+    base = ModelChoice(required=False, label="Start from", help_text="The model whose weights are tuned.")
     learning_rate = forms.FloatField(
         max_value=LARGEST_LEARNING_RATE,
         initial=default_of(TrainingRun, "learning_rate"),
@@ -108,7 +125,7 @@ class LaunchForm(forms.Form):
     def __init__(self, *args, stage, **kwargs):
         super().__init__(*args, **kwargs)
         base = self.fields["base"]
-        base.queryset = ModelVersion.objects.filter(project=stage.project_id).exclude(location="")
+        base.of_stage(stage)
         if stage.model_version is not None and stage.model_version.location:
             base.empty_label, base.initial, base.required = None, stage.model_version, True
         else:
@@ -119,3 +136,20 @@ class LaunchForm(forms.Form):
         if rate <= 0:
             raise forms.ValidationError("The learning rate must lie above 0.")
         return rate
+
+
+class PromotionForm(forms.Form):
+    """Which model the next stage asks, and why."""
+
+    model_version = ModelChoice(label="Model")
+    reason = TextField(
+        rows=3,
+        max_length=LONGEST_TEXT,
+        label="Reason",
+        help_text="A sentence on why this model goes on. Everyone who sees the stages can read it.",
+    )
+
+    def __init__(self, *args, stage, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["model_version"].of_stage(stage)
+        self.fields["model_version"].empty_label = "Choose a model"

@@ -6,16 +6,18 @@ from django.db.models import Prefetch
 
 from annotation.models import Rating
 from core.models import ModelVersion, Stage
-from training.models import TrainingExample, TrainingRun
+from training.models import Promotion, TrainingExample, TrainingRun
+from training.promotion import tell
 
 
 @dataclass
 class Node:
-    """One model version in the tree, with the run that made it and the stages it answered in."""
+    """One model version in the tree: the run that made it, the stages it answered in, its promotions as told."""
 
     model: ModelVersion
     run: TrainingRun | None
     stages: list[Stage]
+    promotions: list[str]
     children: list["Node"] = field(default_factory=list)
 
 
@@ -24,11 +26,21 @@ def grow_tree(project):
     models = (
         ModelVersion.objects.filter(project=project)
         .select_related("training_run__training_set", "training_run__stage")
-        .prefetch_related(Prefetch("stages", queryset=Stage.objects.order_by("number")))
+        .prefetch_related(
+            Prefetch("stages", queryset=Stage.objects.order_by("number")),
+            Prefetch(
+                "promotions", Promotion.objects.select_related("model_version", "opened", "promoted_by")
+            ),
+        )
         .order_by("id")
     )
     nodes = {
-        model.pk: Node(model, getattr(model, "training_run", None), list(model.stages.all()))
+        model.pk: Node(
+            model,
+            getattr(model, "training_run", None),
+            list(model.stages.all()),
+            [tell(promotion) for promotion in model.promotions.all()],
+        )
         for model in models
     }
     for node in nodes.values():

@@ -1,4 +1,4 @@
-"""Fine-tuning: a run is launched here, done by a child process, and ends as a model version with its next stage."""
+"""Fine-tuning: a run is launched here, done by a child process, and ends in a model version."""
 
 import json
 import math
@@ -12,7 +12,6 @@ from core import audit
 from core.errors import InvalidInput
 from core.models import ModelVersion, Stage
 from core.projects import base_model
-from core.stages import open_stage
 from jobs import life
 from jobs.attempt import carry_out, worker_is_stopping
 from jobs.files import write_json, write_whole
@@ -20,9 +19,8 @@ from jobs.models import Job
 from jobs.nudge import nudge
 from jobs.supervisor import python_child
 from training.dataset import freeze_training_set, split_lines
-from training.generation import launch_generation
 from training.model_store import is_kept, keep_model, ready_folder
-from training.models import GenerationRun, RunMeasure, TrainingRun
+from training.models import RunMeasure, TrainingRun
 from training.trainer.hashing import hash_file
 
 TASK = "training.run_training"
@@ -48,8 +46,9 @@ def launch_run(
 ):
     """Freeze the stage's training set and queue a run that learns from it. Returns the TrainingRun.
 
-    `base` is the model version to start from: the stage's own, or the project's base model where the stage's
-    responses were imported. The same `submission` sent twice is one run. Raises InvalidInput for hyperparameters
+    `base` is the model version to start from, any of the project that has weights: the stage's own unless given,
+    or the project's base model where the stage's responses were imported. A stage may have any number of runs, also
+    once it was followed. The same `submission` sent twice is one run. Raises InvalidInput for hyperparameters
     out of range or nothing to learn from, Conflict before the labels are final.
     """
     known = TrainingRun.objects.filter(submission=submission).first()
@@ -126,8 +125,7 @@ def run_training(*, pk, clock=timezone.now, stopping=worker_is_stopping):
     """Do a queued training run: to its end, to a cancel, or until this worker is `stopping` or lost it.
 
     Losses are written as the child tells them. A message delivered twice does nothing; an attempt after a kill
-    goes on from the last complete checkpoint. The end is one transaction: the model version, the run's success, the
-    next stage and its generation.
+    goes on from the last complete checkpoint. The end is one transaction: the model version and the run's success.
     """
     carry_out(
         TrainingRun,
@@ -211,17 +209,15 @@ class Training:
     def finish(self, location):
         """Everything that a finished run brings, or nothing of it."""
         result = json.loads((self.run_dir / "result.json").read_text())
-        stage = (
-            Stage.objects.select_for_update(of=("self",)).select_related("project").get(pk=self.run.stage_id)
-        )
-        now, by = self.attempt.clock(), self.run.created_by
+        # Locked, so that two runs that end at once give their models two names.
+        stage = Stage.objects.select_for_update().get(pk=self.run.stage_id)
         model = ModelVersion.objects.create(
-            project=stage.project,
+            project_id=stage.project_id,
             name=version_name(stage, self.run),
             parent=self.run.base,
             location=location,
             weights_sha256=result["weights_sha256"],
-            created_at=now,
+            created_at=self.attempt.clock(),
         )
         self.attempt.write(
             model_version=model,
@@ -235,16 +231,6 @@ class Training:
             },
         )
         self.attempt.end(Job.Status.SUCCEEDED)
-        if stage.status == Stage.Status.LABELS_FINAL:
-            following = open_stage(project=stage.project, model_version=model, by=by, now=now)
-            former = GenerationRun.objects.filter(stage=stage).first()
-            launch_generation(
-                stage=following,
-                sampling=former and former.sampling,
-                seed=former.seed if former else stage.project.seed,
-                by=by,
-                now=now,
-            )
 
 
 def seconds_of(result):

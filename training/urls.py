@@ -1,6 +1,6 @@
 from django.urls import path
 
-from training import views
+from training import promotion_views, views
 
 app_name = "training"
 urlpatterns = [
@@ -9,6 +9,7 @@ urlpatterns = [
     path("stages/<int:number>/generation/cancel/", views.cancel_generation, name="cancel-generation"),
     path("stages/<int:number>/training/", views.stage_panel, name="stage-panel"),
     path("stages/<int:number>/training/launch/", views.launch, name="launch"),
+    path("stages/<int:number>/promote/", promotion_views.promote_model, name="promote"),
     path("runs/<int:pk>/", views.run_page, name="run"),
     path("runs/<int:pk>/cancel/", views.cancel, name="cancel"),
     path("runs/<int:pk>/resume/", views.resume, name="resume"),

@@ -19,6 +19,7 @@ from training.forms import LaunchForm, SamplingForm
 from training.generation import launch_generation, open_base_stage
 from training.lineage import describe_examples, grow_tree
 from training.models import GenerationRun, TrainingRun, TrainingSet
+from training.promotion import promotion_of, tell
 from training.runs import cancel_run, launch_run, resume_run
 
 EXAMPLES_PAGE = 20
@@ -101,6 +102,7 @@ def stage_panel(request, project, number):
     if not live and "polling" in request.GET:
         return _reload()
     waiting = stage.status == Stage.Status.RESPONDING
+    promotion = promotion_of(stage)
     context = {
         "project": project,
         "stage": stage,
@@ -112,6 +114,8 @@ def stage_panel(request, project, number):
         ),
         "preview": preview_training_set(stage) if stage.status in Stage.FINAL and not live else None,
         "following": project.stages.filter(number=stage.number + 1).first(),
+        "promoted": promotion and tell(promotion),
+        "may_promote": stage.status == Stage.Status.LABELS_FINAL and any(run.model_version for run in runs),
         "live": live,
     }
     return render_page_or_fragment(request, "training/stage.html", "training/_training-panel.html", context)
@@ -164,9 +168,12 @@ def run_page(request, project, pk):
     if not live and "polling" in request.GET:
         return _reload()
     before, after = progress.validation_change(run)
+    promotion = promotion_of(run.stage)
     context = {
         "run": run,
         "live": live,
+        "promoted": promotion and tell(promotion),
+        "may_promote": run.model_version is not None and run.stage.status == Stage.Status.LABELS_FINAL,
         "steps": progress.training_progress(run),
         "curves": progress.curves(run),
         "validation_before": before,

@@ -8,7 +8,7 @@ from django.utils import timezone
 from core.models import AuditEvent, Stage
 from jobs.models import Job
 from tests.factories.evaluation import score_stage
-from tests.factories.training import make_base_stage, make_run, make_trainable_stage
+from tests.factories.training import make_base_stage, make_run, make_trainable_stage, promote_as_admin
 from tests.live import wait_until
 from training.models import GenerationRun, RunMeasure, TrainingRun
 
@@ -95,8 +95,7 @@ class TestTraining:
         assert list(steps.order_by("step").values_list("step", flat=True)) == list(
             range(1, run.total_steps + 1)
         )
-        following = stage.project.stages.get(number=1)
-        assert following.model_version == run.model_version
+        following = promote_as_admin(run).opened
         # The next stage's responses come by themselves.
         assert ended(GenerationRun, following.generation_runs.get().pk).status == Job.Status.SUCCEEDED
         assert stage.project.stages.count() == 2

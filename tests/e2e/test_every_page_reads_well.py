@@ -92,7 +92,7 @@ class TestPagesOfAFinishedStage:
         page = people.open(admin.username, path=f"{room}stages/0/")
         check(page)
         check(page, f"{room}stages/0/training/launch/", f"{room}runs/{run.pk}/", f"{room}models/")
-        check(page, f"{room}training-sets/{run.training_set_id}/")
+        check(page, f"{room}stages/0/promote/", f"{room}training-sets/{run.training_set_id}/")
 
     def test_of_the_report_read_well(self, people, check):
         team = make_project(name="Garden advice")

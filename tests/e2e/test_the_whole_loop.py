@@ -203,7 +203,7 @@ def finalize(page, title, *, decided, agreed):
 
 
 def train(page):
-    """Fine-tune on what was vouched for, watch it, and follow it to the next stage."""
+    """Fine-tune on what was vouched for, watch it, promote the model and follow it to the next stage."""
     page.get_by_role("link", name="Launch fine-tuning…").click()
     tiles = page.locator("dl.stats .stat")
     expect(tiles.filter(has_text="examples")).to_contain_text("2")
@@ -216,8 +216,11 @@ def train(page):
     expect(page.locator("#run-live .badge")).to_have_text("Succeeded", timeout=PATIENCE)
     expect(page.locator("#run-live")).to_contain_text("Validation loss")
     expect(page.locator("main")).to_contain_text("v1")
-    page.get_by_role("link", name="Base").click()
-    page.get_by_role("link", name="Stage 1").first.click()
+    page.get_by_role("link", name="Promote…").click()
+    expect(page.get_by_label("Model", exact=True)).to_contain_text("v1, trained on Base")
+    page.get_by_label("Reason").fill("Its losses fell, and it declines what it should.")
+    page.get_by_role("button", name="Promote and open Stage 1").click()
+    expect(page.get_by_text("“v1” begins to answer.")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text("Stage 1")
     await_rating(page)
 

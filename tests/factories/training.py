@@ -2,13 +2,17 @@
 
 import uuid
 
+from django.utils import timezone
+
 from annotation.models import Prompt, Sampling
 from arbitration.labels import finalize_labels
 from arbitration.revisions import accept_revision
+from core.models import ModelVersion
 from tests.factories.annotation import make_prompts, make_rating_stage, rate
 from tests.factories.arbitration import settle
 from tests.factories.core import NOW, make_project
 from training.generation import open_base_stage
+from training.promotion import promote
 from training.runs import launch_run
 
 REVISION = "Six minutes in boiling water, then cold water."
@@ -57,4 +61,13 @@ def make_run(stage=None, now=NOW, **fields):
         by=admin,
         now=now,
         **{"submission": uuid.uuid4(), "epochs": 1, "batch_size": 4, "learning_rate": 1e-3} | fields,
+    )
+
+
+def promote_as_admin(run, now=None):
+    """The Promotion of what a finished run made, by the project's first admin."""
+    admin = run.stage.project.memberships.filter(role="admin").first().user
+    model = ModelVersion.objects.get(training_run=run)
+    return promote(
+        stage=run.stage, model_version=model, reason="It learned.", by=admin, now=now or timezone.now()
     )

@@ -326,6 +326,9 @@ class TestServicesByHand:
             return "Succeeded" in page
 
         wait_until(ended, seconds=self.PATIENCE, what="the training run")
+        model = re.search("stages/0/promote/\\?model=(\\d+)", admin.get(run))[1]
+        address, _ = admin.post(f"{self.ROOM}stages/0/promote/", model_version=model, reason="It learned.")
+        assert address == f"{self.ROOM}stages/1/"
 
     def scored(self, admin):
         report = json.loads(admin.get(f"{self.ROOM}report.json"))

@@ -1,4 +1,5 @@
 from training.models.dataset import TrainingExample, TrainingSet
+from training.models.promotion import Promotion
 from training.models.run import GenerationRun, RunMeasure, TrainingRun
 
-__all__ = ["GenerationRun", "RunMeasure", "TrainingExample", "TrainingRun", "TrainingSet"]
+__all__ = ["GenerationRun", "Promotion", "RunMeasure", "TrainingExample", "TrainingRun", "TrainingSet"]
