@@ -11,7 +11,7 @@ ARGS ?=
 TESTS := $(PY) -m pytest -n 2 --maxschedchunk 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-sqlite test-postgres demo lint fmt clean
+.PHONY: help setup run test test-sqlite test-postgres test-deep demo lint fmt clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,11 +29,15 @@ run: $(STAMP) ## serve Concord with its demo project and workers (HOST=, PORT=)
 
 test: test-sqlite test-postgres ## run the default tests on SQLite, then on PostgreSQL and Redis
 
-test-sqlite: $(STAMP) ## run all tests on SQLite (ARGS= goes to pytest)
+test-sqlite: $(STAMP) ## run the default tests on SQLite (ARGS= goes to pytest)
 	@$(TESTS) $(ARGS)
 
-test-postgres: $(STAMP) ## run integration and Celery tests on PostgreSQL and Redis (ARGS= goes to pytest)
+test-postgres: $(STAMP) ## run the default integration and Celery tests on PostgreSQL and Redis (ARGS= too)
 	@$(TESTS) --database postgres tests/integration tests/celery $(ARGS)
+
+test-deep: $(STAMP) ## run storms, kills and long journeys, on SQLite, then on PostgreSQL and Redis
+	@$(TESTS) -m deep $(ARGS)
+	@$(TESTS) -m deep --database postgres tests/integration tests/celery $(ARGS)
 
 demo: $(STAMP) ## run the whole loop unattended with simulated experts (SIZE=small or full)
 	@exec $(PY) manage.py demo --size $(SIZE)

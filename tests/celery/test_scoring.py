@@ -62,6 +62,7 @@ class TestScoring:
         assert (run.attempt, run.status) == (1, Job.Status.SUCCEEDED)
         assert list(CoherenceScore.objects.values_list("pk", flat=True)) == written
 
+    @pytest.mark.deep
     def test_survives_the_kill_of_its_worker(self, concord):
         stage = make_rating_stage(make_project().project, prompts=8, candidates=12)
         # Long texts, so that there is time to strike between two batches.

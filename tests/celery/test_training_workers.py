@@ -38,6 +38,7 @@ def model_libraries_in(process):
 
 
 class TestGeneration:
+    @pytest.mark.deep
     def test_survives_the_kill_of_its_worker_without_repeat_or_loss(self, concord):
         stage = make_base_stage(now=timezone.now(), **SLOW)
         run = stage.generation_runs.get()
@@ -77,6 +78,7 @@ class TestGeneration:
 
 
 class TestTraining:
+    @pytest.mark.deep
     def test_survives_the_kill_of_its_worker_without_repeating_a_step(self, concord):
         stage = make_trainable_stage()
         score_stage(stage, [0.5] * stage.responses.count())  # or the worker would do that first

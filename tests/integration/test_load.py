@@ -17,7 +17,7 @@ from tests.factories.annotation import make_rating_stage
 from tests.factories.core import make_project
 from tests.live import Live
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.deep]
 CLIENTS, RESPONSES, K = 32, 200, 3
 TOKEN = "c" * 32
 FORM = re.compile(r'action="([^"]+/submit/)"')

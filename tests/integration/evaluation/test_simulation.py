@@ -209,6 +209,7 @@ class TestLoop:
         Loop(project=project, size=self.SIZE, bar=Bar(heard, stop_in), check=check, seed=1).run()
         return heard
 
+    @pytest.mark.deep
     def test_goes_on_from_wherever_it_was_interrupted(self, concord, tiny_model):
         pytest.importorskip("sentence_transformers")
         project = seed_demo(size=self.SIZE, now=timezone.now())
