@@ -1,10 +1,15 @@
 """The hand-out: who judges which response next.
 
-Why nobody is told "nothing left" while a slot they may take is open, though their cursor never looks back:
-when a cursor moves to a position, no open slot before it is open *to this expert*. Such a slot can only become
-so later by being reopened, or by the expert letting go of the response; and whenever a slot is reopened, every
-open slot of its response is marked `reopened_at`. So what lies before a cursor and may be taken is always
-marked, and marked slots are looked through when nothing lies ahead.
+A look (one statement, no lock) finds what the expert holds, or the open slots ahead of their cursor; a claim (one
+short transaction) moves the cursor on by compare-and-set, then a slot. Why that is exact:
+
+- One slot at a time. A claim moves the cursor's `turn` from what the look saw. Of two tabs that looked at once, the
+  second finds it moved, looks again, and finds the slot that the first one claimed.
+- Nobody hears "nothing left" while a slot they may take is open, though a cursor never looks back. When it moves to
+  a position, no open slot before that is open *to this expert*. Such a slot can only become so later by being
+  reopened, or by the expert letting go of the response; and then every open slot of its response is marked
+  `reopened_at`. Marked slots are looked through when nothing lies ahead.
+- No k + 1: the k slots are rows from the start, and OPEN → LEASED is a compare-and-set.
 """
 
 import zlib
@@ -14,6 +19,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from annotation import looking
 from annotation.deciding import decide_response, lock_response
 from annotation.models import Assignment, Draft, Involvement, QueueCursor, Response
 from core import audit
@@ -22,9 +28,6 @@ from core.models import Membership, Stage
 from core.texts import tidy
 from core.transitions import StatusConflict, transition
 
-# How many responses an expert is offered at a time: enough that clients who ask at once rarely want the same
-# slot, few enough that what is begun gets finished.
-WINDOW = 8
 LAPSES_AT_ONCE = 500
 
 
@@ -43,7 +46,7 @@ def next_assignment(*, stage, expert, now):
 
 
 def take_slot(*, response, expert, now):
-    """Lease any open slot of one response to `expert`: for work that was begun before its lease lapsed.
+    """Lease any open slot of one locked response to `expert`: for work that was begun before its lease lapsed.
 
     None when no slot is open or the expert has taken part already.
     """
@@ -101,87 +104,48 @@ def decline(*, assignment, by, reason, now):
     return involvement
 
 
-@transaction.atomic
 def _next_slot(stage, expert, now):
-    cursor = _cursor(stage, expert)
-    # A round that claims nothing means that somebody else claimed something: the loop ends.
+    # A round that claims nothing means that somebody else, or this expert's other tab, claimed something: it ends.
     while True:
-        held = _held(stage, expert, now)
-        if held is not None:
-            return held
-        slots = _open_slots(stage, expert, cursor)
-        if not slots:
+        found = looking.look(stage, expert)
+        if found is None:
+            _begin(stage, expert)
+        elif found.held is not None:
+            if renew_lease(found.held, now=now):
+                found.held.lease_until = _lease_end(now)
+                return found.held
+        elif not found.slots:
+            if found.stood != found.reached:
+                _cursor(found, stage, expert).update(position=found.reached)
             return None
-        slot = _claim_one(slots, expert, now)
-        if slot is not None:
+        elif slot := _claim(found, stage, expert, now):
             return slot
 
 
-def _cursor(stage, expert):
-    """The expert's place in the stage, locked: one expert with two tabs open still asks one after the other."""
-    cursors = QueueCursor.objects.select_for_update()
-    cursor = cursors.filter(stage=stage, expert=expert).first()
-    if cursor is None:
-        QueueCursor.objects.get_or_create(stage=stage, expert=expert, defaults={"share": _fair_share(stage)})
-        cursor = cursors.get(stage=stage, expert=expert)
-    return cursor
-
-
-def _fair_share(stage):
+def _begin(stage, expert):
+    """The expert's first time in the stage: their cursor, with about how many responses fall to them."""
     k = stage.policy.ratings_per_response
     experts = Membership.objects.filter(project=stage.project_id, role=Membership.Role.EXPERT).count()
     responses = Response.objects.filter(stage=stage).count()
-    return responses if experts <= k else -(-responses * k // experts)
+    share = responses if experts <= k else -(-responses * k // experts)
+    QueueCursor.objects.get_or_create(stage=stage, expert=expert, defaults={"share": share})
 
 
-def _held(stage, expert, now):
-    held = Assignment.objects.filter(stage=stage, expert=expert, status=Assignment.Status.LEASED)
-    slot = held.order_by("leased_at", "id").first()
-    if slot is None or not renew_lease(slot, now=now):
+def _cursor(found, stage, expert):
+    """The expert's cursor, if they have claimed nothing since the look."""
+    return QueueCursor.objects.filter(stage=stage, expert=expert, turn=found.turn)
+
+
+def _claim(found, stage, expert, now):
+    """One of the slots that were found, leased to the expert; None where somebody or their own other tab was first."""
+    try:
+        with transaction.atomic():
+            if not _cursor(found, stage, expert).update(position=found.reached, turn=found.turn + 1):
+                return None
+            return _claim_one(found.slots, expert, now)
+    except IntegrityError:
+        # This very expert got another slot of the response in another tab.
         return None
-    slot.lease_until = _lease_end(now)
-    slot.stage = stage
-    return slot
-
-
-def _open_slots(stage, expert, cursor):
-    """Open slots this expert may take, of at most WINDOW responses: ahead of the cursor, else reopened ones."""
-    slots = Assignment.objects.filter(stage=stage, status=Assignment.Status.OPEN)
-    ahead = _walk(slots.filter(position__gte=cursor.position), stage, expert)
-    reached = ahead[0].position if ahead else QueueCursor.END
-    if reached != cursor.position:
-        cursor.position = reached
-        cursor.save(update_fields=["position"])
-    return ahead or _walk(slots.filter(reopened_at__isnull=False), stage, expert)
-
-
-def _walk(slots, stage, expert):
-    """The slots of the first WINDOW responses in which the expert has no part yet, by position.
-
-    Page by page, with the expert's own part looked up for each page: as one query with two anti-joins, the
-    database would sometimes plan for the whole stage.
-    """
-    size = max(WINDOW * stage.policy.ratings_per_response, 2 * WINDOW)
-    found, page = {}, list(slots.order_by("position")[:size])
-    while page:
-        responses = {slot.response_id for slot in page}
-        taken = _has_part_in(responses, expert)
-        for slot in page:
-            # What is known already need not be asked for again when the audit event names the project.
-            slot.stage = stage
-            if slot.response_id not in taken:
-                found.setdefault(slot.response_id, []).append(slot)
-        if len(found) >= WINDOW or len(page) < size:
-            break
-        page = list(slots.filter(position__gt=page[-1].position).order_by("position")[:size])
-    return [slot for response in list(found)[:WINDOW] for slot in found[response]]
-
-
-def _has_part_in(responses, expert):
-    """Those of the responses that the expert has rated, declined, arbitrated or holds."""
-    involvements = Involvement.objects.filter(user=expert, response__in=responses).order_by()
-    held = Assignment.objects.filter(expert=expert, response__in=responses).order_by()
-    return {*involvements.values_list("response", flat=True), *held.values_list("response", flat=True)}
 
 
 def _claim_one(slots, expert, now):
@@ -209,8 +173,7 @@ def _claim_one(slots, expert, now):
                 leased_at=now,
                 lease_until=_lease_end(now),
             )
-        except (StatusConflict, IntegrityError):
-            # Somebody was first, or this expert got another slot of the response in another tab.
+        except StatusConflict:
             continue
     return None
 

@@ -1,13 +1,17 @@
 """How far the ratings have come: for one expert, and for the whole stage."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Count, OuterRef, Subquery
 
 from annotation.models import Assignment, Involvement, QueueCursor, Rating, Response
 from annotation.responses import prompts_without_response
 from core.models import Membership, Stage, User
+
+# An expert's own counts are kept by each process: for so long, and for so many experts and stages.
+AGE, KEPT = timedelta(seconds=15), 4096
+_kept = {}
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,10 @@ class OwnProgress:
     @property
     def share(self):
         return self.done + self.left
+
+    def after(self, more):
+        """With so many ratings more."""
+        return OwnProgress(self.today + more, self.done + more, max(self.left - more, 0))
 
 
 @dataclass
@@ -51,8 +59,30 @@ class StageProgress:
         return any(row.expert.is_simulated and row.rated for row in self.experts)
 
 
-def own_progress(*, stage, expert, now):
-    """Counts over this expert's own rows alone."""
+def own_progress(*, stage, expert, now, submitted=0):
+    """Counts over this expert's own rows alone, at most AGE old; `submitted`: how many they have added just now.
+
+    Counted in a large stage, they would cost more than the rating itself.
+    """
+    key = (stage.pk, stage.created_at, expert.pk)
+    counted_at, progress = _kept.get(key, (None, None))
+    if progress is None or not timedelta(0) <= now - counted_at < AGE:
+        progress = _count_own(stage, expert, now)
+        if len(_kept) >= KEPT:
+            _kept.clear()
+        _kept[key] = now, progress
+    elif submitted:
+        progress = progress.after(submitted)
+        _kept[key] = counted_at, progress
+    return progress
+
+
+def forget():
+    """Keep no counts. For tests, whose databases give the same keys again."""
+    _kept.clear()
+
+
+def _count_own(stage, expert, now):
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     today = Rating.objects.filter(
         expert=expert, submitted_at__gte=midnight, policy__project=stage.project_id

@@ -6,14 +6,9 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
-from core.models import Membership, Project
+from core.models import Membership
 
 EXPERT, LEAD, ADMIN = Membership.Role.EXPERT, Membership.Role.LEAD, Membership.Role.ADMIN
-
-
-def roles_of(user, project):
-    """The set of roles `user` holds in `project`; empty for a stranger."""
-    return set(Membership.objects.filter(user=user, project=project).values_list("role", flat=True))
 
 
 def project_view(*allowed):
@@ -24,18 +19,21 @@ def project_view(*allowed):
     """
 
     def decorate(view):
-        @wraps(view)
         @login_required
-        def inner(request, slug, **kwargs):
-            project = Project.objects.filter(slug=slug).first()
-            roles = roles_of(request.user, project) if project else set()
-            if not roles:
+        def admitted(request, slug, **kwargs):
+            project, roles = request.session.project, request.session.roles
+            if project is None:
                 raise Http404("No such project.")
             request.project, request.roles = project, roles
             if allowed and not roles & set(allowed):
                 names = " or ".join(Membership.Role(role).label.lower() for role in allowed)
                 raise PermissionDenied(f"This page is for the project's {names}.")
             return view(request, project, **kwargs)
+
+        @wraps(view)
+        def inner(request, slug, **kwargs):
+            request.session.enter(slug)
+            return admitted(request, slug, **kwargs)
 
         inner.allowed_roles = frozenset(allowed or Membership.Role.values)
         return inner

@@ -3,26 +3,52 @@
 from core.models.audit import AuditEvent
 
 
-def record(verb, target, *, by, now, from_status="", to_status="", detail="", project=None):
-    """Write one event about `target`. Call it inside the transaction that makes it true."""
-    return AuditEvent.objects.create(
-        project=project or project_of(target),
-        actor=by,
-        verb=verb,
-        target_type=target._meta.model_name,
-        target_id=target.pk,
-        from_status=from_status,
-        to_status=to_status,
-        detail=detail,
-        created_at=now,
-    )
+class Trail:
+    """The events of one use case, written in one statement when its block ends well.
+
+    `with transaction.atomic(), audit.Trail() as trail:`, and `trail` goes along to whatever tells it something.
+    """
+
+    def __init__(self):
+        self._events = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, error, *_):
+        if error is None:
+            AuditEvent.objects.bulk_create(self._events)
+
+    def record(self, verb, target, *, by, now, from_status="", to_status="", detail="", project=None):
+        """Add one event about `target`."""
+        self._events.append(
+            AuditEvent(
+                project_id=project.pk if project else _project_of(target),
+                actor=by,
+                verb=verb,
+                target_type=target._meta.model_name,
+                target_id=target.pk,
+                from_status=from_status,
+                to_status=to_status,
+                detail=detail,
+                created_at=now,
+            )
+        )
 
 
-def project_of(target):
-    """The project a row belongs to: itself, its own, or its stage's or response's."""
+def record(verb, target, **event):
+    """Write one event about `target`, as `Trail.record` takes it. Call it inside the transaction that makes it true."""
+    with Trail() as trail:
+        trail.record(verb, target, **event)
+
+
+def _project_of(target):
+    """The key of the project a row belongs to: itself, its own, or its stage's, response's or run's."""
     if target._meta.label == "core.Project":
-        return target
-    for step in ("project", "stage", "response", "run"):
+        return target.pk
+    if hasattr(target, "project_id"):
+        return target.project_id
+    for step in ("stage", "response", "run"):
         if hasattr(target, step):
-            return project_of(getattr(target, step))
+            return _project_of(getattr(target, step))
     return None

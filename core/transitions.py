@@ -16,31 +16,33 @@ class StatusConflict(Conflict):
     """The row left the expected status meanwhile."""
 
 
-def transition(obj, to, *, by, now, detail="", only_if=None, **fields):
+def transition(obj, to, *, by, now, trail=audit, detail="", only_if=None, **fields):
     """Move `obj` to status `to` and write `fields` with it, or raise.
 
-    `only_if`: further conditions on the row (a dict of lookups), part of the same compare-and-set.
+    `only_if`: further conditions on the row (a dict of lookups), part of the same compare-and-set. `trail`: the
+    `audit.Trail` of the use case that the move is part of; without one its event is written at once.
     Raises ValueError for a move the table does not know (a bug), StatusConflict where someone was first.
     """
     model, old = type(obj), obj.status
     if to not in model.TRANSITIONS[old]:
         raise ValueError(f"{model.__name__} {obj.pk} cannot go from {old} to {to}.")
-    with transaction.atomic():
-        changed = model._base_manager.filter(pk=obj.pk, status=old, **(only_if or {})).update(
-            status=to, **fields
-        )
-        if changed != 1:
-            raise StatusConflict(
-                f"This {model._meta.verbose_name} has changed meanwhile: reload to see its state."
+    # No savepoint: nothing is raised in here that leaves one of the two statements behind.
+    with transaction.atomic(savepoint=False):
+        rows = model._base_manager.filter(pk=obj.pk, status=old, **(only_if or {}))
+        moved = rows.update(status=to, **fields) == 1
+        if moved:
+            trail.record(
+                f"{model._meta.model_name}:{to}",
+                obj,
+                by=by,
+                now=now,
+                from_status=old,
+                to_status=to,
+                detail=detail,
             )
-        audit.record(
-            f"{model._meta.model_name}:{to}",
-            obj,
-            by=by,
-            now=now,
-            from_status=old,
-            to_status=to,
-            detail=detail,
+    if not moved:
+        raise StatusConflict(
+            f"This {model._meta.verbose_name} has changed meanwhile: reload to see its state."
         )
     obj.status = to
     for name, value in fields.items():
@@ -48,7 +50,7 @@ def transition(obj, to, *, by, now, detail="", only_if=None, **fields):
     return obj
 
 
-def transition_all(queryset, *, old, to, by, now, about, verb, detail="", **fields):
+def transition_all(queryset, *, old, to, by, now, about, verb, trail=audit, detail="", **fields):
     """Move every row of `queryset` that has status `old` to `to`; one audit event on `about` for all.
 
     For moves of whole sets (a stage's responses, lapsed leases), where an event a row would say nothing
@@ -57,13 +59,13 @@ def transition_all(queryset, *, old, to, by, now, about, verb, detail="", **fiel
     model = queryset.model
     if to not in model.TRANSITIONS[old]:
         raise ValueError(f"{model.__name__} cannot go from {old} to {to}.")
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         changed = queryset.filter(status=old).update(status=to, **fields)
         if changed:
             rows = (
                 f"{changed} {model._meta.verbose_name_plural if changed != 1 else model._meta.verbose_name}"
             )
-            audit.record(
+            trail.record(
                 verb, about, by=by, now=now, from_status=old, to_status=to, detail=f"{rows}. {detail}".strip()
             )
     return changed

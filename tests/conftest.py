@@ -120,6 +120,16 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
         settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(settings.VAR / "test.sqlite3")
 
 
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """What a process keeps in memory of one test's database must not answer for the next one's."""
+    from annotation import progress
+    from core import policies
+
+    policies.forget()
+    progress.forget()
+
+
 @pytest.fixture
 def now():
     from django.utils import timezone

@@ -134,9 +134,9 @@ class Involvement(models.Model):
 class QueueCursor(models.Model):
     """How far an expert has come in a stage: below `position` nothing is left for them but reopened slots.
 
-    It makes the hand-out as quick for the expert who is far ahead as for the one who begins. `share` is about
-    how many responses fall to this expert when all of the project's experts take part equally, reckoned when
-    they began.
+    It makes the hand-out as quick for the expert who is far ahead as for the one who begins. `turn` counts the
+    claims, so that no two of them rest on the same look. `share` is about how many responses fall to this expert
+    when all of the project's experts take part equally, reckoned when they began.
     """
 
     START, END = 0, 2**31 - 1
@@ -144,6 +144,7 @@ class QueueCursor(models.Model):
     stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, db_index=False, related_name="cursors")
     expert = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="cursors")
     position = models.PositiveIntegerField(default=START)
+    turn = models.PositiveIntegerField(default=0)
     share = models.PositiveIntegerField(default=0)
 
     class Meta:

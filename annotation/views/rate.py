@@ -9,16 +9,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from annotation.answers import InvalidAnswers
 from annotation.assignment import decline, next_assignment
 from annotation.forms import RatingForm
-from annotation.models import Assignment, Draft, Response
+from annotation.looking import look_into
+from annotation.models import Assignment
 from annotation.progress import own_progress
 from annotation.rating import save_draft, submit_rating
 from core.access import EXPERT, project_view
 from core.errors import Conflict, DomainError, InvalidInput
 from core.http import render_page_or_fragment
 from core.models import Stage
-
-# The rubric is read often and small: once a request.
-RUBRIC = ("policy__rubric__axes", "policy__rubric__label_sets__values")
+from core.policies import whole
 
 
 @require_safe
@@ -47,7 +46,7 @@ def submit(request, project, pk):
         _keep(slot, request.user, form, now)
         messages.warning(request, str(error))
         return _onward(request, project, slot)
-    return _onward(request, project, slot, news="Saved.")
+    return _onward(request, project, slot, news="Saved.", submitted=1)
 
 
 @require_POST
@@ -101,48 +100,47 @@ def guidelines(request, project):
 
 def _own_slot(request, project, pk):
     slots = Assignment.objects.visible_to(request.user).filter(stage__project=project)
-    slots = slots.select_related("response", "stage__policy__rubric", "stage__project")
-    slot = slots.prefetch_related(*(f"stage__{each}" for each in RUBRIC)).filter(pk=pk).first()
+    slot = slots.select_related("response", "stage__policy").filter(pk=pk).first()
     if slot is None:
         raise Http404("No such response before you.")
+    slot.stage.policy = whole(slot.stage.policy)
     return slot
 
 
-def _onward(request, project, slot, news=""):
+def _onward(request, project, slot, news="", submitted=0):
     """After a form: the next response to htmx, the way there to a plain form."""
     if request.htmx:
-        return _next(request, project, slot.stage, news=news)
+        return _next(request, project, slot.stage, news=news, submitted=submitted)
     if news:
         messages.success(request, news)
     return redirect("annotation:rate", slug=project.slug)
 
 
-def _next(request, project, stage=None, news=""):
+def _next(request, project, stage=None, news="", submitted=0):
     """The next response; `stage` where it is known and may still be open."""
     if stage is None or stage.status != Stage.Status.RATING:
-        stages = project.stages.filter(status=Stage.Status.RATING)
-        stage = stages.select_related("policy__rubric", "project").prefetch_related(*RUBRIC).first()
+        stage = project.stages.filter(status=Stage.Status.RATING).select_related("policy").first()
     now = timezone.now()
     slot = next_assignment(stage=stage, expert=request.user, now=now) if stage else None
-    if slot is None:
-        progress = own_progress(stage=stage, expert=request.user, now=now) if stage else None
-        context = {"project": project, "stage_open": stage is not None, "progress": progress, "news": news}
-        return render_page_or_fragment(request, "annotation/rate.html", "annotation/_rate.html", context)
-    kept = Draft.objects.filter(response=slot.response_id, expert=request.user).first()
-    form = RatingForm(stage.policy, fields=kept.fields if kept else None)
-    return _render(request, project, slot, form, news=news)
+    if slot is not None:
+        return _render(request, project, slot, news=news, submitted=submitted)
+    progress = stage and own_progress(stage=stage, expert=request.user, now=now, submitted=submitted)
+    context = {"project": project, "stage_open": stage is not None, "progress": progress, "news": news}
+    return render_page_or_fragment(request, "annotation/rate.html", "annotation/_rate.html", context)
 
 
-def _render(request, project, slot, form, news="", status=200):
-    response = Response.objects.select_related("prompt").get(pk=slot.response_id)
+def _render(request, project, slot, form=None, news="", status=200, submitted=0):
+    """A slot that the expert holds; `form` where it comes back to be mended, else their draft, else empty."""
+    response = look_into(slot, request.user)
+    stage = slot.stage
     context = {
         "project": project,
         "slot": slot,
         "prompt": response.prompt.text,
         "response": response.text,
         "is_cut_off": response.is_cut_off,
-        "form": form,
-        "progress": own_progress(stage=slot.stage, expert=request.user, now=timezone.now()),
+        "form": form or RatingForm(whole(stage.policy), fields=response.kept),
+        "progress": own_progress(stage=stage, expert=request.user, now=timezone.now(), submitted=submitted),
         "news": news,
     }
     return render_page_or_fragment(

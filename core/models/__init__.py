@@ -3,6 +3,7 @@ from core.models.people import Membership, User
 from core.models.policy import AxisTolerance, Policy
 from core.models.project import Project
 from core.models.rubric import Axis, LabelSet, LabelValue, Rubric
+from core.models.session import Session
 from core.models.stage import ModelVersion, Stage
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Policy",
     "Project",
     "Rubric",
+    "Session",
     "Stage",
     "User",
 ]

@@ -1,0 +1,113 @@
+"""The look of the hand-out: what an expert holds in a stage, or else the open slots that they may take next.
+
+Written as SQL, the same for PostgreSQL and SQLite: as one query of the ORM, with two anti-joins, the database would
+sometimes plan for the whole stage. Here a page of the index is cut off first, and only its few rows are looked up.
+"""
+
+from dataclasses import dataclass, field
+
+from django.db import connection
+from django.db.models import F, FilteredRelation, Q
+
+from annotation.models import Assignment, QueueCursor, Response
+
+# How many responses an expert is offered at a time: enough that clients who ask at once rarely want the same
+# slot, few enough that what is begun gets finished.
+WINDOW = 8
+
+_TAKEN = """
+    EXISTS (SELECT 1 FROM annotation_involvement part
+            WHERE part.response_id = page.response_id AND part.user_id = %(expert)s)
+    OR EXISTS (SELECT 1 FROM annotation_assignment part
+               WHERE part.response_id = page.response_id AND part.expert_id = %(expert)s)
+"""
+_PAGE = """
+    SELECT id, response_id, slot, position FROM annotation_assignment
+    WHERE stage_id = %(stage)s AND status = 'open' AND {where} ORDER BY position LIMIT %(size)s
+"""
+_FIRST = f"""
+WITH place AS (
+    SELECT position, turn FROM annotation_queuecursor WHERE stage_id = %(stage)s AND expert_id = %(expert)s
+), held AS (
+    SELECT id, response_id, slot, position FROM annotation_assignment
+    WHERE stage_id = %(stage)s AND expert_id = %(expert)s AND status = 'leased' ORDER BY leased_at, id LIMIT 1
+), page AS ({_PAGE.format(where="position >= (SELECT position FROM place)")})
+SELECT place.turn, place.position AS stood, found.* FROM place LEFT JOIN (
+    SELECT held.*, 1 AS is_held, 0 AS taken FROM held
+    UNION ALL SELECT page.*, 0, CASE WHEN {_TAKEN} THEN 1 ELSE 0 END FROM page
+) found ON 1 = 1
+"""
+_FURTHER = f"""
+WITH page AS ({_PAGE.format(where="position > %(after)s")})
+SELECT page.*, 0, CASE WHEN {_TAKEN} THEN 1 ELSE 0 END FROM page
+"""
+_REOPENED = _FURTHER.replace("AND position > ", "AND reopened_at IS NOT NULL AND position > ")
+
+
+@dataclass
+class Look:
+    """`held`: the slot that the expert holds. Else `slots`: open ones of at most WINDOW responses, by position, and
+    `reached`: where the cursor may move to, from the `turn` and position at which it `stood`."""
+
+    turn: int
+    stood: int
+    held: Assignment | None = None
+    slots: list = field(default_factory=list)
+    reached: int = QueueCursor.END
+
+
+def look(stage, expert):
+    """The Look of an expert at a stage; None for one who has no cursor there yet."""
+    # Twice the window: of what lies ahead, the expert has usually had some already.
+    size = 2 * WINDOW * max(stage.policy.ratings_per_response, 2)
+    given = {"stage": stage.pk, "expert": expert.pk, "size": size}
+    rows = _rows(_FIRST, given)
+    if not rows:
+        return None
+    found = Look(*rows[0][:2])
+    page = [row[2:] for row in rows if row[2] is not None]
+    held = [row for row in page if row[4]]
+    if held:
+        found.held = _slot(held[0], stage, Assignment.Status.LEASED, expert)
+        return found
+    free = _walk(page, _FURTHER, given)
+    if free:
+        found.reached = free[0][3]
+    else:
+        free = _walk(_rows(_REOPENED, given | {"after": -1}), _REOPENED, given)
+    found.slots = [_slot(row, stage, Assignment.Status.OPEN) for row in free]
+    return found
+
+
+def look_into(slot, expert):
+    """The response of a slot with its prompt, and as `kept` the fields of the expert's draft of it (None without)."""
+    mine = FilteredRelation("drafts", condition=Q(drafts__expert=expert))
+    rows = Response.objects.select_related("prompt").annotate(mine=mine, kept=F("mine__fields"))
+    return rows.get(pk=slot.response_id)
+
+
+def _walk(page, further, given):
+    """The rows of the first WINDOW responses in which the expert has no part, of the first page that has any."""
+    page = sorted(page, key=lambda row: row[3])
+    while page:
+        free = [row for row in page if not row[5]]
+        if free:
+            offered = set(list(dict.fromkeys(row[1] for row in free))[:WINDOW])
+            return [row for row in free if row[1] in offered]
+        page = _rows(further, given | {"after": page[-1][3]}) if len(page) == given["size"] else []
+    return []
+
+
+def _rows(sql, given):
+    with connection.cursor() as cursor:
+        cursor.execute(sql, given)
+        return cursor.fetchall()
+
+
+def _slot(row, stage, status, expert=None):
+    # In the order of the model's own fields, as from_db wants them.
+    known = dict(zip(("id", "response_id", "slot"), row, strict=False))
+    known |= {"stage_id": stage.pk, "position": row[3], "status": status, "expert_id": expert and expert.pk}
+    slot = Assignment.from_db(connection.alias, list(known), list(known.values()))
+    slot.stage = stage  # known already: the audit event asks it for the project
+    return slot

@@ -1,0 +1,96 @@
+"""Who asks, and what they may do: session, person, project and roles in one read.
+
+Nothing of it is kept in memory from one request to the next: signing out, a changed password, an account that is
+switched off and a role that is taken away count from the next request on.
+"""
+
+from django.conf import settings
+from django.contrib import auth
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.sessions.backends import db
+from django.db.models import F
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.utils.functional import SimpleLazyObject
+
+from core.models import Membership, Session
+
+
+class SessionStore(db.SessionStore):
+    """A session in the database that knows whose it is.
+
+    `person` is the account named in the session, read along with it and not yet verified. After `enter(slug)`,
+    `project` and `roles` are what that person is in the project of this slug: None and empty for a stranger.
+    """
+
+    def __init__(self, session_key=None):
+        super().__init__(session_key)
+        self.person = self.project = self._slug = None
+        self.roles = frozenset()
+
+    @classmethod
+    def get_model_class(cls):
+        return Session
+
+    def create_model_instance(self, data):
+        row = super().create_model_instance(data)
+        row.user_id = data.get(auth.SESSION_KEY)
+        return row
+
+    def enter(self, slug):
+        """Have the session say what its person is in the project of this slug."""
+        self._slug = slug
+        if hasattr(self, "_session_cache"):  # it was read before the project was known
+            self._become(Membership.objects.filter(user=self.get(auth.SESSION_KEY)))
+        else:
+            self._get_session()
+
+    def load(self):
+        if self._slug is not None:
+            here = {"user__sessions__session_key": self.session_key}
+            here["user__sessions__expire_date__gt"] = timezone.now()
+            rows = Membership.objects.filter(**here).annotate(data=F("user__sessions__session_data"))
+            if membership := self._become(rows.select_related("user")):
+                self.person = membership.user
+                return self.decode(membership.data)
+        return super().load()
+
+    def _become(self, memberships):
+        rows = list(memberships.filter(project__slug=self._slug).select_related("project").order_by())
+        if not rows:
+            return None
+        self.project, self.roles = rows[0].project, frozenset(row.role for row in rows)
+        return rows[0]
+
+    def _get_session_from_db(self):
+        found = self.model.objects.select_related("user")
+        row = found.filter(session_key=self.session_key, expire_date__gt=timezone.now()).first()
+        if row is None:
+            self._session_key = None
+            return None
+        self.person = row.user
+        return row
+
+
+class SignedInMiddleware(AuthenticationMiddleware):
+    """`request.user`, from the row that came with the session where that row proves to be the signed-in person."""
+
+    def process_request(self, request):
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: _signed_in(request))
+
+
+def _signed_in(request):
+    session = request.session
+    named = session.get(auth.SESSION_KEY)
+    person = session.person
+    if (
+        person is not None
+        and str(person.pk) == named
+        and person.is_active
+        and session.get(auth.BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
+        and constant_time_compare(session.get(auth.HASH_SESSION_KEY, ""), person.get_session_auth_hash())
+    ):
+        return person
+    # Nobody, or a session that does not hold: Django says which, and ends the session if it must.
+    return auth.get_user(request)
