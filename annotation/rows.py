@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from core.errors import InvalidInput
+
+FAULTS_SHOWN = 100
 LONGEST_QUOTE = 40
 
 
@@ -18,7 +21,36 @@ class Row:
     fault: str = ""
 
 
-def numbered(rows: Iterable, faults) -> Iterator[Row]:
+class Faults:
+    """Counts every fault of a file and tells the first hundred, in the order of their lines."""
+
+    def __init__(self, file=""):
+        """`file`: its name, where the person brought several."""
+        self.file, self.count, self._told = file, 0, []
+
+    def add(self, line, name, what):
+        """A fault of the field `name` ("" for the whole record) on `line`, as a sentence that says what to do."""
+        self.count += 1
+        place = f"{self.file}, line {line}" if self.file else f"Line {line}"
+        self._told.append((line, f"{place}, {name}: {what}" if name else f"{place}: {what}"))
+        if len(self._told) > 10 * FAULTS_SHOWN:
+            self._keep_first()
+
+    def raise_any(self):
+        """Raise InvalidInput where there are faults."""
+        if not self.count:
+            return
+        self._keep_first()
+        told = [sentence for _, sentence in self._told]
+        if self.count > FAULTS_SHOWN:
+            told.append(f"… and {self.count - FAULTS_SHOWN} more.")
+        raise InvalidInput(f"Nothing was imported: {self.count} fault(s) to mend first.", told)
+
+    def _keep_first(self):
+        self._told = sorted(self._told, key=lambda each: each[0])[:FAULTS_SHOWN]
+
+
+def numbered(rows: Iterable, faults: Faults) -> Iterator[Row]:
     """Rows as they are; plain dicts counted from line 1. A row that could not be read becomes a fault."""
     for line, row in enumerate(rows, start=1):
         if not isinstance(row, Row):

@@ -37,7 +37,9 @@ def tidy(text):
 
 def is_blank(text):
     """Whether there is nothing in `text` to see."""
-    return not text or text.isspace() or not recognized(text)
+    begin = text.lstrip()[:1]
+    # Nearly every text begins with a plain letter, which settles it.
+    return not (begin.isascii() and begin.isalnum()) and not recognized(text)
 
 
 def recognized(text):

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+from django.db import connection
 
 from annotation.importing import (
     draw_split,
@@ -144,6 +145,36 @@ class TestImportPrompts:
         assert import_prompts(project=project, rows=rows, by=None, now=NOW).total == 5000
         assert Prompt.objects.order_by("position").last().external_id == "p4999"
 
+    def test_looks_again_at_what_came_in_while_it_read(self, project):
+        def rows():
+            yield {"prompt": "fine", "id": "a"}
+            yield {"prompt": "fine 2", "id": "b"}
+            bring(project, {"prompt": "Fine?", "id": "a"}, {"prompt": "fine 2"})
+
+        with pytest.raises(InvalidInput) as caught:
+            import_prompts(project=project, rows=rows(), by=None, now=NOW)
+        assert caught.value.errors == [
+            "Line 1, id: “a” is already in the project. Give it another.",
+            "Line 2, prompt: the same text is already in the project. Remove one.",
+        ]
+        assert set(Prompt.objects.values_list("text", flat=True)) == {"Fine?", "fine 2"}
+
+    def test_goes_on_behind_what_came_in_while_it_read(self, project):
+        def rows():
+            yield {"prompt": "late"}
+            bring(project, {"prompt": "early"})
+
+        import_prompts(project=project, rows=rows(), by=None, now=NOW)
+        assert list(Prompt.objects.order_by("position").values_list("text", flat=True)) == ["early", "late"]
+
+    def test_reads_and_checks_before_it_writes(self, project):
+        def rows():
+            assert len(connection.savepoint_ids) == depth
+            yield {"prompt": "a"}
+
+        depth = len(connection.savepoint_ids)
+        import_prompts(project=project, rows=rows(), by=None, now=NOW)
+
 
 class TestPreviewPrompts:
     def test_counts_what_would_come_and_stores_nothing(self, project):
@@ -281,17 +312,52 @@ class TestImportResponses:
                 {"prompt_id": "q1", "text": "One", "model": "alpha"},
                 {"prompt_id": "q9", "text": "Nine", "model": "alpha"},
                 {"prompt_id": "q0", "text": "Zero", "model": "alpha"},
-                {"prompt_id": "q1", "text": "", "candidate": -1},
+                {"prompt_id": "", "candidate": -1},
+                {"prompt_id": "q1", "text": None, "model": "alpha"},
+                {"prompt_id": "q1", "text": "Another", "model": "alpha"},
             )
         assert [fault.split(":")[0] for fault in caught.value.errors] == [
             "Line 2, prompt_id",
             "Line 3, prompt_id",
+            "Line 4, prompt_id",
             "Line 4, text",
             "Line 4, model",
             "Line 4, candidate",
-            "Line 4, prompt_id",
+            "Line 5, text",
+            "Line 6, prompt_id",
         ]
         assert Response.objects.count() == 1
+
+    def test_takes_an_empty_answer_and_no_missing_one(self, stage):
+        self.bring(
+            stage,
+            {"prompt_id": "q0", "text": "", "model": "alpha"},
+            {"prompt_id": "q1", "text": " \n", "model": "alpha"},
+        )
+        assert set(Response.objects.values_list("text", flat=True)) == {""}
+
+    @pytest.mark.parametrize("candidate", ["-1", "1001", "x", "1.0", "²", "9" * 5000, True, 0.5, [], 10**30])
+    def test_refuses_what_is_no_candidate(self, stage, candidate):
+        with pytest.raises(InvalidInput) as caught:
+            self.bring(stage, {"prompt_id": "q0", "text": "Zero", "model": "alpha", "candidate": candidate})
+        assert caught.value.errors[0].endswith("is no whole number from 0 to 1000.")
+
+    def test_takes_candidates_as_numbers_and_as_texts(self, stage):
+        rows = [{"prompt_id": "q0", "text": "Zero", "model": "alpha"} for _ in range(5)]
+        for row, candidate in zip(rows, (None, 1, "2", " 03 ", "1000"), strict=True):
+            row["candidate"] = candidate
+        self.bring(stage, *rows)
+        assert set(Response.objects.values_list("candidate", flat=True)) == {0, 1, 2, 3, 1000}
+
+    def test_looks_again_at_what_came_in_while_it_read(self, stage):
+        def rows():
+            for candidate in range(1001):  # the first thousand are checked before the last is read
+                yield {"prompt_id": "q0", "text": "Zero", "model": "alpha", "candidate": candidate}
+            self.bring(stage, {"prompt_id": "q0", "text": "Nought", "model": "beta"})
+
+        with pytest.raises(Conflict, match="meanwhile"):
+            import_responses(stage=stage, rows=rows(), by=None, now=NOW)
+        assert Response.objects.get().text == "Nought"
 
     def test_takes_only_the_stages_own_model_where_it_has_one(self, project):
         make_prompts(project, count=1)

@@ -1,0 +1,191 @@
+"""Prompts that people bring: all or nothing, every fault named by line and field.
+
+Everything is checked before the transaction, so that nobody waits for a large file to be read; what came into the
+project meanwhile is looked at again inside.
+"""
+
+import hashlib
+from itertools import islice
+from typing import NamedTuple
+
+from django.db import transaction
+
+from annotation.conversations import Message, digest
+from annotation.importing.reports import PromptReport
+from annotation.importing.row_models import PromptRow
+from annotation.importing.spool import Spool
+from annotation.importing.typed import typed_rows
+from annotation.models import Prompt, PromptMessage, PromptTag
+from annotation.rows import Faults, quoted
+from core import audit
+from core.bulk import insert_rows
+from core.errors import InvalidInput
+from core.models import Project
+
+BATCH = 1000
+NO_RECORDS = "Nothing was imported: the file has no records."
+# 60 % train, 15 % validation, 25 % held-out: upper ends of the intervals of a number drawn from [0, 1).
+SPLIT_ENDS = ((0.60, Prompt.Split.TRAIN), (0.75, Prompt.Split.VALIDATION), (1.0, Prompt.Split.HELD_OUT))
+IN_PROJECT = "in the project"
+
+
+class NewPrompt(NamedTuple):
+    """A prompt that was checked and is not yet a row. `drawn`: whether its split was."""
+
+    external_id: str
+    messages: tuple[Message, ...]
+    digest: str
+    split: str
+    drawn: bool
+    tags: tuple[str, ...]
+    reference: str
+
+
+def draw_split(seed, external_id):
+    """The split of a prompt that came without one: 60 % train, 15 % validation, 25 % held-out.
+
+    Depends on the project's seed and the prompt's id alone: stable whatever else the file holds, and in any
+    order. The first 8 bytes of sha256("seed:id") make a number in [0, 1).
+    """
+    digest = hashlib.sha256(f"{seed}:{external_id}".encode()).digest()
+    # 53 bits, as many as a float holds, so that the number stays below 1.
+    number = (int.from_bytes(digest[:8]) >> 11) / 2**53
+    return next(split for end, split in SPLIT_ENDS if number < end)
+
+
+def preview_prompts(*, project, rows):
+    """What `import_prompts` would bring, without bringing it. Raises the same InvalidInput."""
+    with Spool() as spool:
+        return _check(project, rows, spool, _next_position(project))
+
+
+def import_prompts(*, project, rows, by, now):
+    """Take in prompts from `rows` (Rows of a file, or dicts): all of them, or none. Returns a PromptReport.
+
+    Fields: `prompt`, or `messages` ([{"role", "content"}, …], the last one the user's); optional `id` (else made from
+    the digest), `split` (else drawn, see `draw_split`), `tags` (a list, or words separated by ";"), `reference`.
+    Raises InvalidInput naming every fault by line and field, also an id or conversation that is there twice or is in
+    the project already.
+    """
+    seen = _next_position(project)
+    with Spool() as spool:
+        report = _check(project, rows, spool, seen)
+        with transaction.atomic():
+            Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+            start = _next_position(project)
+            if start != seen:
+                _check_against_newcomers(project, spool, seen)
+            for batch in spool.batches():
+                _write(project, [prompt for _, prompt in batch], start, now)
+                start += len(batch)
+            audit.record("prompts:import", project, by=by, now=now, detail=f"{report.total} prompts")
+    return report
+
+
+def _next_position(project):
+    """The place behind the project's last prompt: what came in since has this place or one behind."""
+    places = Prompt.objects.filter(project=project).order_by("-position").values_list("position", flat=True)
+    last = places.first()
+    return 0 if last is None else last + 1
+
+
+def _check(project, rows, spool, seen):
+    """Put the rows as NewPrompts into the spool; a PromptReport. Raises InvalidInput with every fault."""
+    faults, report = Faults(), PromptReport()
+    there = Prompt.objects.filter(project=project) if seen else Prompt.objects.none()
+    typed = typed_rows(PromptRow, rows, faults)
+    while batch := [(line, _new_prompt(project, row)) for line, row in islice(typed, BATCH)]:
+        ids, digests = _found(there, batch)
+        for line, prompt in batch:
+            same_digest = IN_PROJECT if prompt.digest in digests else _claim(spool, "d", prompt.digest, line)
+            same_id = (
+                IN_PROJECT if prompt.external_id in ids else _claim(spool, "i", prompt.external_id, line)
+            )
+            _tell_twins(faults, line, prompt, same_digest, same_id)
+            report.count(prompt)
+        spool.put(batch)
+    faults.raise_any()
+    if not report.total:
+        raise InvalidInput(NO_RECORDS)
+    return report
+
+
+def _check_against_newcomers(project, spool, seen):
+    """Raise InvalidInput where the spool holds what came into the project, from position `seen` on, meanwhile."""
+    faults = Faults()
+    newcomers = Prompt.objects.filter(project=project, position__gte=seen)
+    for batch in spool.batches():
+        ids, digests = _found(newcomers, batch)
+        for line, prompt in batch:
+            same_digest = IN_PROJECT if prompt.digest in digests else None
+            _tell_twins(faults, line, prompt, same_digest, IN_PROJECT if prompt.external_id in ids else None)
+    faults.raise_any()
+
+
+def _new_prompt(project, row):
+    its_digest = digest(row.conversation)
+    external_id = row.id or f"p-{its_digest[:16]}"
+    return NewPrompt(
+        external_id=external_id,
+        messages=row.conversation,
+        digest=its_digest,
+        split=str(row.split or draw_split(project.seed, external_id)),
+        drawn=row.split is None,
+        tags=row.tags,
+        reference=row.reference,
+    )
+
+
+def _found(prompts, batch):
+    """(ids, digests) of the batch that `prompts` have."""
+    ids = prompts.filter(external_id__in=[prompt.external_id for _, prompt in batch])
+    digests = prompts.filter(digest__in=[prompt.digest for _, prompt in batch])
+    return set(ids.values_list("external_id", flat=True)), set(digests.values_list("digest", flat=True))
+
+
+def _claim(spool, what, key, line):
+    earlier = spool.claim(what + key, line)
+    return earlier and f"on line {earlier}"
+
+
+def _tell_twins(faults, line, prompt, same_digest, same_id):
+    """The fault of a prompt whose conversation or id is elsewhere; None where it is not."""
+    if same_digest:
+        name, what = ("messages", "conversation") if len(prompt.messages) > 1 else ("prompt", "text")
+        faults.add(line, name, f"the same {what} is already {same_digest}. Remove one.")
+    elif same_id:
+        faults.add(line, "id", f"{quoted(prompt.external_id)} is already {same_id}. Give it another.")
+
+
+def _write(project, prompts, start, now):
+    insert_rows(
+        Prompt,
+        ("external_id", "position", "text", "earlier_count", "digest", "split", "reference"),
+        (
+            (
+                new.external_id,
+                start + offset,
+                new.messages[-1].text,
+                len(new.messages) - 1,
+                new.digest,
+                new.split,
+                new.reference,
+            )
+            for offset, new in enumerate(prompts)
+        ),
+        project=project.pk,
+        created_at=now,
+    )
+    places = {"position__gte": start, "position__lt": start + len(prompts)}
+    rows = Prompt.objects.filter(project=project, **places).order_by("position").values_list("pk", flat=True)
+    keys = list(zip(rows, prompts, strict=True))
+    insert_rows(
+        PromptMessage,
+        ("prompt", "position", "role", "text"),
+        (
+            (pk, place, message.role, message.text)
+            for pk, new in keys
+            for place, message in enumerate(new.messages[:-1])
+        ),
+    )
+    insert_rows(PromptTag, ("prompt", "name"), ((pk, tag) for pk, new in keys for tag in new.tags))

@@ -1,0 +1,76 @@
+"""What an import brought, or would bring, for the person who brings it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from annotation.conversations import alternates
+from core.texts import control_tokens
+
+
+@dataclass
+class PromptReport:
+    """Counts of prompts; `splits` and `tags` by name.
+
+    `drawn`: how many had their split drawn by seed. `conversations`: how many have messages before the question;
+    in `uneven` of those user and assistant do not take turns. `marked`: how many spell a chat template's own marks.
+    """
+
+    total: int = 0
+    drawn: int = 0
+    conversations: int = 0
+    uneven: int = 0
+    marked: int = 0
+    with_reference: int = 0
+    splits: Counter = field(default_factory=Counter)
+    tags: Counter = field(default_factory=Counter)
+
+    def count(self, prompt):
+        """Add a NewPrompt."""
+        self.total += 1
+        self.drawn += prompt.drawn
+        self.conversations += len(prompt.messages) > 1
+        self.uneven += not alternates(prompt.messages)
+        self.marked += any(control_tokens(message.text) for message in prompt.messages)
+        self.with_reference += bool(prompt.reference)
+        self.splits[prompt.split] += 1
+        self.tags.update(prompt.tags)
+
+    @property
+    def notes(self):
+        """What the person who brings them should know, a sentence each."""
+        notes = []
+        if self.conversations:
+            notes.append(f"{self.conversations} are conversations with messages before the question.")
+        if self.uneven:
+            notes.append(
+                f"In {self.uneven} of them user and assistant do not take turns: some chat templates refuse those."
+            )
+        return notes + _notes_of_marks(self.marked)
+
+
+@dataclass
+class ResponseReport:
+    """Counts of responses; `models` by name. `marked`: how many spell a chat template's own marks."""
+
+    total: int = 0
+    marked: int = 0
+    models: Counter = field(default_factory=Counter)
+
+    def count(self, row):
+        """Add a ResponseRow."""
+        self.total += 1
+        self.marked += bool(control_tokens(row.text))
+        self.models[row.model] += 1
+
+    @property
+    def notes(self):
+        """What the person who brings them should know, a sentence each."""
+        return _notes_of_marks(self.marked)
+
+
+def _notes_of_marks(count):
+    if not count:
+        return []
+    return [
+        f"{count} spell tokens of chat templates, such as <|im_end|>: models read those as plain characters."
+    ]

@@ -1,0 +1,119 @@
+"""The kinds of rows that annotation takes: their fields, types and limits."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainValidator, WrapValidator, field_validator
+
+from annotation.conversations import USER, Message, read_messages
+from annotation.importing.typed import MISSING, UNSTORABLE, Text, TypedRow, Word, fault, faults
+from annotation.models import Prompt
+from annotation.rows import quoted
+from core.texts import is_storable
+
+LONGEST_TAG = 60
+MOST_CANDIDATES = 1000
+SPLIT_WORDS = {
+    "train": Prompt.Split.TRAIN,
+    "training": Prompt.Split.TRAIN,
+    "validation": Prompt.Split.VALIDATION,
+    "valid": Prompt.Split.VALIDATION,
+    "dev": Prompt.Split.VALIDATION,
+    "held-out": Prompt.Split.HELD_OUT,
+    "heldout": Prompt.Split.HELD_OUT,
+    "held_out": Prompt.Split.HELD_OUT,
+    "test": Prompt.Split.HELD_OUT,
+}
+
+
+def _conversation(value, name):
+    messages, wrong = read_messages(value, name)
+    if wrong:
+        raise faults(wrong)
+    return messages
+
+
+def _asked(value, as_text):
+    """A question as a conversation of one message; TRL's data sets have a list of messages in its place."""
+    if isinstance(value, list):
+        return _conversation(value, "prompt")
+    text = as_text(value)
+    return (Message(USER, text),) if text else ()
+
+
+def _messages(value):
+    return () if value in (None, "", []) else _conversation(value, "messages")
+
+
+def _split(value):
+    if value is None or value == "":
+        return None
+    split = SPLIT_WORDS.get(value.strip().lower()) if isinstance(value, str) else None
+    if split is None:
+        raise fault(f"{quoted(value)} is no split: train, validation or held-out, or leave it out.")
+    return split
+
+
+def _tags(value):
+    if value is None or isinstance(value, str):
+        value = (value or "").split(";")
+    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
+        raise fault("expected a list of words, or words separated by “;”.")
+    tags = tuple(dict.fromkeys(tag.strip() for tag in value if tag.strip()))
+    for tag in tags:
+        if not is_storable(tag):
+            raise fault(UNSTORABLE)
+        if len(tag) > LONGEST_TAG:
+            raise fault(f"{quoted(tag)} has {len(tag):,} characters; at most {LONGEST_TAG} are taken.")
+    return tags
+
+
+def _candidate(value):
+    if value is None or value == "":
+        return 0
+    number = value
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 20:
+        number = int(value)
+    if type(number) is not int or not 0 <= number <= MOST_CANDIDATES:
+        raise fault(f"{quoted(value)} is no whole number from 0 to {MOST_CANDIDATES}.")
+    return number
+
+
+def _answer(value):
+    if value is None:
+        raise fault('is missing. Where the model answered nothing, write an empty text ("").')
+    return value
+
+
+class PromptRow(TypedRow):
+    """A prompt: a question, or a conversation in `prompt` or `messages`. `split` is None where it is to be drawn."""
+
+    prompt: Annotated[Text, WrapValidator(_asked)] = ()
+    messages: Annotated[tuple[Message, ...], PlainValidator(_messages), Field(validate_default=True)] = None
+    id: Word = ""
+    split: Annotated[Prompt.Split | None, PlainValidator(_split)] = None
+    tags: Annotated[tuple[str, ...], PlainValidator(_tags)] = ()
+    reference: Text = ""
+
+    @field_validator("messages", mode="after")
+    @classmethod
+    def _one_of_two(cls, messages, info):
+        prompt = info.data.get("prompt")
+        if messages and prompt:
+            raise fault("stands beside a prompt: give one of the two.")
+        if not messages and prompt == ():
+            raise fault(MISSING, field="prompt")
+        return messages
+
+    @property
+    def conversation(self):
+        """The messages, the question last."""
+        return self.messages or self.prompt
+
+
+class ResponseRow(TypedRow):
+    """A model's answer to a prompt. A model may answer nothing: `text` may be empty, but not left out."""
+
+    prompt_id: Annotated[Word, Field(min_length=1)]
+    text: Annotated[Text, BeforeValidator(_answer)]
+    model: Annotated[Word, Field(min_length=1)]
+    candidate: Annotated[int, PlainValidator(_candidate)] = 0

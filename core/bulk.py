@@ -1,0 +1,29 @@
+"""Rows by the hundred thousand, written without an object for each."""
+
+from django.db import connection
+
+
+def insert_rows(model, names, rows, **same):
+    """Insert `rows`, tuples of plain values for the fields `names`, in one statement; those of `same` are one for all.
+
+    Several times as quick as bulk_create, which makes an object of every row. Values are numbers, texts and None, as
+    drivers take them; those of `same` may be anything the field takes. Primary keys are not returned.
+    """
+    rows = list(rows)
+    if not rows:
+        return
+    fields = [model._meta.get_field(name) for name in (*names, *same)]
+    constant = tuple(
+        field.get_db_prep_save(value, connection)
+        for field, value in zip(fields[len(names) :], same.values(), strict=True)
+    )
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(field.column) for field in fields)
+    into = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES "
+    place = f"({', '.join(['%s'] * len(fields))})"
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.executemany(into + place, [row + constant for row in rows])
+        else:
+            values = [value for row in rows for value in row + constant]
+            cursor.execute(into + ", ".join([place] * len(rows)), values)
