@@ -1,6 +1,5 @@
 """What an import brought, or would bring, for the person who brings it."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 from annotation.conversations import alternates
@@ -21,8 +20,8 @@ class PromptReport:
     uneven: int = 0
     marked: int = 0
     with_reference: int = 0
-    splits: Counter = field(default_factory=Counter)
-    tags: Counter = field(default_factory=Counter)
+    splits: dict = field(default_factory=dict)
+    tags: dict = field(default_factory=dict)
 
     def count(self, prompt):
         """Add a NewPrompt."""
@@ -32,8 +31,9 @@ class PromptReport:
         self.uneven += not alternates(prompt.messages)
         self.marked += any(control_tokens(message.text) for message in prompt.messages)
         self.with_reference += bool(prompt.reference)
-        self.splits[prompt.split] += 1
-        self.tags.update(prompt.tags)
+        _add(self.splits, prompt.split)
+        for tag in prompt.tags:
+            _add(self.tags, tag)
 
     @property
     def notes(self):
@@ -54,18 +54,23 @@ class ResponseReport:
 
     total: int = 0
     marked: int = 0
-    models: Counter = field(default_factory=Counter)
+    models: dict = field(default_factory=dict)
 
     def count(self, row):
         """Add a ResponseRow."""
         self.total += 1
         self.marked += bool(control_tokens(row.text))
-        self.models[row.model] += 1
+        _add(self.models, row.model)
 
     @property
     def notes(self):
         """What the person who brings them should know, a sentence each."""
         return _notes_of_marks(self.marked)
+
+
+def _add(counts, name):
+    # No Counter: a template that asks one for its items is told how often it counted “items”.
+    counts[name] = counts.get(name, 0) + 1
 
 
 def _notes_of_marks(count):
