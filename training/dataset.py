@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Case, Count, Q, Sum, When
+from django.db.models import Case, Count, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Length
 
-from annotation.models import Prompt, Response
+from annotation.conversations import SYSTEM, USER, Message, as_chat
+from annotation.models import Prompt, PromptMessage, Response, load_earlier
 from arbitration.models import FinalLabel
 from core import audit
 from core.errors import Conflict, InvalidInput
 from core.models import Stage
 from jobs.models import Job
-from training.models import TrainingExample, TrainingRun, TrainingSet
+from training.models import ExampleMessage, TrainingExample, TrainingRun, TrainingSet
 
 TRAIN, VALIDATION = Prompt.Split.TRAIN, Prompt.Split.VALIDATION
 LEARNED_FROM = (TRAIN, VALIDATION)
@@ -68,7 +69,8 @@ def preview_training_set(stage):
         .annotate(
             characters=Length("response__prompt__text")
             + Length(Case(When(revision__isnull=False, then="revision__text"), default="response__text"))
-            + Coalesce(Length("response__sampling__system_prompt"), 0),
+            + Coalesce(Length("response__sampling__system_prompt"), 0)
+            + Case(When(response__prompt__earlier_count__gt=0, then=_earlier_characters()), default=0),
             revised=Case(When(revision__isnull=False, then=True), default=False),
         )
         .order_by()
@@ -96,6 +98,12 @@ def preview_training_set(stage):
     preview.tokens_per_second = measured or TOKENS_PER_SECOND
     preview.left_out = _left_out(stage)
     return preview
+
+
+def _earlier_characters():
+    """How many characters stand before the question of a label's prompt, which has some."""
+    messages = PromptMessage.objects.filter(prompt=OuterRef("response__prompt")).order_by()
+    return Subquery(messages.values("prompt").annotate(sum=Sum(Length("text"))).values("sum"))
 
 
 def _measured_rate(project):
@@ -137,27 +145,42 @@ def _learnable(stage):
 
 
 def _examples(stage):
-    """The learnable labels as examples that are not rows yet."""
-    labels = _learnable(stage).select_related("response__prompt", "response__sampling", "revision")
-    for position, label in enumerate(labels.iterator(chunk_size=BATCH)):
+    """The learnable labels as pairs that are not rows yet: the example, and its ExampleMessages."""
+    labels = list(_learnable(stage).select_related("response__prompt", "response__sampling", "revision"))
+    load_earlier([label.response.prompt for label in labels])
+    for position, label in enumerate(labels):
         response, revision = label.response, label.revision
-        yield TrainingExample(
+        example = TrainingExample(
             position=position,
             final_label=label,
             split=response.prompt.split,
             kind=TrainingExample.Kind.REVISED if revision else TrainingExample.Kind.AS_IS,
             prompt_text=response.prompt.text,
-            system_prompt=response.sampling.system_prompt if response.sampling else "",
+            earlier_count=response.prompt.earlier_count,
+            system_prompt=_system_prompt(response),
             completion=revision.text if revision else response.text,
             is_cut_off=not revision and response.is_cut_off,
         )
+        earlier = [
+            ExampleMessage(example=example, position=each.position, role=each.role, text=each.text)
+            for each in response.prompt.earlier
+        ]
+        yield example, earlier
 
 
-def line_of(example):
+def _system_prompt(response):
+    """What the model was told before the prompt when it answered: a prompt's own system message took its place."""
+    earlier = response.prompt.earlier
+    if response.sampling is None or (earlier and earlier[0].role == SYSTEM):
+        return ""
+    return response.sampling.system_prompt
+
+
+def line_of(example, earlier=None):
     """The example as its canonical JSON line: keys sorted, no spaces, UTF-8, ended by a newline. Bytes.
 
-    It names the prompt and candidate, and no keys of this database: the same labels elsewhere give the same
-    hash.
+    `earlier`: its messages before the question, where they are no rows yet. It names the prompt and candidate, and no
+    keys of this database: the same labels elsewhere give the same hash.
     """
     response = example.final_label.response
     row = {
@@ -167,6 +190,9 @@ def line_of(example):
         "prompt": example.prompt_text,
         "completion": example.completion,
     }
+    earlier = example.earlier if earlier is None else earlier
+    if earlier:
+        row["messages"] = as_chat([*earlier, Message(USER, example.prompt_text)])
     if example.system_prompt:
         row["system"] = example.system_prompt
     if example.is_cut_off:
@@ -186,21 +212,24 @@ def freeze_training_set(*, stage, by, now):
     if stage.status not in Stage.FINAL:
         raise Conflict(f"The labels of {stage} are not final yet: finalize them first.")
     examples = list(_examples(stage))
-    trained = sum(example.split == TRAIN for example in examples)
+    trained = sum(example.split == TRAIN for example, _ in examples)
     if not trained:
         raise InvalidInput(
             "There is nothing to learn from: no response to a train prompt is fully aligned, and no revision of one "
             "was accepted. Have experts write revised responses in the next stage, or import more train prompts."
         )
-    content = b"".join(map(line_of, examples))
+    content = b"".join(line_of(example, earlier) for example, earlier in examples)
     sha256 = hashlib.sha256(content).hexdigest()
     training_set, created = TrainingSet.objects.get_or_create(
         stage=stage, sha256=sha256, defaults={"created_by": by, "created_at": now}
     )
     if created:
-        for example in examples:
+        for example, _ in examples:
             example.training_set = training_set
-        TrainingExample.objects.bulk_create(examples, batch_size=BATCH)
+        TrainingExample.objects.bulk_create((example for example, _ in examples), batch_size=BATCH)
+        ExampleMessage.objects.bulk_create(
+            (each for _, earlier in examples for each in earlier), batch_size=BATCH
+        )
         words = f"{trained} examples, {len(examples) - trained} for validation; SHA-256 {sha256}"
         audit.record("trainingset:freeze", training_set, by=by, now=now, detail=words)
     if not default_storage.exists(file_of(training_set)):
@@ -223,10 +252,9 @@ def read_lines_of(training_set):
         with default_storage.open(file_of(training_set)) as file:
             content = file.read()
     if hashlib.sha256(content).hexdigest() != training_set.sha256:
-        content = b"".join(
-            line_of(example)
-            for example in training_set.examples.select_related("final_label__response__prompt")
-        )
+        examples = list(training_set.examples.select_related("final_label__response__prompt"))
+        load_earlier(examples)
+        content = b"".join(map(line_of, examples))
     if hashlib.sha256(content).hexdigest() != training_set.sha256:
         raise Conflict(
             f"{training_set} no longer has the content it was frozen with: restore its rows or its file from a backup."

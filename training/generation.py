@@ -6,7 +6,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from annotation.models import Prompt, Response, Sampling
+from annotation.conversations import as_chat
+from annotation.models import Prompt, Response, Sampling, load_earlier
 from annotation.responses import NewResponse, add_responses, open_rating, prompts_without_response
 from core import audit
 from core.errors import Conflict, InvalidInput
@@ -173,9 +174,9 @@ class Generation:
             self.attempt.end(Job.Status.SUCCEEDED)
 
     def look_at_prompts(self):
-        self.prompts = {
-            prompt.external_id: prompt for prompt in Prompt.objects.filter(project=self.stage.project_id)
-        }
+        prompts = list(Prompt.objects.filter(project=self.stage.project_id))
+        load_earlier(prompts)
+        self.prompts = {prompt.external_id: prompt for prompt in prompts}
 
     def run_child(self):
         model = ready_folder(self.stage.model_version, attempt=self.attempt)
@@ -194,10 +195,7 @@ class Generation:
         """The child's task. All prompts, also on a resume: the whole list fixes the batches."""
         write_lines(
             self.attempt.run_dir / "prompts.jsonl",
-            [
-                {"id": key, "text": prompt.text, "seed": response_seed(self.run.seed, prompt)}
-                for key, prompt in self.prompts.items()
-            ],
+            [self.line(prompt) for prompt in self.prompts.values()],
         )
         if not self.responses.path.exists():
             write_lines(self.responses.path, self.rows_as_written())
@@ -213,6 +211,15 @@ class Generation:
                 "sampling": sampling,
             },
         )
+
+    def line(self, prompt):
+        """What the child reads of a prompt: its question, and of a conversation all of its messages."""
+        line = {
+            "id": prompt.external_id,
+            "text": prompt.text,
+            "seed": response_seed(self.run.seed, prompt),
+        }
+        return line | {"messages": as_chat(prompt.conversation)} if prompt.earlier_count else line
 
     def rows_as_written(self):
         """The stage's responses as a child would have written them: what an attempt on another host has done."""

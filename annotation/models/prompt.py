@@ -3,6 +3,8 @@ from django.db.models import Q
 
 from annotation.conversations import ROLES, USER, Message
 
+BATCH = 1000
+
 
 class PromptQuerySet(models.QuerySet):
     def visible_to(self, user):
@@ -66,8 +68,11 @@ class Prompt(models.Model):
 
 
 def load_earlier(prompts):
-    """Read the messages before the questions of many prompts in one statement, or none where all are single ones."""
-    models.prefetch_related_objects([each for each in prompts if each.earlier_count], "earlier_messages")
+    """Read what was said before the questions of many prompts, or examples, a statement for every BATCH of those that
+    are conversations."""
+    spoken = [each for each in prompts if each.earlier_count]
+    for start in range(0, len(spoken), BATCH):
+        models.prefetch_related_objects(spoken[start : start + BATCH], "earlier_messages")
 
 
 class PromptMessage(models.Model):

@@ -31,6 +31,22 @@ def make_prompts(project, count=4, splits=SPLITS, by=None):
     return list(Prompt.objects.filter(project=project).order_by("position")[start:])
 
 
+CONVERSATION = (
+    ("system", "Answer in one sentence."),
+    ("user", "How do I boil an egg?"),
+    ("assistant", "For six minutes, in boiling water."),
+    ("user", "And a goose egg?"),
+)
+
+
+def make_conversation(project, messages=CONVERSATION, split="train", name="talk", by=None):
+    """A prompt of several messages, pairs of role and text, through the import."""
+    chat = [{"role": role, "content": text} for role, text in messages]
+    row = {"id": name, "messages": chat, "split": split, "reference": "A goose egg takes eleven minutes."}
+    import_prompts(project=project, rows=[row], by=by, now=NOW)
+    return Prompt.objects.get(project=project, external_id=name)
+
+
 def make_stage(project, model_name=None, by=None):
     """The project's next stage, waiting for responses; of a named model, or of imported responses."""
     model = None

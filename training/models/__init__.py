@@ -1,5 +1,13 @@
-from training.models.dataset import TrainingExample, TrainingSet
+from training.models.dataset import ExampleMessage, TrainingExample, TrainingSet
 from training.models.promotion import Promotion
 from training.models.run import GenerationRun, RunMeasure, TrainingRun
 
-__all__ = ["GenerationRun", "Promotion", "RunMeasure", "TrainingExample", "TrainingRun", "TrainingSet"]
+__all__ = [
+    "ExampleMessage",
+    "GenerationRun",
+    "Promotion",
+    "RunMeasure",
+    "TrainingExample",
+    "TrainingRun",
+    "TrainingSet",
+]

@@ -2,6 +2,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from annotation.conversations import ROLES
+from annotation.models import PromptMessage
+
 
 class TrainingSet(models.Model):
     """The frozen selection of final labels of one stage that runs learn from.
@@ -44,6 +47,7 @@ class TrainingExample(models.Model):
     split = models.CharField(max_length=12)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     prompt_text = models.TextField()
+    earlier_count = models.PositiveSmallIntegerField(default=0, db_default=0)
     system_prompt = models.CharField(
         max_length=1000, blank=True, help_text="What the model was told before the prompt when it answered."
     )
@@ -64,3 +68,29 @@ class TrainingExample(models.Model):
 
     def __str__(self):
         return f"Example {self.position}"
+
+    @property
+    def earlier(self):
+        """What was said before the question, in order: a list of ExampleMessage; no statement where it is nothing."""
+        return list(self.earlier_messages.all()) if self.earlier_count else []
+
+
+class ExampleMessage(models.Model):
+    """One message before the question of an example, frozen with its set; `position` counts from 0."""
+
+    example = models.ForeignKey(
+        TrainingExample, on_delete=models.PROTECT, db_index=False, related_name="earlier_messages"
+    )
+    position = models.PositiveSmallIntegerField()
+    role = models.CharField(max_length=9, choices=PromptMessage.Role.choices)
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["example_id", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["example", "position"], name="example_message_position_once"),
+            models.CheckConstraint(condition=Q(role__in=ROLES), name="example_message_role_known"),
+        ]
+
+    def __str__(self):
+        return f"{self.get_role_display()}, message {self.position}"

@@ -10,6 +10,7 @@ of them (two tokens nearly tie now and then, and the rest of the text follows). 
 versions round differently too.
 """
 
+import re
 import sys
 import time
 
@@ -21,6 +22,7 @@ from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenalt
 
 from jobs.failures import Failure
 from jobs.files import append, cut_torn_line, encode_line, read_lines, write_json
+from training.trainer.chats import chat_of, check_messages, encode_chats
 from training.trainer.loading import (
     choose_device,
     choose_threads,
@@ -40,6 +42,9 @@ DEFAULTS = {
     "device": "auto",
     "precision": "auto",
 }
+LINE_END = re.compile(r"\r\n?")
+BLANK_LINES_BEFORE = re.compile(r"\A(?:[^\S\n]*\n)+")
+ONE_BLANK_BEFORE = re.compile(r"\A[^\S\t](?=\S)")
 SAMPLING = {"temperature": 0.7, "top_p": 0.95, "max_new_tokens": 96, "repetition_penalty": 1.0}
 
 
@@ -69,6 +74,7 @@ def read_prompts(path):
     for number, prompt in enumerate(prompts, start=1):
         if not isinstance(prompt.get("text"), str) or prompt.get("id") is None:
             raise Failure("bad_data", f"{path.name}, line {number}: needs an id and a text.")
+        check_messages(prompt, prompt["text"], f"{path.name}, line {number}")
         if prompt["id"] in seen:
             raise Failure("bad_data", f"{path.name}, line {number}: id {prompt['id']!r} occurs twice.")
         seen.add(prompt["id"])
@@ -77,11 +83,10 @@ def read_prompts(path):
 
 def encode(prompts, tokenizer, system_prompt):
     """The token ids of every prompt as the chat template opens the model's turn."""
-    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
-    chats = [[*system, {"role": "user", "content": prompt["text"]}] for prompt in prompts]
-    if not chats:
-        return []
-    return tokenizer.apply_chat_template(chats, add_generation_prompt=True, return_dict=True)["input_ids"]
+    chats = [
+        chat_of(prompt["text"], messages=prompt.get("messages"), system=system_prompt) for prompt in prompts
+    ]
+    return encode_chats(tokenizer, chats, [prompt["id"] for prompt in prompts], open_answer=True)
 
 
 def check_lengths(prompts, encoded, model, new_tokens):
@@ -138,10 +143,19 @@ def answer(model, tokenizer, rows, seeds, sampling, ends, go_on):
     answers = []
     for tokens in drawn[:, width:].tolist():
         kept, reason, count = finish(tokens, ends)
-        text = tokenizer.decode(kept, skip_special_tokens=True).strip()
+        text = tidied(tokenizer.decode(kept, skip_special_tokens=True))
         # PostgreSQL can't store NUL in a text.
         answers.append((text.replace("\0", "\ufffd"), reason, count))
     return answers
+
+
+def tidied(text):
+    """An answer with LF as its line end, without blanks behind it and blank lines before it.
+
+    A single blank before it belongs to how the template opens the turn; more of them are indentation and stay.
+    """
+    text = BLANK_LINES_BEFORE.sub("", LINE_END.sub("\n", text).rstrip())
+    return text[1:] if ONE_BLANK_BEFORE.match(text) else text
 
 
 def generate(child):

@@ -5,6 +5,7 @@ from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
 from jobs.failures import Failure
+from training.trainer.chats import chat_of, check_messages, encode_chats
 
 TEXTS = ("prompt", "completion")
 
@@ -36,37 +37,51 @@ def completion_tokens(dataset):
     return sum(sum(label != -100 for label in labels) for labels in dataset["labels"])
 
 
-def conversation(row):
-    """One line of dataset.jsonl as TRL's conversational prompt and completion."""
-    system = [{"role": "system", "content": row["system"]}] if row.get("system") else []
-    return {
-        "prompt": [*system, {"role": "user", "content": row["prompt"]}],
-        "completion": [{"role": "assistant", "content": row["completion"]}],
-        "cut_off": row.get("cut_off", False),
-    }
-
-
 def check_rows(rows, name):
     for number, row in enumerate(rows, start=1):
         if not all(isinstance(row.get(key), str) and row[key].strip() for key in TEXTS):
             raise Failure(
                 "bad_data", f"{name}, line {number}: needs a prompt and a completion that are not empty."
             )
+        check_messages(row, row["prompt"], f"{name}, line {number}")
 
 
 def fitting(rows, tokenizer, max_length):
-    """(conversations that fit into max_length, ids of the rows that don't, the longest row's tokens).
+    """(examples that fit into max_length, ids of the rows that don't, the longest row's tokens).
 
-    A row that doesn't fit is left out: cut, it would teach the model to stop in mid-sentence, or never to.
+    An example has `input_ids`, the whole chat, and `completion_mask`, 1 where a token is the answer's. A row that
+    doesn't fit is left out: cut, it would teach the model to stop in mid-sentence, or never to.
     """
-    conversations = [conversation(row) for row in rows]
     if not rows:
         return [], [], 0
-    chats = [chat["prompt"] + chat["completion"] for chat in conversations]
-    lengths = [len(ids) for ids in tokenizer.apply_chat_template(chats, return_dict=True)["input_ids"]]
-    kept = [chat for chat, length in zip(conversations, lengths, strict=True) if length <= max_length]
-    left_out = [row.get("id") for row, length in zip(rows, lengths, strict=True) if length > max_length]
-    return kept, left_out, max(lengths)
+    ids = [row.get("id") for row in rows]
+    asked = [chat_of(row["prompt"], messages=row.get("messages"), system=row.get("system")) for row in rows]
+    answered = [
+        [*chat, {"role": "assistant", "content": row["completion"]}]
+        for chat, row in zip(asked, rows, strict=True)
+    ]
+    prompts = encode_chats(tokenizer, asked, ids, open_answer=True)
+    wholes = encode_chats(tokenizer, answered, ids, open_answer=False)
+    kept = [
+        example_of(prompt, whole, row.get("cut_off", False))
+        for prompt, whole, row in zip(prompts, wholes, rows, strict=True)
+        if len(whole) <= max_length
+    ]
+    left_out = [its_id for its_id, whole in zip(ids, wholes, strict=True) if len(whole) > max_length]
+    return kept, left_out, max(map(len, wholes))
+
+
+def example_of(prompt, whole, cut_off):
+    """What TRL makes of a prompt and its completion: the completion begins where the two token lists part."""
+    common = next(
+        (place for place, (one, other) in enumerate(zip(prompt, whole, strict=False)) if one != other),
+        min(len(prompt), len(whole)),
+    )
+    return {
+        "input_ids": whole,
+        "completion_mask": [0] * common + [1] * (len(whole) - common),
+        "cut_off": cut_off,
+    }
 
 
 def build(model, tokenizer, train, validation, config, *, folder, device, precision, world, callbacks):
@@ -143,18 +158,18 @@ def check_prepared(dataset, expected, tokenizer):
             )
 
 
-def without_ends(dataset, conversations, tokenizer):
+def without_ends(dataset, examples, tokenizer):
     """The prepared dataset, in which an answer that was cut off carries no loss on its end.
 
     The chat template closes every answer; where the model had not, learning that close would teach it to stop in
     mid-sentence.
     """
-    if not any(chat["cut_off"] for chat in conversations):
+    if not any(example["cut_off"] for example in examples):
         return dataset
 
     def mask(example, position):
         labels = example["labels"]
-        if conversations[position]["cut_off"]:
+        if examples[position]["cut_off"]:
             end = max(at for at, label in enumerate(labels) if label == tokenizer.eos_token_id)
             labels = labels[:end] + [-100] * (len(labels) - end)
         return {"labels": labels}

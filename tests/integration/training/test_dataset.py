@@ -13,16 +13,19 @@ from arbitration.models import FinalLabel
 from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent
 from tests.factories.annotation import (
+    CONVERSATION,
+    make_conversation,
     make_prompts,
     make_rating_stage,
     rate,
 )
 from tests.factories.arbitration import make_final_stage
 from tests.factories.core import NOW, make_project
-from tests.factories.training import REVISION, make_trainable_stage
+from tests.factories.training import REVISION, make_sampling, make_trainable_stage
 from training.dataset import (
     file_of,
     freeze_training_set,
+    line_of,
     preview_training_set,
     read_lines_of,
     split_lines,
@@ -93,6 +96,33 @@ class TestFreezeTrainingSet:
         assert not examples.filter(final_label__response=excluded).exists()
         assert examples.count() == 2
         assert preview_training_set(stage).left_out["excluded by a lead"] == 1
+
+    def test_keeps_a_conversation_as_rows_and_tells_it_in_its_line(self):
+        team = make_project(leads=2)
+        make_conversation(team.project)
+        make_prompts(team.project, count=4)
+        stage = make_trainable_stage(team, revised=0)
+        stage.responses.update(sampling=make_sampling(system_prompt="Be kind."))
+        training_set = freeze(stage)
+        talk, *plain = training_set.examples.all()
+        assert [(each.role, each.text) for each in talk.earlier] == list(CONVERSATION[:-1])
+        assert (talk.prompt_text, talk.system_prompt) == (CONVERSATION[-1][1], "")
+        assert {(each.earlier_count, each.system_prompt) for each in plain} == {(0, "Be kind.")}
+        rows = [json.loads(line) for line in read_lines_of(training_set)]
+        assert rows[0]["messages"] == [{"role": role, "content": text} for role, text in CONVERSATION]
+        assert rows[0]["prompt"] == CONVERSATION[-1][1] and "system" not in rows[0]
+        assert not any("messages" in row for row in rows[1:])
+        default_storage.delete(file_of(training_set))
+        assert b"".join(read_lines_of(training_set)) == b"".join(map(line_of, training_set.examples.all()))
+
+    def test_counts_what_is_said_before_a_question_when_it_estimates(self):
+        team = make_project(leads=2)
+        make_prompts(team.project, count=4)
+        talk = make_conversation(team.project)
+        stage = make_trainable_stage(team, revised=0)
+        before = preview_training_set(stage).tokens
+        talk.earlier_messages.filter(position=1).update(text="x" * 4500)
+        assert preview_training_set(stage).tokens > before + 900
 
     def test_gives_the_same_row_when_frozen_again(self):
         stage = make_trainable_stage()

@@ -11,10 +11,18 @@ from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent, ModelVersion, Stage
 from jobs import attempt, life
 from jobs.attempt import run_dir_of
+from jobs.files import read_lines
 from jobs.models import Job
-from tests.factories.annotation import make_prompts, make_rating_stage, make_stage
+from tests.factories.annotation import (
+    CONVERSATION,
+    make_conversation,
+    make_prompts,
+    make_rating_stage,
+    make_stage,
+)
 from tests.factories.core import NOW, make_project
 from tests.factories.training import make_base_stage
+from tests.tiny_model import build_tiny_model
 from training.generation import (
     launch_generation,
     open_base_stage,
@@ -174,6 +182,38 @@ class TestRunGeneration:
         assert (run.fruitless, run.attempt) == (0, 1)
 
     @pytest.mark.once
+    def test_asks_a_conversation_whole_and_in_its_own_words(self, transactional_db, tiny_model):
+        team = make_project()
+        make_conversation(team.project)
+        stage = make_base_stage(team, prompts=2, system_prompt="keep it good")
+        run = GenerationRun.objects.get(stage=stage)
+        run_generation(pk=run.pk)
+        lines = read_lines(run_dir_of(run) / "prompts.jsonl")
+        assert lines[0]["messages"] == [{"role": role, "content": text} for role, text in CONVERSATION]
+        assert [set(line) for line in lines[1:]] == [{"id", "text", "seed"}] * 2
+        stage.refresh_from_db()
+        assert stage.status == Stage.Status.RATING
+        assert texts(stage)["talk"]
+
+    def test_fails_with_a_reason_where_the_template_refuses_a_conversation(
+        self, transactional_db, tmp_path, settings
+    ):
+        settings.BASE_MODEL = str(build_tiny_model(tmp_path / "strict"))
+        template = tmp_path / "strict" / "chat_template.jinja"
+        template.write_text(
+            "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+            + template.read_text()
+        )
+        team = make_project()
+        make_conversation(team.project)
+        stage = make_base_stage(team, prompts=2)
+        run = GenerationRun.objects.get(stage=stage)
+        run_generation(pk=run.pk)
+        run.refresh_from_db()
+        assert run.status == Job.Status.FAILED
+        assert "refuses 1 of 3 conversations: “System role not supported”" in run.reason
+        assert "['talk']" in run.reason
+
     def test_gives_the_job_back_when_its_worker_stops_and_the_next_goes_on_without_repeat_or_loss(
         self, slow_stage
     ):

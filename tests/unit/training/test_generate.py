@@ -86,11 +86,22 @@ class TestGenerate:
             generate.main([folder.path])
         assert texts(other) != texts(greedy)
 
+    def test_answers_a_conversation_from_all_of_its_messages(self, generation):
+        chat = [
+            {"role": role, "content": text}
+            for role, text in (("user", "a"), ("assistant", "b"), ("user", "c"))
+        ]
+        rows = [{"id": 1, "text": "c", "seed": 1, "messages": chat}, {"id": 2, "text": "c", "seed": 1}]
+        folder = generation("talk", rows, sampling={"temperature": 0, "max_new_tokens": 8})
+        assert generate.main([folder.path]) == 0
+        assert texts(folder)[1] != texts(folder)[2]
+
     @pytest.mark.parametrize(
         ("prompts", "config", "code", "words"),
         [
             ([{"id": 1, "text": "a"}, {"id": 1, "text": "b"}], {}, "bad_data", "line 2: id 1 occurs twice"),
             ([{"id": 1}], {}, "bad_data", "line 1: needs an id and a text"),
+            ([{"id": 1, "text": "a", "messages": []}], {}, "bad_data", "line 1: messages must be"),
             ([{"id": 1, "text": "please " * 1100}], {}, "bad_data", "window of 1024"),
             ([{"id": 1, "text": "a"}], {"sampling": {"top_p": 0}}, "config", "0 < top_p"),
             ([{"id": 1, "text": "a"}], {"sampling": {"top_k": 5}}, "config", "top_k"),
@@ -111,6 +122,21 @@ class TestFinish:
 
     def test_is_cut_where_there_is_none(self):
         assert generate.finish([5, 6], {2}) == ([5, 6], "length", 2)
+
+
+class TestTidied:
+    @pytest.mark.parametrize(
+        ("drawn", "text"),
+        [
+            (" Hello. \n", "Hello."),
+            ("\n \n    if ready:\r\n        go()\n\n", "    if ready:\n        go()"),
+            ("\n Yes", "Yes"),
+            ("\tgo()", "\tgo()"),
+            (" \n ", ""),
+        ],
+    )
+    def test_keeps_indentation_and_no_blanks_around(self, drawn, text):
+        assert generate.tidied(drawn) == text
 
 
 class TestPlanBatches:

@@ -213,6 +213,37 @@ class TestSft:
         assert tokenizer.decode(masked).endswith("<|assistant|>")
         assert row["labels"][: -len(learned)] == [-100] * len(masked)
 
+    def test_only_the_last_answer_of_a_conversation_carries_loss(self, tiny_model):
+        tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+        chat = [
+            {"role": role, "content": text}
+            for role, text in (("system", "good"), ("user", "help"), ("assistant", "yes"), ("user", "please"))
+        ]
+        row = {"id": "c:0", "prompt": "please", "messages": chat, "system": "bad", "completion": "in its box"}
+        (example,), _, _ = sft.fitting([row], tokenizer, 512)
+        ids, mask = example["input_ids"], example["completion_mask"]
+        answer = {"role": "assistant", "content": "in its box"}
+        assert ids == tokenizer.apply_chat_template([*chat, answer], return_dict=True)["input_ids"]
+        learned = [token for token, each in zip(ids, mask, strict=True) if each]
+        assert (
+            ids[: -len(learned)]
+            == tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=True)["input_ids"]
+        )
+        assert (
+            tokenizer.decode(learned).endswith("its box<|end|>")
+            and learned.count(tokenizer.eos_token_id) == 1
+        )
+
+    def test_learns_from_a_conversation(self, training):
+        chat = [
+            {"role": role, "content": text}
+            for role, text in (("user", "a"), ("assistant", "b"), ("user", "c"))
+        ]
+        rows = [*examples(0, 3), {"id": "c:0", "prompt": "c", "messages": chat, "completion": "good box"}]
+        folder = training("talk", rows, [], epochs=1)
+        assert train.main([folder.path]) == 0
+        assert result(folder)["examples"] == 4
+
     def test_training_loss_is_the_cross_entropy(self, trainer, model):
         model.eval()
         batch = trainer.data_collator([trainer.train_dataset[i] for i in range(4)])
