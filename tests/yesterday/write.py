@@ -87,7 +87,7 @@ def build_model(folder):
 
     build_tiny_model(folder)
     model = LlamaForCausalLM.from_pretrained(folder)
-    model.lm_head.weight.data[AutoTokenizer.from_pretrained(folder).eos_token_id, 0] = 0.0
+    model.lm_head.weight.data[AutoTokenizer.from_pretrained(folder).eos_token_id, 0] = 2.0
     model.save_pretrained(folder)
 
 
