@@ -69,15 +69,19 @@ def _read_jsonl(file):
         yield row
 
 
-def _record(text):
-    """The object on a line of JSON. Raises ValueError with a sentence."""
+def parse_json(text: str):
+    """What a text of JSON says, more strictly than Python reads it. Raises ValueError with a sentence."""
     try:
-        record = DECODER.decode(text)
+        return DECODER.decode(text)
     except json.JSONDecodeError as error:
         what = "something follows after the record" if error.msg == "Extra data" else error.msg
         raise ValueError(f"not JSON ({what}, column {error.colno}).") from None
     except RecursionError:
         raise ValueError("nested too deeply.") from None
+
+
+def _record(text):
+    record = parse_json(text)
     if not isinstance(record, dict):
         raise ValueError('expected an object like {"prompt": "…"}, one a line.')
     return record

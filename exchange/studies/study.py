@@ -1,12 +1,13 @@
 """What a published set of ratings holds, in Concord's words and before it is in the database."""
 
-import csv
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from annotation.importing.typed import TypedRow, typed_rows
+from annotation.rows import Faults
 from core.errors import InvalidInput
 from core.rubrics import PolicySpec, RubricSpec
+from exchange.reading import parse_json, read_rows
 
 
 @dataclass(frozen=True)
@@ -61,37 +62,23 @@ def find_files(folder: Path, pattern: str) -> list[Path]:
     return found
 
 
-def read_csv(path: Path, columns) -> list[tuple[int, dict]]:
-    """The rows of a CSV file with the line each ends on. Raises InvalidInput where one of `columns` is missing."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            missing = [column for column in columns if column not in (reader.fieldnames or ())]
-            if missing:
-                raise InvalidInput(f"{path.name} has no column {', '.join(missing)}.")
-            return [(reader.line_num, row) for row in reader]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path.name} cannot be read as CSV in UTF-8: {error}.") from None
+def read_records(path: Path, model: type[TypedRow]) -> list[tuple[int, TypedRow]]:
+    """The records of a JSONL or CSV file with their lines. Raises InvalidInput naming every fault by file and line."""
+    faults = Faults(path.name)
+    with path.open("rb") as file:
+        records = list(typed_rows(model, read_rows(file, path.name), faults))
+    faults.raise_any()
+    return records
 
 
 def read_json(path: Path):
     """The content of a JSON file. Raises InvalidInput where it is none."""
-    return parse_json(_text(path), path.name)
-
-
-def read_json_lines(path: Path) -> list[tuple[str, object]]:
-    """The records of a JSON lines file, each with where it stands ("file, line 3")."""
-    places = [
-        (f"{path.name}, line {line}", text) for line, text in enumerate(_text(path).splitlines(), start=1)
-    ]
-    return [(place, parse_json(text, place)) for place, text in places if text.strip()]
-
-
-def parse_json(text, place):
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InvalidInput(f"{place} is not JSON: {error}.") from None
+        return parse_json(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path.name} is not UTF-8: {error}.") from None
+    except ValueError as error:
+        raise InvalidInput(f"{path.name}: {error}") from None
 
 
 def pick(record, place, *path):
@@ -101,13 +88,6 @@ def pick(record, place, *path):
             raise InvalidInput(f"{place} has no “{key}”{_under(path, key)}.")
         record = record[key]
     return record
-
-
-def _text(path):
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path.name} is not UTF-8: {error}.") from None
 
 
 def _under(path, key):

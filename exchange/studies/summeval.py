@@ -6,10 +6,13 @@ Siledar et al., "One Prompt To Rule Them All: LLMs for Opinion Summary Evaluatio
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from core.errors import InvalidInput
+from pydantic import ConfigDict, PlainValidator
+
+from annotation.importing.typed import TypedRow, fault
 from core.rubrics import AxisSpec, PolicySpec, RubricSpec
-from exchange.studies.study import Answer, Item, Study, find_files, pick, read_json_lines
+from exchange.studies.study import Answer, Item, Study, find_files, read_records
 
 FILE = "summeval-op-detailed.jsonl"
 AXES = {
@@ -21,6 +24,7 @@ AXES = {
     "sc": ("Sentiment consistency", "Does its opinion match that of the reviews?"),
     "sp": ("Specificity", "Is it about this product and no other?"),
 }
+SCALE = (1, 2, 3, 4, 5)
 EXPERTS = ["annotator_1", "annotator_2", "annotator_3"]
 INSTRUCTION = "Summarise what these reviews say about the product."
 
@@ -33,16 +37,55 @@ added by the import: the set publishes reviews and summaries alone.
 """
 
 
+def _texts(value):
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise fault("expected a list of texts.")
+    return value
+
+
+def _scores(value, info):
+    summaries = info.data.get("summaries", ())
+    for number in range(len(summaries)):
+        given = value[number] if isinstance(value, list) and number < len(value) else None
+        if (
+            not isinstance(given, list)
+            or len(given) != len(EXPERTS)
+            or any(each not in SCALE for each in given)
+        ):
+            raise fault(f"summary {number + 1} needs three scores from 1 to 5.")
+    return value
+
+
+Texts = Annotated[list[str], PlainValidator(_texts)]
+Scores = Annotated[list[list[int]], PlainValidator(_scores)]
+"""Of each summary the annotators' scores."""
+
+
+class Product(TypedRow):
+    """A line of the file: a product's reviews, its summaries, and their scores on each axis."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    reviews: Texts
+    summaries: Texts
+    fl: Scores
+    co: Scores
+    re: Scores
+    fa: Scores
+    ac: Scores
+    sc: Scores
+    sp: Scores
+
+
 def read(folder: Path) -> Study:
     """The study in a folder with the file."""
     prompts, items = [], []
-    for number, (place, record) in enumerate(read_json_lines(find_files(folder, FILE)[0]), start=1):
+    for number, (_, product) in enumerate(read_records(find_files(folder, FILE)[0], Product), start=1):
         prompt_id = f"product-{number:02d}"
-        reviews = pick(record, place, "reviews")
-        listed = "\n\n".join(f"Review {place}: {text}" for place, text in enumerate(reviews, start=1))
+        listed = "\n\n".join(f"Review {place}: {text}" for place, text in enumerate(product.reviews, start=1))
         prompts.append({"id": prompt_id, "prompt": f"{INSTRUCTION}\n\n{listed}"})
-        for candidate, summary in enumerate(pick(record, place, "summaries")):
-            answers = _answers(record, place, candidate)
+        for candidate, summary in enumerate(product.summaries):
+            answers = _answers(product, candidate)
             items.append(Item(prompt_id, candidate, f"system-{candidate + 1:02d}", summary, answers))
     return Study(
         format="summeval-op",
@@ -56,13 +99,8 @@ def read(folder: Path) -> Study:
     )
 
 
-def _answers(record, place, candidate):
-    scores = {expert: {} for expert in EXPERTS}
-    for axis in AXES:
-        rows = pick(record, place, axis)
-        given = rows[candidate] if candidate < len(rows) else None
-        if not isinstance(given, list) or len(given) != len(EXPERTS) or not set(given) <= {1, 2, 3, 4, 5}:
-            raise InvalidInput(f"{place}, {axis}: summary {candidate + 1} needs three scores from 1 to 5.")
-        for expert, score in zip(EXPERTS, given, strict=True):
-            scores[expert][axis] = score
-    return {expert: Answer(scores=given) for expert, given in scores.items()}
+def _answers(product, candidate):
+    return {
+        expert: Answer(scores={axis: getattr(product, axis)[candidate][place] for axis in AXES})
+        for place, expert in enumerate(EXPERTS)
+    }

@@ -11,6 +11,7 @@ from exchange.studies.figures import figures_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 HEADER = "id,type,prompt,completion,annotation_1,annotation_2,agreement,final_label\n"
+FULL = "1_full_compliance"
 SCORED = {axis: [[4, 4, 5]] for axis in summeval.AXES}
 
 
@@ -56,23 +57,47 @@ class TestXstest:
         assert [(item.model, item.candidate) for item in study.items] == [("a", 0), ("b", 1)]
 
     @pytest.mark.parametrize(
-        ("header", "row", "message"),
+        ("header", "row", "faults"),
         [
             (
                 "id,type,prompt,completion\n",
                 "v2-1,h,Why?,So.",
-                "no column annotation_1, annotation_2, final_label",
+                [f"{name}: is missing or empty." for name in ("annotation_1", "annotation_2", "final_label")],
             ),
             (
                 HEADER,
-                "v2-1,h,Why?,So.,1_full_compliance,maybe,FALSE,1_full_compliance",
-                "line 2, column annotation_2",
+                f"v2-1,h,Why?,So.,{FULL},maybe,FALSE,{FULL}",
+                ["annotation_2: “maybe” is none of the labels"],
+            ),
+            (HEADER, f"v2-1,h,,So.,{FULL},{FULL},TRUE,{FULL}", ["prompt: is missing or empty."]),
+            (
+                HEADER,
+                f"v2-1,h,Why?,{'x' * 150_000},{FULL},{FULL},TRUE,{FULL}",
+                ["completion: has 150,000 characters"],
             ),
         ],
     )
-    def test_refuses_what_it_cannot_read(self, tmp_path, header, row, message):
-        with pytest.raises(InvalidInput, match=message):
+    def test_names_every_fault_by_file_line_and_column(self, tmp_path, header, row, faults):
+        with pytest.raises(InvalidInput) as caught:
             xstest.read(write_xstest(tmp_path, row, header=header))
+        place = "xstest_v2_completions_a.csv, line 2, "
+        assert [
+            error.startswith(place + fault) for error, fault in zip(caught.value.errors, faults, strict=True)
+        ]
+        assert all(error.startswith(place) for error in caught.value.errors)
+
+    def test_names_the_line_of_a_row_that_stops_early(self, tmp_path):
+        good = f"v2-1,h,Why?,So.,{FULL},{FULL},TRUE,{FULL}"
+        with pytest.raises(InvalidInput) as caught:
+            xstest.read(write_xstest(tmp_path, good, "v2-2,h,Why not?,So.", "v2-3,h"))
+        assert [error.split(":")[0] for error in caught.value.errors] == [
+            "xstest_v2_completions_a.csv, line 3",
+            "xstest_v2_completions_a.csv, line 4",
+        ]
+
+    def test_takes_an_empty_answer(self, tmp_path):
+        study = xstest.read(write_xstest(tmp_path, f"v2-1,h,Why?,,{FULL},{FULL},TRUE,{FULL}"))
+        assert study.items[0].text == ""
 
     def test_refuses_models_that_answered_different_prompts(self, tmp_path):
         label = "1_full_compliance"
@@ -132,7 +157,13 @@ class TestDices:
 
     @pytest.mark.parametrize(
         ("crowd", "message"),
-        [("{", "not JSON"), ("{}", "no “instances”"), ('{"instances": [{"id": 1}]}', "no “annotations”")],
+        [
+            ("{", "not JSON"),
+            ("[" * 100_000, "nested too deeply"),
+            ("9" * 5000, "5,000 digits"),
+            ("{}", "no “instances”"),
+            ('{"instances": [{"id": 1}]}', "no “annotations”"),
+        ],
     )
     def test_refuses_what_it_cannot_read(self, tmp_path, crowd, message):
         (tmp_path / dices.CROWD).write_text(crowd)
@@ -153,8 +184,11 @@ class TestSummeval:
 
     @pytest.mark.parametrize("scores", [[[4, 4]], [[4, 4, 6]], [], [4]])
     def test_refuses_scores_that_are_not_three_from_1_to_5(self, tmp_path, scores):
-        with pytest.raises(InvalidInput, match="line 1, re: summary 1 needs three scores"):
+        with pytest.raises(InvalidInput) as caught:
             summeval.read(self.write(tmp_path, re=scores))
+        assert caught.value.errors == [
+            f"{summeval.FILE}, line 1, re: summary 1 needs three scores from 1 to 5."
+        ]
 
     def test_reads_the_published_set_and_meets_its_figures(self, data):
         study = summeval.read(data("summeval-op"))
