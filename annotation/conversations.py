@@ -12,6 +12,9 @@ MOST_MESSAGES = 1000
 LONGEST_CONVERSATION = 100_000
 """Characters of all messages together, as many as a single text may have."""
 
+# About what fits beside a response without pushing the question out of sight.
+SHORT_MESSAGES, SHORT_CHARACTERS = 4, 1500
+
 
 @dataclass(frozen=True)
 class Message:
@@ -44,6 +47,11 @@ def alternates(messages):
     """Whether user and assistant take turns, beginning with the user: some chat templates refuse anything else."""
     roles = [message.role for message in messages if message.role != SYSTEM]
     return all(role == (USER, ASSISTANT)[place % 2] for place, role in enumerate(roles))
+
+
+def is_long(earlier):
+    """Whether messages before a question are so many, or so long, that a page begins with them folded."""
+    return len(earlier) > SHORT_MESSAGES or sum(len(message.text) for message in earlier) > SHORT_CHARACTERS
 
 
 def read_messages(value, name="messages"):

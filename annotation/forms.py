@@ -12,8 +12,8 @@ from annotation.label_fields import label_fields
 from core.texts import tidy
 
 WORDS = ("comment", "revised_response", "asks_senior", "seconds")
-# Single keys the page itself uses: guidelines, comment, revise, senior, cannot judge.
-RESERVED_KEYS = "gcrsj"
+# Single keys the page itself uses: guidelines, comment, revise, senior, cannot judge, history.
+RESERVED_KEYS = "gcrsjh"
 
 
 class RatingForm:

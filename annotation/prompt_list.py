@@ -3,7 +3,7 @@
 from django.core.paginator import Paginator
 from django.db.models import Count, Exists, OuterRef, Q
 
-from annotation.models import Prompt, PromptMessage, PromptTag
+from annotation.models import Prompt, PromptMessage, PromptTag, load_earlier
 from core.models import Stage
 
 PER_PAGE = 50
@@ -27,10 +27,13 @@ def prompt_list(project, *, words="", split="", page=None):
             | Q(Exists(PromptMessage.objects.filter(prompt=OuterRef("pk"), text__icontains=words)))
         )
     found = found.prefetch_related("tags").order_by("position")
+    shown = Paginator(found, PER_PAGE).get_page(page)
+    shown.object_list = list(shown.object_list)
+    load_earlier(shown.object_list)
     newest = project.stages.order_by("-number").first()
     return {
         "project": project,
-        "page_obj": Paginator(found, PER_PAGE).get_page(page),
+        "page_obj": shown,
         "total": sum(splits.values()),
         "splits": [(each.value, each.label, splits.get(each.value, 0)) for each in Prompt.Split],
         "q": words,

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from annotation.answers import InvalidAnswers
 from annotation.label_fields import label_fields
-from annotation.models import Rating, Response
+from annotation.models import Rating, Response, load_earlier
 from arbitration import forms
 from arbitration.casefile import open_file
 from arbitration.cases import (
@@ -29,8 +29,8 @@ from core.errors import DomainError
 from core.http import flash, redirect
 
 QUEUE_PAGE, REVISIONS_PAGE, DECISIONS_PAGE = 50, 10, 50
-# Single keys the pages themselves use: next case, queue, rationale, release, and moving through rows.
-RESERVED_KEYS = "nqrujk"
+# Single keys the pages themselves use: next case, queue, rationale, release, moving through rows, history.
+RESERVED_KEYS = "nqrujkh"
 
 
 @require_GET
@@ -161,6 +161,7 @@ def revisions(request, project):
     responses = Response.objects.select_related("prompt", "stage__policy__rubric").in_bulk(
         list(page.object_list)
     )
+    load_earlier([response.prompt for response in responses.values()])
     files = [open_file(responses[pk]) for pk in page.object_list]
     context = {
         "page_obj": page,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Prefetch
 
-from annotation.models import Rating
+from annotation.models import Rating, load_earlier
 from core.models import ModelVersion, Stage
 from training.models import Promotion, TrainingExample, TrainingRun
 from training.promotion import tell
@@ -52,7 +52,7 @@ def grow_tree(project):
 def describe_examples(examples):
     """The examples of one page with the whole provenance of their final labels loaded."""
     ratings = Rating.objects.select_related("expert").order_by("id")
-    return (
+    described = list(
         TrainingExample.objects.filter(pk__in=[example.pk for example in examples])
         .select_related(
             "final_label__response__prompt",
@@ -64,3 +64,5 @@ def describe_examples(examples):
         .prefetch_related(Prefetch("final_label__ratings", queryset=ratings), "final_label__scores__axis")
         .order_by("position")
     )
+    load_earlier(described)
+    return described

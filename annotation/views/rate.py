@@ -137,6 +137,7 @@ def _render(request, project, slot, form=None, news="", status=200, submitted=0)
         "project": project,
         "slot": slot,
         "prompt": response.prompt.text,
+        "earlier": response.prompt.earlier,
         "response": response.text,
         "is_cut_off": response.is_cut_off,
         "form": form or RatingForm(whole(stage.policy), fields=response.kept),
