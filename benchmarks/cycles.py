@@ -1,6 +1,7 @@
 """What an expert waits for: next, and submit-and-next, beside the least that Django and PostgreSQL would need.
 
     .venv/bin/python benchmarks/cycles.py [--sizes 1000 100000] [--conditions fresh half] [--seconds 6] [--rounds 3]
+        [--alone 40]
 
 Real gunicorn (4 workers with 4 threads) on PostgreSQL with fsync on, over HTTP: first one expert, then 16 at once.
 Concord and a floor (benchmarks/floor.py) take turns on one machine, so that whatever else it does hurts both: read the
@@ -16,7 +17,6 @@ import itertools
 import json
 import os
 import platform
-import signal
 import statistics
 import subprocess
 import sys
@@ -27,12 +27,13 @@ import clients
 import floor
 import psycopg2
 from filling import K, benchmark, make_stage, rate, run_all, session_of
+from servers import THREADS, WORKERS, served
 
 HERE = Path(__file__).resolve().parent
-CLIENTS, WORKERS, THREADS = 16, 4, 4
+CLIENTS = 16
 CONDITIONS = ["fresh", "half"]
-WARM, ALONE = 5, 40
-"""Requests of the one expert, of each kind; the first ones are not counted."""
+WARM = 5
+"""Requests that are not counted, since something is loaded at the first."""
 SMALL = 10_000
 """A stage up to this size would be emptied by its first round, so each round has one of its own."""
 TEXT = "A response of some length. " * 20
@@ -99,44 +100,13 @@ def counts(sql):
         return [number or 0 for number in cursor.fetchone()]
 
 
-@contextlib.contextmanager
-def served(name, application, url, **env):
-    """Gunicorn on a free port, given its time to load; yields the address."""
-    from serving.processes import web
-    from tests.services import end_with_parent, free_port, wait_for
-
-    port, log = free_port(), Path(os.environ["CONCORD_VAR"]) / f"{name}.log"
-    argv = web(host="127.0.0.1", port=port, workers=WORKERS, threads=THREADS)
-    argv[argv.index("config.wsgi:application")] = application
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            argv, env={**os.environ, "DATABASE_URL": url, "PYTHONPATH": str(HERE), **env}, cwd=HERE.parent,
-            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-            preexec_fn=lambda: end_with_parent(signal.SIGTERM),
-        )  # fmt: skip
-    try:
-        wait_for(lambda: answers(port), process, log, name)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def answers(port):
-    import urllib.error
-    import urllib.request
-
-    try:
-        return urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).status
-    except (urllib.error.URLError, OSError):
-        return False
-
-
 def run(options):
     from django.conf import settings
 
     from tests.services import create_database
 
+    if min(options.sizes) < 6 * options.alone:
+        sys.exit("--sizes: at least six responses for each request of the expert alone (--alone).")
     Floor.set_up(create_database(settings.DATABASE_URL, "floor"))
     print(
         f"{datetime.date.today()}, {os.cpu_count()} cores ({platform.machine()}), load {os.getloadavg()[0]:.1f}; "
@@ -148,7 +118,7 @@ def run(options):
         served("concord", "config.wsgi:application", settings.DATABASE_URL) as concord,
         served("floor", "floor:make_application()", Floor.url) as bare,
     ):
-        hosts = {Concord: concord, Floor: bare}
+        servers = {Concord: concord, Floor: bare}
         for size in sorted(options.sizes):
             pairs = []
             for condition in (each for each in CONDITIONS if each in options.conditions):
@@ -160,21 +130,21 @@ def run(options):
                         stage.half_done()
                 run_all("CHECKPOINT")
                 print(f"\n{size:,} responses, {condition}", flush=True)
-                rates[size, condition], right = measure(pairs, hosts, size, condition, options)
+                rates[size, condition], right = measure(pairs, servers, size, condition, options)
                 exact = exact and right
     compare_sizes(rates, min(options.sizes), max(options.sizes))
     sys.exit(not exact)
 
 
-def measure(pairs, hosts, size, condition, options):
+def measure(pairs, servers, size, condition, options):
     """Print one size and condition. Returns the cycles a second of Concord and of the floor, and whether all is
     exact."""
     concords = [pair[0] for pair in pairs]
     before = [stage.ratings()[0] for stage in concords]
-    acknowledged, (statements, cpu) = profile(concords[0])
+    acknowledged, (statements, cpu) = profile(concords[0], options.alone)
     one = {}
     for stage in pairs[0]:
-        one[type(stage)] = told = drive(stage, hosts, people=stage.tokens[:1], alone=ALONE)
+        one[type(stage)] = told = drive(stage, servers, people=stage.tokens[:1], alone=options.alone)
         acknowledged += told["acknowledged"] * isinstance(stage, Concord)
 
     slots = size * K * (1 if condition == "fresh" else 0.5) * 0.8 / (options.rounds if size > SMALL else 1)
@@ -182,7 +152,7 @@ def measure(pairs, hosts, size, condition, options):
     for number in range(options.rounds):
         for stage in pairs[number % len(pairs)]:
             told = drive(
-                stage, hosts, people=stage.tokens, seconds=options.seconds, most=int(slots / CLIENTS)
+                stage, servers, people=stage.tokens, seconds=options.seconds, most=int(slots / CLIENTS)
             )
             together[type(stage)].append(told)
             acknowledged += told["acknowledged"] * isinstance(stage, Concord)
@@ -202,6 +172,7 @@ def measure(pairs, hosts, size, condition, options):
         "  one cycle",
         *(spread([t for told in rounds for t in told["cycle"]]) for rounds in together.values()),
     )
+    row("  gunicorn's processor time for it", *(f"{cost(rounds):.1f}" for rounds in together.values()))
     row("one expert's next", *(spread(told["next"]) for told in one.values()))
     row("one expert's submit-and-next", spread(one[Concord]["submit"]), "")
     row("one expert's submit", "", spread(one[Floor]["submit"]))
@@ -231,7 +202,7 @@ def compare_sizes(rates, least, most):
             row(condition, f"{ours:.2f}", f"{bare:.2f}")
 
 
-def profile(concord):
+def profile(concord, rounds):
     """One person's requests in this process. Returns how many submits were acknowledged, then of next and of
     submit-and-next the number of statements (begin and commit are two) and the processor time (ms)."""
     from django.db import connection
@@ -258,18 +229,20 @@ def profile(concord):
         page = submit(page)
     statements.append(len(captured))
     begin = time.process_time()
-    for _ in range(ALONE):
+    for _ in range(rounds):
         client.get(concord.path)
     between = time.process_time()
-    for _ in range(ALONE):
+    for _ in range(rounds):
         page = submit(page)
-    cpu = [1000 * each / ALONE for each in (between - begin, time.process_time() - between)]
-    return WARM + 1 + ALONE, (statements, cpu)
+    cpu = [1000 * each / rounds for each in (between - begin, time.process_time() - between)]
+    return WARM + 1 + rounds, (statements, cpu)
 
 
-def drive(stage, hosts, **order):
-    """What benchmarks/clients.py measured, as a process of its own."""
-    order |= {"of": stage.name, "host": hosts[type(stage)], "path": stage.path, "form": ANSWERS}
+def drive(stage, servers, **order):
+    """What benchmarks/clients.py measured, as a process of its own, and the server's processor time (ms)."""
+    server = servers[type(stage)]
+    before = server.cpu()
+    order |= {"of": stage.name, "host": server.host, "path": stage.path, "form": ANSWERS}
     done = subprocess.run(
         [sys.executable, HERE / "clients.py"],
         input=json.dumps(order),
@@ -277,7 +250,12 @@ def drive(stage, hosts, **order):
         check=True,
         text=True,
     )
-    return json.loads(done.stdout)
+    return {**json.loads(done.stdout), "cpu": server.cpu() - before}
+
+
+def cost(rounds):
+    """Processor time of the server for one cycle, in ms."""
+    return sum(told["cpu"] for told in rounds) / sum(len(told["cycle"]) for told in rounds)
 
 
 def spread(times):
@@ -302,4 +280,5 @@ if __name__ == "__main__":
         conditions=CONDITIONS,
         seconds=6.0,
         rounds=3,
+        alone=40,
     )

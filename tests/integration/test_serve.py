@@ -106,6 +106,7 @@ class TestServe:
         assert served.end()[0] == 0
         assert served.left() == []
 
+    @pytest.mark.deep
     def test_leaves_nothing_behind_when_killed(self, served):
         served.start("--no-demo").ready()
         served.process.kill()
@@ -113,6 +114,7 @@ class TestServe:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", served.port)) != 0
 
+    @pytest.mark.deep
     def test_refuses_a_second_one_on_its_folder_and_leaves_nothing_behind_when_its_keeper_is_killed(
         self, served
     ):

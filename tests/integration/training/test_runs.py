@@ -129,6 +129,7 @@ class TestRunTraining:
         assert AuditEvent.objects.count() == events
 
     @pytest.mark.once
+    @pytest.mark.deep
     def test_gives_the_same_weights_when_stopped_canceled_and_resumed(self, stage, watched_closely):
         run = make_run(stage, **LONG)
         steps = run.measures.filter(kind=RunMeasure.Kind.TRAIN)

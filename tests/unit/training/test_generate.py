@@ -45,6 +45,7 @@ class TestGenerate:
         generate.main([torn.path])
         assert (torn.path / "responses.jsonl").read_bytes() == saved
 
+    @pytest.mark.deep
     def test_survives_a_kill_without_repeating_or_losing_one(self, whole, generation):
         killed = generation("killed", PROMPTS, batch_size=1)
 

@@ -85,6 +85,7 @@ class TestTrain:
         assert [event["step"] for event in folder.kinds("eval")] == [0, 1, 2]
         assert result(folder)["eval_losses"] == result(whole)["eval_losses"]
 
+    @pytest.mark.deep
     def test_survives_a_kill_in_another_process_bit_for_bit(self, training):
         config = {"epochs": 12, "save_every": 10}
         whole, killed = training("long", **config), training("killed", **config)
