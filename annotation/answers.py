@@ -53,7 +53,7 @@ def _check_scores(rubric, scores):
 
 def _check_labels(rubric, labels):
     found, faults = {}, {}
-    label_sets = {label_set.key: label_set for label_set in rubric.label_sets.prefetch_related("values")}
+    label_sets = {label_set.key: label_set for label_set in rubric.label_sets.all()}
     for key, label_set in label_sets.items():
         answer = labels.get(key)
         if not answer:

@@ -45,25 +45,29 @@ def next_assignment(*, stage, expert, now):
     return slot
 
 
+@transaction.atomic
 def take_slot(*, response, expert, now):
-    """Lease any open slot of one locked response to `expert`: for work that was begun before its lease lapsed.
+    """Lease any open slot of one response to `expert`; the one they hold already, if they do.
 
     None when no slot is open or the expert has taken part already.
     """
+    return take_open(lock_response(response.pk), expert, now)
+
+
+def take_open(response, expert, now, trail=audit):
+    """`take_slot` of a response that the caller has locked."""
+    mine = [slot for slot in response.slots if slot.expert_id == expert.pk]
+    if mine:
+        return mine[0] if mine[0].status == Assignment.Status.LEASED else None
     if Involvement.objects.filter(response=response, user=expert).exists():
         return None
-    held = response.assignments.filter(expert=expert, status=Assignment.Status.LEASED).first()
-    slots = list(response.assignments.filter(status=Assignment.Status.OPEN))
-    for slot in slots:
-        slot.stage = response.stage
-    return held or _claim_one(slots, expert, now)
+    free = [slot for slot in response.slots if slot.status == Assignment.Status.OPEN]
+    return _claim_one(free, expert, now, trail)
 
 
-def renew_lease(assignment, *, now):
+def renew_lease(*, response, expert, now):
     """Push the end of a lease that is still held: the expert is at work. Returns whether it was."""
-    held = Assignment.objects.filter(
-        pk=assignment.pk, status=Assignment.Status.LEASED, expert=assignment.expert_id
-    )
+    held = Assignment.objects.filter(response=response, expert=expert, status=Assignment.Status.LEASED)
     return held.update(lease_until=_lease_end(now)) == 1
 
 
@@ -85,22 +89,22 @@ def decline(*, assignment, by, reason, now):
     reason = tidy(reason).strip()
     if not reason:
         raise InvalidInput("Say in a few words why you cannot judge this.", ["reason"])
-    response = lock_response(assignment.response_id)
-    slot = response.assignments.filter(expert=by, status=Assignment.Status.LEASED).first()
-    involvement = Involvement.objects.filter(response=response, user=by).first()
-    if slot is None and involvement is not None and involvement.part == Involvement.Part.DECLINED:
-        return involvement
-    if slot is None:
-        raise Conflict("This response is no longer before you: go on with the next one.")
-    slot.stage = response.stage
-    if involvement is None:
-        involvement = Involvement.objects.create(
-            response=response, user=by, part=Involvement.Part.DECLINED, reason=reason, created_at=now
-        )
-    Draft.objects.filter(response=response, expert=by).delete()
-    _reopen(slot, by=by, now=now, detail="declined")
-    decide_response(response, by=by, now=now)
-    audit.record("response:decline", response, by=by, now=now, detail=reason)
+    with audit.Trail() as trail:
+        response = lock_response(assignment.response_id)
+        slot = next((each for each in response.slots if each.expert_id == by.pk), None)
+        involvement = Involvement.objects.filter(response=response, user=by).first()
+        if slot is None and involvement is not None and involvement.part == Involvement.Part.DECLINED:
+            return involvement
+        if slot is None or slot.status != Assignment.Status.LEASED:
+            raise Conflict("This response is no longer before you: go on with the next one.")
+        if involvement is None:
+            involvement = Involvement.objects.create(
+                response=response, user=by, part=Involvement.Part.DECLINED, reason=reason, created_at=now
+            )
+        Draft.objects.filter(response=response, expert=by).delete()
+        _reopen(slot, by=by, now=now, trail=trail, detail="declined")
+        decide_response(response, by=by, now=now, trail=trail)
+        trail.record("response:decline", response, by=by, now=now, detail=reason)
     return involvement
 
 
@@ -111,7 +115,7 @@ def _next_slot(stage, expert, now):
         if found is None:
             _begin(stage, expert)
         elif found.held is not None:
-            if renew_lease(found.held, now=now):
+            if renew_lease(response=found.held.response_id, expert=expert, now=now):
                 found.held.lease_until = _lease_end(now)
                 return found.held
         elif not found.slots:
@@ -148,7 +152,7 @@ def _claim(found, stage, expert, now):
         return None
 
 
-def _claim_one(slots, expert, now):
+def _claim_one(slots, expert, now, trail=audit):
     """Lease one of the slots to the expert; None if all were taken.
 
     Responses with the fewest open slots come first: what is begun gets finished, and what diverges reaches a lead
@@ -169,6 +173,7 @@ def _claim_one(slots, expert, now):
                 Assignment.Status.LEASED,
                 by=expert,
                 now=now,
+                trail=trail,
                 expert=expert,
                 leased_at=now,
                 lease_until=_lease_end(now),
@@ -182,32 +187,32 @@ def _release_lapsed(now, stage=None):
     lapsed = Assignment.objects.filter(status=Assignment.Status.LEASED, lease_until__lte=now)
     if stage is not None:
         lapsed = lapsed.filter(stage=stage)
-    released = 0
-    for pk, response_pk in lapsed.order_by("lease_until", "pk").values_list("pk", "response")[
-        :LAPSES_AT_ONCE
-    ]:
-        with transaction.atomic():
-            response = lock_response(response_pk)
-            slot = response.assignments.filter(
-                pk=pk, status=Assignment.Status.LEASED, lease_until__lte=now
-            ).first()
-            if slot is None:
-                continue
-            Draft.objects.get_or_create(response=response, expert=slot.expert, defaults={"updated_at": now})
-            _reopen(slot, by=None, now=now, detail="lease ended", only_if={"lease_until__lte": now})
-            decide_response(response, by=None, now=now)
-            released += 1
-    return released
+    keys = lapsed.order_by("lease_until", "pk").values_list("pk", flat=True)[:LAPSES_AT_ONCE]
+    return sum(_release(pk, now) for pk in keys)
 
 
-def _reopen(slot, *, by, now, detail, only_if=None):
+@transaction.atomic
+def _release(pk, now):
+    response = lock_response(slot=pk)
+    slot = next(each for each in response.slots if each.pk == pk)
+    if slot.status != Assignment.Status.LEASED or slot.lease_until > now:
+        return False
+    with audit.Trail() as trail:
+        Draft.objects.get_or_create(response=response, expert_id=slot.expert_id, defaults={"updated_at": now})
+        _reopen(slot, by=None, now=now, trail=trail, detail="lease ended")
+        decide_response(response, by=None, now=now, trail=trail)
+    return True
+
+
+def _reopen(slot, *, by, now, trail, detail):
+    """Give back a slot of a locked response, and mark every open one of the response."""
     transition(
         slot,
         Assignment.Status.OPEN,
         by=by,
         now=now,
+        trail=trail,
         detail=detail,
-        only_if=only_if,
         expert=None,
         leased_at=None,
         lease_until=None,

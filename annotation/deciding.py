@@ -1,7 +1,7 @@
 """What becomes of a response once it has its ratings, or can no longer get them."""
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Subquery
 
 from annotation.agreement import Judgement, Reason, Rules, find_divergence
 from annotation.models import (
@@ -14,22 +14,36 @@ from annotation.models import (
     RatingScore,
     Response,
 )
-from core.models import LabelSet, Membership
+from core import audit
+from core.models import Membership
+from core.policies import whole
 from core.transitions import transition, transition_all
 
 
-def lock_response(pk):
-    """The response, locked for what is to be decided on it, with its stage and policy.
+def lock_response(pk=None, *, slot=None):
+    """The response of this key, or of the slot of this key, locked with its k slots; with its stage and policy at hand.
 
-    Whoever writes a rating, a refusal or the end of a lease takes this lock first, so that on PostgreSQL the
-    count of its ratings cannot change between reading and deciding, and locks are always taken in the same
-    order (response, then slots). SQLite runs one writing transaction at a time anyway.
+    Whoever writes a rating, a refusal or the end of a lease takes these locks first, in this one statement, so that
+    on PostgreSQL nothing of it can change between reading and deciding. A claim waits for none but the slot it takes.
+    SQLite runs one writing transaction at a time anyway. `slots` of the response are the slots as they are now.
+    Raises Response.DoesNotExist.
     """
-    queryset = Response.objects.select_for_update(of=("self",), no_key=True)
-    return queryset.select_related("stage__policy", "stage__project").get(pk=pk)
+    slots = Assignment.objects.select_for_update(of=("self", "response"), no_key=True)
+    slots = slots.select_related("response__stage__policy").defer("response__text").order_by("slot")
+    if slot is not None:
+        pk = Subquery(Assignment.objects.filter(pk=slot).values("response")[:1])
+    found = list(slots.filter(response=pk))
+    if not found:
+        raise Response.DoesNotExist
+    response = found[0].response
+    response.stage.policy = whole(response.stage.policy)
+    response.slots = found
+    for each in found:
+        each.response, each.stage = response, response.stage
+    return response
 
 
-def decide_response(response, *, by, now):
+def decide_response(response, *, by, now, trail=audit):
     """Move a locked response on where its ratings decide it: AGREED, DIVERGENT, or not yet (unchanged).
 
     With k ratings the divergence rule decides. With fewer it goes to a lead as soon as nobody holds a slot of
@@ -38,18 +52,19 @@ def decide_response(response, *, by, now):
     if response.status != Response.Status.AWAITING_RATINGS:
         return response
     k = response.stage.policy.ratings_per_response
-    given = Rating.objects.filter(response=response).count()
+    given = sum(slot.status == Assignment.Status.SUBMITTED for slot in response.slots)
     if given < k and not _is_unjudgeable(response, still_needed=k - given):
         return response
     ratings = list(Rating.objects.filter(response=response).order_by("id"))
     reasons = find_divergence(judgements_of(ratings), rules_of(response.stage.policy))
     if not reasons:
-        return transition(response, Response.Status.AGREED, by=by, now=now)
+        return transition(response, Response.Status.AGREED, by=by, now=now, trail=trail)
     transition(
         response,
         Response.Status.DIVERGENT,
         by=by,
         now=now,
+        trail=trail,
         detail=", ".join(reason.kind for reason in reasons),
     )
     _record_divergence(response, ratings, reasons, now)
@@ -60,6 +75,7 @@ def decide_response(response, *, by, now):
             to=Assignment.Status.CLOSED,
             by=by,
             now=now,
+            trail=trail,
             about=response,
             verb="assignment:close",
             detail="Too few experts can judge the response.",
@@ -98,13 +114,14 @@ def judgements_of(ratings):
 
 def rules_of(policy):
     """What of a policy decides divergence, by primary key."""
-    label_sets = LabelSet.objects.filter(rubric=policy.rubric_id, escalates=True).prefetch_related("values")
+    policy = whole(policy)
     return Rules(
         ratings_per_response=policy.ratings_per_response,
-        tolerances=dict(policy.tolerances.order_by("axis__position").values_list("axis", "tau")),
+        tolerances={each.axis_id: each.tau for each in policy.tolerances.all()},
         escalating={
             label_set.pk: frozenset(value.pk for value in label_set.values.all() if value.abstains)
-            for label_set in label_sets
+            for label_set in policy.rubric.label_sets.all()
+            if label_set.escalates
         },
     )
 
@@ -132,9 +149,12 @@ def stored_reasons(divergence):
 
 def _is_unjudgeable(response, still_needed):
     """Whether somebody declined, nobody is at it, and fewer than `still_needed` experts could still rate it."""
-    if not response.involvements.filter(part=Involvement.Part.DECLINED).exists():
+    if any(slot.status == Assignment.Status.LEASED for slot in response.slots):
         return False
-    if response.assignments.filter(status=Assignment.Status.LEASED).exists():
+    # A refusal gives a slot back, and a slot that came back stays marked.
+    if not any(slot.reopened_at for slot in response.slots):
+        return False
+    if not response.involvements.filter(part=Involvement.Part.DECLINED).exists():
         return False
     taken_part = Involvement.objects.filter(response=response, user=OuterRef("user"))
     experts = Membership.objects.filter(project=response.stage.project_id, role=Membership.Role.EXPERT)

@@ -11,30 +11,69 @@ from annotation.answers import LONGEST_TEXT, InvalidAnswers
 from annotation.label_fields import label_fields
 from core.texts import tidy
 
+PREFIXES = ("score-", "label-")
 WORDS = ("comment", "revised_response", "asks_senior", "seconds")
 # Single keys the page itself uses: guidelines, comment, revise, senior, cannot judge, history.
 RESERVED_KEYS = "gcrsjh"
 
 
-class RatingForm:
-    """One policy's rubric as a form. `fields`: raw texts by field name; `faults`: what to do, by field name."""
+class Sent:
+    """A rating form as it came back: raw texts by field name, and the form's own key. Nothing is judged yet."""
 
-    def __init__(self, policy, fields=None, faults=None):
+    def __init__(self, post):
+        self.submission = post.get("submission", "")
+        sent = {name: tidy(text) for name, text in post.items() if name in WORDS or name.startswith(PREFIXES)}
+        self.fields = {name: text for name, text in sent.items() if text}
+
+    def as_rating(self):
+        """Keyword arguments for `submit_rating`. Raises InvalidAnswers where the form's own key is broken."""
+        try:
+            submission = uuid.UUID(self.submission)
+        except ValueError:
+            self.submission = str(uuid.uuid4())
+            raise InvalidAnswers(
+                {"submission": "The form had lost its key and has a new one: submit again."}
+            ) from None
+        seconds = self.fields.get("seconds", "")
+        return {
+            "scores": {
+                key: int(value) if value.isascii() and value.isdigit() and len(value) < 4 else value
+                for key, value in self._given("score-")
+            },
+            "labels": dict(self._given("label-")),
+            "comment": self.fields.get("comment", ""),
+            "revised_response": self.fields.get("revised_response", ""),
+            "asks_senior": "asks_senior" in self.fields,
+            "seconds": int(seconds) if seconds.isascii() and seconds.isdigit() else None,
+            "submission": submission,
+        }
+
+    def as_draft(self, policy):
+        """The fields as a draft keeps them: those of the policy's rubric, at most as long as a rating may be."""
+        known = {*WORDS, *(f"score-{axis.key}" for axis in policy.rubric.axes.all())}
+        known |= {f"label-{label_set.key}" for label_set in policy.rubric.label_sets.all()}
+        return {
+            name: text[: LONGEST_TEXT + 1].replace("\x00", "")
+            for name, text in self.fields.items()
+            if name in known
+        }
+
+    def _given(self, prefix):
+        return [
+            (name.removeprefix(prefix), text) for name, text in self.fields.items() if name.startswith(prefix)
+        ]
+
+
+class RatingForm:
+    """One policy's rubric as a form to fill in. `fields`: raw texts by field name; `faults`: what to do, by field
+    name; `submission`: the form's own key, a new one unless it comes back to be mended."""
+
+    def __init__(self, policy, fields=None, faults=None, submission=None):
+        self.policy = policy
         self.fields, self.faults = fields or {}, faults or {}
-        self.submission = str(uuid.uuid4())
+        self.submission = submission or str(uuid.uuid4())
         self._axes = list(policy.rubric.axes.all())
         self._label_sets = list(policy.rubric.label_sets.all())
-
-    @classmethod
-    def from_post(cls, policy, post):
-        """The form as it was sent. Unknown fields are left out; nothing is judged yet."""
-        form = cls(policy)
-        form.submission = post.get("submission", "")
-        names = (
-            [axis["name"] for axis in form.axes] + [each["name"] for each in form.label_sets] + list(WORDS)
-        )
-        form.fields = {name: text for name in names if (text := tidy(post.get(name, "")))}
-        return form
 
     @property
     def axes(self):
@@ -69,35 +108,3 @@ class RatingForm:
     @property
     def seconds(self):
         return self.fields.get("seconds", "")
-
-    def as_rating(self):
-        """Keyword arguments for `submit_rating`. Raises InvalidAnswers where the form's own key is broken."""
-        try:
-            submission = uuid.UUID(self.submission)
-        except ValueError:
-            self.submission = str(uuid.uuid4())
-            raise InvalidAnswers(
-                {"submission": "The form had lost its key and has a new one: submit again."}
-            ) from None
-        return {
-            "scores": {
-                key: int(value) if value.isascii() and value.isdigit() and len(value) < 4 else value
-                for key, value in self._given("score-", self._axes)
-            },
-            "labels": dict(self._given("label-", self._label_sets)),
-            "comment": self.comment,
-            "revised_response": self.revised_response,
-            "asks_senior": self.asks_senior,
-            "seconds": int(self.seconds) if self.seconds.isascii() and self.seconds.isdigit() else None,
-            "submission": submission,
-        }
-
-    def as_draft(self):
-        """The fields as a draft keeps them, at most as long as a rating may be."""
-        return {name: text[: LONGEST_TEXT + 1].replace("\x00", "") for name, text in self.fields.items()}
-
-    def _given(self, prefix, rows):
-        for row in rows:
-            value = self.fields.get(f"{prefix}{row.key}")
-            if value:
-                yield row.key, value

@@ -3,7 +3,7 @@
 from django.db import IntegrityError, transaction
 
 from annotation.answers import InvalidAnswers, check_answers, text_fault
-from annotation.assignment import renew_lease, take_slot
+from annotation.assignment import renew_lease, take_open
 from annotation.deciding import decide_response, lock_response
 from annotation.models import Assignment, Draft, Involvement, Rating, RatingLabel, RatingScore, Response
 from core import audit
@@ -13,6 +13,8 @@ from core.texts import tidy
 from core.transitions import transition
 
 LONGEST_SECONDS = 24 * 3600
+NOT_YOURS = "This response is not before you."
+USED = "This form was already used: reload the page to see what was saved."
 NOT_OPEN = (
     "This response is no longer open for rating. What you wrote is kept as a draft; go on with the next one."
 )
@@ -25,6 +27,7 @@ def submit_rating(
     scores,
     submission,
     now,
+    project=None,
     labels=None,
     comment="",
     revised_response="",
@@ -33,18 +36,19 @@ def submit_rating(
 ):
     """Store one expert's rating and, if it is the k-th, decide the response. Returns the Rating.
 
+    `assignment`: the slot, or its primary key; `project`: the one that it must lie in, where the caller knows.
     `scores` {axis key: 1…5} for every axis, `labels` {label set key: answer key} for every required set;
     `submission` (a UUID) is the form's own key: sent twice, it gives the first rating again. `seconds`: how
     long the page was in use. A lease that ended meanwhile is taken up again where a slot is still open.
 
-    Raises InvalidAnswers naming every fault, NotAllowed for somebody who was
-    never given the response, Conflict where it takes no more ratings or they have rated it already. The draft
-    stays in every case.
+    Raises InvalidAnswers naming every fault, NotAllowed for somebody who was never given the response, Conflict
+    where it takes no more ratings or they have rated it already. The draft stays in every case.
     """
     try:
         with transaction.atomic():
             return _submit(
-                assignment,
+                getattr(assignment, "pk", assignment),
+                project,
                 by,
                 scores,
                 labels or {},
@@ -56,10 +60,8 @@ def submit_rating(
                 now,
             )
     except IntegrityError:
-        # The same form sent twice at once for different responses; one response's are serialized by its lock.
-        raise Conflict(
-            "This form was sent twice at the same time: reload the page to see what was saved."
-        ) from None
+        # The same form for different responses; for one, its lock serializes them.
+        raise Conflict(USED) from None
 
 
 @transaction.atomic
@@ -68,71 +70,92 @@ def save_draft(*, response, by, fields, now):
 
     Also after the lease has ended. Raises NotAllowed for somebody who was never given the response.
     """
-    held = Assignment.objects.filter(response=response, expert=by, status=Assignment.Status.LEASED).first()
-    if held is None and not Draft.objects.filter(response=response, expert=by).exists():
-        raise NotAllowed("This response is not before you.")
-    if held is not None:
-        renew_lease(held, now=now)
-    draft, _ = Draft.objects.update_or_create(
-        response=response, expert=by, defaults={"fields": fields, "updated_at": now}
+    # The renewal waits for a submit that is under way: what that settles is no draft any more.
+    held = renew_lease(response=response, expert=by, now=now)
+    if not held and not Draft.objects.filter(response=response, expert=by).exists():
+        raise NotAllowed(NOT_YOURS)
+    draft = Draft(response=response, expert=by, fields=fields, updated_at=now)
+    Draft.objects.bulk_create(
+        [draft],
+        update_conflicts=True,
+        unique_fields=["response", "expert"],
+        update_fields=["fields", "updated_at"],
     )
     return draft
 
 
-def _submit(assignment, by, scores, labels, submission, comment, revised_response, asks_senior, seconds, now):
-    response = lock_response(assignment.response_id)
-    before = Rating.objects.filter(submission=submission).first()
-    if before is not None:
-        if before.response_id == response.pk and before.expert_id == by.pk:
-            return before
-        raise Conflict("This form was already used: reload the page.")
+def _submit(
+    slot, project, by, scores, labels, submission, comment, revised_response, asks_senior, seconds, now
+):
+    try:
+        response = lock_response(slot=slot)
+    except Response.DoesNotExist:
+        raise NotAllowed(NOT_YOURS) from None
+    if project is not None and response.stage.project_id != project.pk:
+        raise NotAllowed(NOT_YOURS)
+    asked = next(each for each in response.slots if each.pk == slot)
+    if asked.expert_id != by.pk and not Assignment.objects.visible_to(by).filter(pk=slot).exists():
+        raise NotAllowed(NOT_YOURS)
+    held = _held(response, by)
+    if held is None and (before := _same_submission(response, by, submission)):
+        return before
     # A stage's policy is held fast once its responses have slots that can be leased.
-    policy = assignment.stage.policy
+    policy = response.stage.policy
     comment, revised_response = tidy(comment).strip(), tidy(revised_response)
     scores, labels = _checked(policy, scores, labels, comment, revised_response)
-    slot = _slot_of(response, by, now)
-    # One part in a response for everyone, held by the database: a second rating or a lead's fails here.
-    Involvement.objects.create(response=response, user=by, part=Involvement.Part.RATED, created_at=now)
-    rating = Rating.objects.create(
-        assignment=slot,
-        response=response,
-        expert=by,
-        policy=policy,
-        comment=comment,
-        revised_response=revised_response,
-        asks_senior=asks_senior,
-        submission=submission,
-        seconds=None if seconds is None else min(max(int(seconds), 0), LONGEST_SECONDS),
-        submitted_at=now,
-    )
-    RatingScore.objects.bulk_create(
-        RatingScore(rating=rating, axis=axis, value=v) for axis, v in scores.items()
-    )
-    RatingLabel.objects.bulk_create(
-        RatingLabel(rating=rating, label_set=s, value=v) for s, v in labels.items()
-    )
-    transition(slot, Assignment.Status.SUBMITTED, by=by, now=now, only_if={"expert": by}, lease_until=None)
-    Draft.objects.filter(response=response, expert=by).delete()
-    decide_response(response, by=by, now=now)
-    audit.record("rating:submit", rating, by=by, now=now, project=response.stage.project)
+    with audit.Trail() as trail:
+        slot = held or _take_up_again(response, by, now, trail)
+        # One part in a response for everyone, held by the database: a second rating or a lead's fails here.
+        Involvement.objects.create(response=response, user=by, part=Involvement.Part.RATED, created_at=now)
+        rating = Rating.objects.create(
+            assignment=slot,
+            response=response,
+            expert=by,
+            policy=policy,
+            comment=comment,
+            revised_response=revised_response,
+            asks_senior=asks_senior,
+            submission=submission,
+            seconds=None if seconds is None else min(max(int(seconds), 0), LONGEST_SECONDS),
+            submitted_at=now,
+        )
+        RatingScore.objects.bulk_create(
+            RatingScore(rating=rating, axis=axis, value=v) for axis, v in scores.items()
+        )
+        RatingLabel.objects.bulk_create(
+            RatingLabel(rating=rating, label_set=s, value=v) for s, v in labels.items()
+        )
+        transition(slot, Assignment.Status.SUBMITTED, by=by, now=now, trail=trail, lease_until=None)
+        Draft.objects.filter(response=response, expert=by).delete()
+        decide_response(response, by=by, now=now, trail=trail)
+        trail.record("rating:submit", rating, by=by, now=now, project=response.stage.project_id)
     return rating
 
 
-def _slot_of(response, by, now):
-    """The slot that this expert's rating goes to, leased to them. Raises where there is none."""
-    mine = response.assignments.filter(expert=by).first()
-    if mine is not None:
-        mine.stage = response.stage
-    if mine is not None and mine.status == Assignment.Status.LEASED:
-        return mine
-    if mine is not None:
+def _held(response, by):
+    """The slot of a locked response that this expert holds; None where they hold none."""
+    slots = (slot for slot in response.slots if slot.expert_id == by.pk)
+    return next((slot for slot in slots if slot.status == Assignment.Status.LEASED), None)
+
+
+def _same_submission(response, by, submission):
+    """The rating that this very form became when it was sent before, if it was."""
+    before = Rating.objects.filter(submission=submission).first()
+    if before is not None and (before.response_id, before.expert_id) != (response.pk, by.pk):
+        raise Conflict(USED)
+    return before
+
+
+def _take_up_again(response, by, now, trail):
+    """A slot of a locked response for an expert whose lease has ended. Raises where there is none."""
+    if any(slot.expert_id == by.pk for slot in response.slots):
         raise Conflict("You have already rated this response: see it under your ratings.")
     if not Draft.objects.filter(response=response, expert=by).exists():
-        raise NotAllowed("This response is not before you.")
+        raise NotAllowed(NOT_YOURS)
     open_for_rating = (
         response.status == Response.Status.AWAITING_RATINGS and response.stage.status == Stage.Status.RATING
     )
-    slot = take_slot(response=response, expert=by, now=now) if open_for_rating else None
+    slot = take_open(response, by, now, trail) if open_for_rating else None
     if slot is None:
         raise Conflict(NOT_OPEN)
     return slot

@@ -20,10 +20,10 @@ class Trail:
             AuditEvent.objects.bulk_create(self._events)
 
     def record(self, verb, target, *, by, now, from_status="", to_status="", detail="", project=None):
-        """Add one event about `target`."""
+        """Add one event about `target`; `project`: the key of its project, where the caller has it at hand."""
         self._events.append(
             AuditEvent(
-                project_id=project.pk if project else _project_of(target),
+                project_id=project or _project_of(target),
                 actor=by,
                 verb=verb,
                 target_type=target._meta.model_name,

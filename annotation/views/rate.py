@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from annotation.answers import InvalidAnswers
 from annotation.assignment import decline, next_assignment
-from annotation.forms import RatingForm
+from annotation.forms import RatingForm, Sent
 from annotation.looking import look_into
 from annotation.models import Assignment
 from annotation.progress import own_progress
@@ -34,19 +34,20 @@ def rate(request, project):
 @project_view(EXPERT)
 def submit(request, project, pk):
     """Save the rating and bring the next response in the same round trip."""
-    slot = _own_slot(request, project, pk)
-    form = RatingForm.from_post(slot.stage.policy, request.POST)
-    now = timezone.now()
+    sent, now = Sent(request.POST), timezone.now()
     try:
-        submit_rating(assignment=slot, by=request.user, **form.as_rating(), now=now)
-    except InvalidAnswers as error:
-        form.faults = error.faults
-        return _render(request, project, slot, form, status=422)
-    except Conflict as error:
-        _keep(slot, request.user, form, now)
+        rating = submit_rating(assignment=pk, project=project, by=request.user, now=now, **sent.as_rating())
+    except DomainError as error:
+        slot = _own_slot(request, project, pk)
+        if isinstance(error, InvalidAnswers):
+            form = RatingForm(slot.stage.policy, sent.fields, error.faults, sent.submission)
+            return _render(request, slot, form, status=422)
+        if not isinstance(error, Conflict):
+            raise
+        _keep(slot, request.user, sent, now)
         messages.warning(request, str(error))
-        return _onward(request, project, slot)
-    return _onward(request, project, slot, news="Saved.", submitted=1)
+        return _onward(request, project, slot.stage)
+    return _onward(request, project, rating.response.stage, news="Saved.", submitted=1)
 
 
 @require_POST
@@ -54,8 +55,8 @@ def submit(request, project, pk):
 def draft(request, project, pk):
     """Keep what is filled in so far. Scripts get an empty answer, a plain form the page again."""
     slot = _own_slot(request, project, pk)
-    form = RatingForm.from_post(slot.stage.policy, request.POST)
-    save_draft(response=slot.response, by=request.user, fields=form.as_draft(), now=timezone.now())
+    fields = Sent(request.POST).as_draft(slot.stage.policy)
+    save_draft(response=slot.response, by=request.user, fields=fields, now=timezone.now())
     if request.headers.get("x-requested-with") == "fetch":
         return HttpResponse(status=204)
     messages.success(request, "Kept as a draft.")
@@ -75,9 +76,9 @@ def decline_response(request, project, pk):
             fault = str(error)
         except Conflict as error:
             messages.warning(request, str(error))
-            return _onward(request, project, slot)
+            return _onward(request, project, slot.stage)
         else:
-            return _onward(request, project, slot, news="Passed on to another expert.")
+            return _onward(request, project, slot.stage, news="Passed on to another expert.")
     context = {"project": project, "slot": slot, "reason": reason, "fault": fault}
     answer = render_page_or_fragment(
         request,
@@ -107,10 +108,10 @@ def _own_slot(request, project, pk):
     return slot
 
 
-def _onward(request, project, slot, news="", submitted=0):
+def _onward(request, project, stage, news="", submitted=0):
     """After a form: the next response to htmx, the way there to a plain form."""
     if request.htmx:
-        return _next(request, project, slot.stage, news=news, submitted=submitted)
+        return _next(request, project, stage, news=news, submitted=submitted)
     if news:
         messages.success(request, news)
     return redirect("annotation:rate", slug=project.slug)
@@ -123,18 +124,18 @@ def _next(request, project, stage=None, news="", submitted=0):
     now = timezone.now()
     slot = next_assignment(stage=stage, expert=request.user, now=now) if stage else None
     if slot is not None:
-        return _render(request, project, slot, news=news, submitted=submitted)
+        return _render(request, slot, news=news, submitted=submitted)
     progress = stage and own_progress(stage=stage, expert=request.user, now=now, submitted=submitted)
     context = {"project": project, "stage_open": stage is not None, "progress": progress, "news": news}
     return render_page_or_fragment(request, "annotation/rate.html", "annotation/_rate.html", context)
 
 
-def _render(request, project, slot, form=None, news="", status=200, submitted=0):
+def _render(request, slot, form=None, news="", status=200, submitted=0):
     """A slot that the expert holds; `form` where it comes back to be mended, else their draft, else empty."""
     response = look_into(slot, request.user)
     stage = slot.stage
     context = {
-        "project": project,
+        "project": request.project,
         "slot": slot,
         "prompt": response.prompt.text,
         "earlier": response.prompt.earlier,
@@ -149,8 +150,8 @@ def _render(request, project, slot, form=None, news="", status=200, submitted=0)
     )
 
 
-def _keep(slot, user, form, now):
+def _keep(slot, user, sent, now):
     try:
-        save_draft(response=slot.response, by=user, fields=form.as_draft(), now=now)
+        save_draft(response=slot.response, by=user, fields=sent.as_draft(slot.stage.policy), now=now)
     except DomainError:
         return  # Rated already, in another tab: there is nothing left to keep.
