@@ -51,10 +51,10 @@ def take_slot(*, response, expert, now):
 
     None when no slot is open or the expert has taken part already.
     """
-    return take_open(lock_response(response.pk), expert, now)
+    return take_open(lock_response(response.pk), expert=expert, now=now)
 
 
-def take_open(response, expert, now, trail=audit):
+def take_open(response, *, expert, now, trail=audit):
     """`take_slot` of a response that the caller has locked."""
     mine = [slot for slot in response.slots if slot.expert_id == expert.pk]
     if mine:

@@ -155,7 +155,7 @@ def _take_up_again(response, by, now, trail):
     open_for_rating = (
         response.status == Response.Status.AWAITING_RATINGS and response.stage.status == Stage.Status.RATING
     )
-    slot = take_open(response, by, now, trail) if open_for_rating else None
+    slot = take_open(response, expert=by, now=now, trail=trail) if open_for_rating else None
     if slot is None:
         raise Conflict(NOT_OPEN)
     return slot
