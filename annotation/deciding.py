@@ -16,7 +16,7 @@ from annotation.models import (
 )
 from core import audit
 from core.models import Membership
-from core.policies import whole
+from core.policies import whole, worked_out
 from core.transitions import transition, transition_all
 
 
@@ -114,7 +114,10 @@ def judgements_of(ratings):
 
 def rules_of(policy):
     """What of a policy decides divergence, by primary key."""
-    policy = whole(policy)
+    return worked_out(policy, _make_rules)
+
+
+def _make_rules(policy):
     return Rules(
         ratings_per_response=policy.ratings_per_response,
         tolerances={each.axis_id: each.tau for each in policy.tolerances.all()},

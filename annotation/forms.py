@@ -7,8 +7,11 @@ makes a repeated submit the same rating.
 
 import uuid
 
+from django.template.loader import render_to_string
+
 from annotation.answers import LONGEST_TEXT, InvalidAnswers
 from annotation.label_fields import label_fields
+from core.policies import worked_out
 from core.texts import tidy
 
 PREFIXES = ("score-", "label-")
@@ -75,6 +78,12 @@ class RatingForm:
         self._axes = list(policy.rubric.axes.all())
         self._label_sets = list(policy.rubric.label_sets.all())
 
+    def questions(self):
+        """The axes and label sets as HTML. Of an empty form it never changes: each process keeps it."""
+        if self.fields or self.faults:
+            return _render_questions(self)
+        return worked_out(self.policy, _render_empty)
+
     @property
     def axes(self):
         return [
@@ -108,3 +117,11 @@ class RatingForm:
     @property
     def seconds(self):
         return self.fields.get("seconds", "")
+
+
+def _render_empty(policy):
+    return _render_questions(RatingForm(policy))
+
+
+def _render_questions(form):
+    return render_to_string("annotation/_questions.html", {"form": form})

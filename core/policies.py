@@ -5,6 +5,8 @@ Kept under the key and the moment of creation: a key alone may be given twice, w
 
 from functools import lru_cache
 
+from django.utils.translation import get_language
+
 from core.models import Policy
 
 KEPT = 256
@@ -18,11 +20,22 @@ def whole(policy):
     return _read(policy.pk, policy.created_at)
 
 
+def worked_out(policy, make):
+    """What `make(policy)` gives, worked out once for the policy as long as it is kept, in each language."""
+    policy = whole(policy)
+    key = (make, get_language())
+    if key not in policy.worked_out:
+        policy.worked_out[key] = make(policy)
+    return policy.worked_out[key]
+
+
 @lru_cache(maxsize=KEPT)
 def _read(pk, created_at):
     rows = Policy.objects.select_related("rubric")
     parts = ("rubric__axes", "rubric__label_sets__values", "tolerances__axis")
-    return rows.prefetch_related(*parts).get(pk=pk, created_at=created_at)
+    policy = rows.prefetch_related(*parts).get(pk=pk, created_at=created_at)
+    policy.worked_out = {}
+    return policy
 
 
 def forget():

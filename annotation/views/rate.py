@@ -134,6 +134,7 @@ def _render(request, slot, form=None, news="", status=200, submitted=0):
     """A slot that the expert holds; `form` where it comes back to be mended, else their draft, else empty."""
     response = look_into(slot, request.user)
     stage = slot.stage
+    form = form or RatingForm(whole(stage.policy), fields=response.kept)
     context = {
         "project": request.project,
         "slot": slot,
@@ -141,7 +142,8 @@ def _render(request, slot, form=None, news="", status=200, submitted=0):
         "earlier": response.prompt.earlier,
         "response": response.text,
         "is_cut_off": response.is_cut_off,
-        "form": form or RatingForm(whole(stage.policy), fields=response.kept),
+        "form": form,
+        "questions": form.questions(),
         "progress": own_progress(stage=stage, expert=request.user, now=timezone.now(), submitted=submitted),
         "news": news,
     }
