@@ -5,38 +5,30 @@ force. The run embeds what is missing in chunks: prompts once for all stages, re
 before the next begins, so a killed worker loses no stored cosine, and its successor embeds only the rest.
 """
 
-import logging
 import shutil
 
 import numpy as np
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q, Subquery
+from django.utils import timezone
 
 from annotation.models import Prompt, Response
 from core import audit
 from core.models import Stage
-from evaluation.embedding import EncodingFailed, EncodingInterrupted, embed_texts, encoder
+from evaluation.embedding import embed_texts, encoder
 from evaluation.encoders import encoder_in_force
 from evaluation.models import CoherenceScore, Encoder, PromptEmbedding, ScoringRun
 from evaluation.refusals import is_refusal
 from evaluation.stage_coherence import summarize
-from jobs import life
+from jobs.life import carry_out
 from jobs.models import Job
-
-logger = logging.getLogger(__name__)
+from jobs.stopping import worker_is_stopping
 
 # Loading φ takes seconds, so a chunk is large; its texts and vectors must fit into memory (about 60 MB).
 CHUNK = 20_000
 # Rows a transaction: the write lock of SQLite is held for a fraction of a second.
 BATCH = 2_000
-# How often a run whose child keeps being killed (by the kernel, for memory) is tried before a person is asked.
-MOST_ATTEMPTS = 5
 VECTOR = np.dtype("<f4")
-
-
-class Canceled(Exception):
-    """Somebody asked the run to stop."""
 
 
 def unscored(project):
@@ -50,14 +42,19 @@ def open_runs(*, now):
 
     A stage whose last run ended badly waits for a person, who sees the reason and resumes it.
     """
-    current = encoder_in_force()
-    last = {run.stage_id: run for run in ScoringRun.objects.select_related("encoder").order_by("id")}
+    latest = ScoringRun.objects.filter(stage=OuterRef("pk")).order_by("-id")
+    stages = Stage.objects.exclude(status=Stage.Status.RESPONDING).annotate(
+        last_status=Subquery(latest.values("status")[:1]), last_encoder=Subquery(latest.values("encoder")[:1])
+    )
+    # No response comes in after RESPONDING, so a run that SUCCEEDED has scored all of them.
+    outdated = Q(last_status=Job.Status.SUCCEEDED)
+    if current := encoder_in_force():
+        outdated &= ~Q(last_encoder=current.pk)
+    due = stages.filter(Q(last_status=None) | outdated).filter(
+        Exists(Response.objects.filter(stage=OuterRef("pk")))
+    )
     opened = []
-    stages = Stage.objects.exclude(status=Stage.Status.RESPONDING).select_related("project")
-    for stage in stages.annotate(responses_count=Count("responses")).filter(responses_count__gt=0):
-        run = last.get(stage.pk)
-        if run is not None and (run.status != Job.Status.SUCCEEDED or _covers(run, stage, current)):
-            continue
+    for stage in due.select_related("project"):
         try:
             opened.append(_open_run(stage, now=now))
         except IntegrityError:
@@ -65,37 +62,15 @@ def open_runs(*, now):
     return opened
 
 
-def run_scoring(pk, *, clock):
-    """Claim the run and carry it out; does nothing where it is not queued. `clock()` gives aware datetimes."""
-    run = life.claim(ScoringRun, pk, now=clock())
-    if run is None:
-        return
-    folder = settings.RUNS_DIR / f"scoring-{run.pk}"
-    try:
-        _score_stage(run, folder, clock=clock)
-        life.end(run, Job.Status.SUCCEEDED, now=clock())
-    except life.LostJob as lost:
-        logger.warning("%s belongs to another worker now: stopped.", lost)
-        return
-    except Canceled:
-        life.end(run, Job.Status.CANCELED, now=clock())
-    except EncodingFailed as failed:
-        life.end(run, Job.Status.FAILED, now=clock(), reason=str(failed))
-        return  # the folder stays: it says more
-    except EncodingInterrupted as interrupted:
-        _try_again(run, str(interrupted), now=clock())
-        return
-    except Exception:  # the row learns of it, then Celery logs it with its traceback
-        life.end(
-            run, Job.Status.ERRORED, now=clock(), reason="Something unexpected: the worker's log has it."
-        )
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _covers(run, stage, current):
-    # Responses are never deleted, so as many as were scored then means the same ones.
-    return run.encoder_id is not None and run.encoder == current and run.total >= stage.responses_count
+def run_scoring(*, pk, clock=timezone.now, stopping=worker_is_stopping):
+    """Do a queued scoring run: to its end, to a cancel, or until this worker is `stopping` or lost it."""
+    carry_out(
+        ScoringRun,
+        pk=pk,
+        work=lambda attempt: Scoring(attempt).score_stage(),
+        clock=clock,
+        stopping=stopping,
+    )
 
 
 @transaction.atomic
@@ -105,49 +80,94 @@ def _open_run(stage, *, now):
     return run
 
 
-def _try_again(run, why, *, now):
-    if run.attempt >= MOST_ATTEMPTS:
-        reason = f"{why} This happened {run.attempt} times: look at the worker's memory, then resume."
-        life.end(run, Job.Status.FAILED, now=now, reason=reason)
-    else:
-        life.give_back(run, now=now, reason=why)
+class Scoring:
+    """One attempt at giving every response of a stage its cosine."""
 
+    def __init__(self, attempt):
+        self.attempt, self.run, self.folder = attempt, attempt.job, attempt.run_dir
+        self.responses = Response.objects.filter(stage_id=self.run.stage_id)
+        self.phi = self.row = None
 
-def _score_stage(run, folder, *, clock):
-    def heartbeat():
-        if life.beat(run, now=clock()):
-            raise Canceled
+    def score_stage(self):
+        with self.attempt.kept_alive():
+            self.phi = encoder(run_dir=self.folder / "encoder", **self.attempt.supervision())
+        self.row = Encoder.objects.filter(weights_sha256=self.phi.sha256).first()
+        if self.row is not None:
+            Encoder.objects.filter(pk=self.row.pk).update(name=self.phi.name, used_at=self.attempt.clock())
+        while chunk := self.next_chunk():
+            self.score(chunk)
+            self.attempt.progressed()
+        # Counted from the cosines, not the responses: one that came in just now is the next run's.
+        summary = summarize(Stage.objects.select_related("policy").get(pk=self.run.stage_id), self.row)
+        with transaction.atomic():
+            self.attempt.write(
+                encoder=self.row, done=summary["n"], total=summary["n"], summary=summary, fruitless=0
+            )
+            self.attempt.end(Job.Status.SUCCEEDED)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
-    phi = encoder(run_dir=folder / "encoder", heartbeat=heartbeat)
-    row = Encoder.objects.filter(weights_sha256=phi.sha256).first()
-    if row is not None:
-        Encoder.objects.filter(pk=row.pk).update(name=phi.name, used_at=clock())
-    responses = Response.objects.filter(stage_id=run.stage_id)
-    while chunk := list(_lacking(responses, row).order_by("pk").only("pk", "text", "prompt_id")[:CHUNK]):
-        row = _score_chunk(run, responses, chunk, phi, row, folder, heartbeat=heartbeat, clock=clock)
-    # Counted from the cosines, not the responses: one that came in just now is the next run's.
-    summary = summarize(Stage.objects.select_related("policy").get(pk=run.stage_id), row)
-    _tell(run, row, done=summary["n"], total=summary["n"], summary=summary)
+    def next_chunk(self):
+        lacking = _lacking(self.responses, self.row).order_by("pk")
+        return list(lacking.only("pk", "text", "prompt_id")[:CHUNK])
 
+    def score(self, chunk):
+        """Embed and store one chunk; the first chunk of a new encoder makes the encoder's row."""
+        total = self.responses.count()
+        before = total - _lacking(self.responses, self.row).count()
+        prompts = _prompts_to_embed(chunk, self.row)
 
-def _score_chunk(run, responses, chunk, phi, row, folder, *, heartbeat, clock):
-    """Embed and store one chunk; returns the encoder's row, which the first chunk of a new encoder makes."""
-    total = responses.count()
-    before = total - _lacking(responses, row).count()
-    prompts = _prompts_to_embed(chunk, row)
-    # The same chunk after a restart finds here what its predecessor had embedded.
-    here = folder / f"chunk-{chunk[0].pk}"
+        def on_progress(done, _):
+            scored = before + max(done - len(prompts), 0)
+            self.attempt.write(encoder=self.row, done=scored, total=total)
 
-    def on_progress(done, _):
-        _tell(run, row, done=before + max(done - len(prompts), 0), total=total)
+        on_progress(0, len(chunk))
+        # The same chunk after a restart finds here what its predecessor had embedded.
+        here = self.folder / f"chunk-{chunk[0].pk}"
+        vectors = embed_texts(
+            {_key(each): each.text for each in [*prompts, *chunk]},
+            run_dir=here,
+            phi=self.phi,
+            on_progress=self.attempt.or_not_now(on_progress),
+            **self.attempt.supervision(),
+        )
+        self.row = self.row or _new_encoder(self.phi, vectors, now=self.attempt.clock())
+        self.store(prompts, chunk, vectors)
+        shutil.rmtree(here, ignore_errors=True)
 
-    on_progress(0, len(chunk))
-    texts = {_key(each): each.text for each in [*prompts, *chunk]}
-    vectors = embed_texts(texts, run_dir=here, phi=phi, heartbeat=heartbeat, on_progress=on_progress)
-    row = row or _new_encoder(phi, vectors, now=clock())
-    _store(run, row, prompts, chunk, vectors, clock=clock)
-    shutil.rmtree(here, ignore_errors=True)
-    return row
+    def store(self, prompts, chunk, vectors):
+        """Write a chunk's vectors and cosines, batch by batch; each batch only while the run is still ours."""
+        for batch in _batches(prompts):
+            with transaction.atomic():
+                self.attempt.beat()
+                PromptEmbedding.objects.bulk_create(
+                    [
+                        PromptEmbedding(
+                            encoder=self.row,
+                            prompt=prompt,
+                            vector=np.asarray(vectors[_key(prompt)], dtype=VECTOR).tobytes(),
+                        )
+                        for prompt in batch
+                    ],
+                    ignore_conflicts=True,
+                )
+        for batch in _batches(chunk):
+            asked = _prompt_vectors(batch, self.row)
+            now = self.attempt.clock()
+            with transaction.atomic():
+                self.attempt.beat()
+                CoherenceScore.objects.bulk_create(
+                    [
+                        CoherenceScore(
+                            encoder=self.row,
+                            response=response,
+                            cosine=_cosine(asked[response.prompt_id], vectors[_key(response)]),
+                            is_refusal=is_refusal(response.text),
+                            created_at=now,
+                        )
+                        for response in batch
+                    ],
+                    ignore_conflicts=True,
+                )
 
 
 def _lacking(responses, row):
@@ -168,42 +188,6 @@ def _new_encoder(phi, vectors, *, now):
     return row
 
 
-def _store(run, row, prompts, chunk, vectors, *, clock):
-    """Write a chunk's vectors and cosines, batch by batch; each batch only while the run is still ours."""
-    for batch in _batches(prompts):
-        with transaction.atomic():
-            life.beat(run, now=clock())
-            PromptEmbedding.objects.bulk_create(
-                [
-                    PromptEmbedding(
-                        encoder=row,
-                        prompt=prompt,
-                        vector=np.asarray(vectors[_key(prompt)], dtype=VECTOR).tobytes(),
-                    )
-                    for prompt in batch
-                ],
-                ignore_conflicts=True,
-            )
-    for batch in _batches(chunk):
-        asked = _prompt_vectors(batch, row)
-        now = clock()
-        with transaction.atomic():
-            life.beat(run, now=now)
-            CoherenceScore.objects.bulk_create(
-                [
-                    CoherenceScore(
-                        encoder=row,
-                        response=response,
-                        cosine=_cosine(asked[response.prompt_id], vectors[_key(response)]),
-                        is_refusal=is_refusal(response.text),
-                        created_at=now,
-                    )
-                    for response in batch
-                ],
-                ignore_conflicts=True,
-            )
-
-
 def _prompt_vectors(responses, row):
     rows = PromptEmbedding.objects.filter(encoder=row, prompt__in={each.prompt_id for each in responses})
     return {
@@ -214,11 +198,6 @@ def _prompt_vectors(responses, row):
 def _cosine(one, other):
     # Both have length 1 up to float32 rounding, so the product is the cosine; float64 keeps the sum exact enough.
     return float(np.dot(one.astype(np.float64), other.astype(np.float64)))
-
-
-def _tell(run, row, **fields):
-    """Show how far our attempt is."""
-    ScoringRun.objects.filter(pk=run.pk, attempt=run.attempt).update(encoder=row, **fields)
 
 
 def _batches(rows):

@@ -1,24 +1,17 @@
 """Sentence-BERT vectors of texts, from the child process that loads φ."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from django.conf import settings
 
-from core.errors import DomainError
 from evaluation.encoder.vectors import read_vectors
 from jobs.files import write_json, write_lines
-from jobs.supervisor import kill_leftover, python_child, supervise
+from jobs.life import NotFinished, Refused
+from jobs.processes import kill_leftover
+from jobs.supervisor import python_child, supervise
 from training.trainer.sources import Unusable, prepare_model, target_name
-
-
-class EncodingFailed(DomainError):
-    """φ could not be loaded or run; the message says why."""
-
-
-class EncodingInterrupted(Exception):
-    """The child was ended from outside. The same call over the same run directory goes on from there."""
 
 
 @dataclass(frozen=True)
@@ -30,26 +23,27 @@ class Phi:
     sha256: str
 
 
-def encoder(*, run_dir, heartbeat=lambda: None):
-    """The encoder named by the settings, prepared on first use. Raises EncodingFailed."""
+def encoder(*, run_dir, **supervision):
+    """The encoder named by the settings, prepared on first use. Raises Refused or NotFinished; `supervision` goes to
+    supervise()."""
     try:
         outcome, ready = prepare_model(
             settings.ENCODER,
             settings.MODELS_DIR / target_name(settings.ENCODER),
             run_dir=run_dir,
-            heartbeat=heartbeat,
+            **supervision,
         )
     except Unusable as error:
-        raise EncodingFailed(f"Sentence-BERT could not be loaded: {error}") from error
-    _check(outcome, "Sentence-BERT could not be loaded")
+        raise Refused("encoder_not_loaded", because="told", text=str(error)) from error
+    _check(outcome, "encoder_not_loaded")
     return Phi(name=settings.ENCODER, path=Path(ready.path), sha256=ready.sha256)
 
 
-def embed_texts(texts, *, run_dir, phi, heartbeat=lambda: None, on_progress=lambda done, total: None):
+def embed_texts(texts, *, run_dir, phi, on_progress=lambda done, total: None, **supervision):
     """{id: vector of length 1 (float32)} for `texts`, a dict of id to text.
 
-    `run_dir` keeps what is done: a call that was killed goes on there. Raises EncodingFailed with a reason,
-    EncodingInterrupted where trying again will do; `heartbeat` may raise to stop.
+    `run_dir` keeps what is done: a call that was killed goes on there. Raises NotFinished; `supervision` goes to
+    supervise().
     """
     if not texts:
         return {}
@@ -62,10 +56,8 @@ def embed_texts(texts, *, run_dir, phi, heartbeat=lambda: None, on_progress=lamb
         if event["kind"] == "progress":
             on_progress(event["done"], event["total"])
 
-    outcome = supervise(
-        python_child("evaluation.encoder", run_dir), run_dir, on_event=take, heartbeat=heartbeat
-    )
-    _check(outcome, "Sentence-BERT could not embed the texts")
+    outcome = supervise(python_child("evaluation.encoder", run_dir), run_dir, on_event=take, **supervision)
+    _check(outcome, "texts_not_embedded")
     ids, vectors = read_vectors(run_dir)
     keys = {str(key): key for key in texts}
     # A directory that an earlier call left may hold more than was asked for now.
@@ -73,7 +65,8 @@ def embed_texts(texts, *, run_dir, phi, heartbeat=lambda: None, on_progress=lamb
 
 
 def _check(outcome, what):
-    if outcome.status == "interrupted":
-        raise EncodingInterrupted(outcome.message)
+    """Raise NotFinished for every end but success; a failure is told as the reason why `what` went wrong."""
+    if outcome.status in ("failed", "errored"):
+        outcome = replace(outcome, reason=outcome.reason.within(what))
     if outcome.status != "succeeded":
-        raise EncodingFailed(f"{what}: {outcome.message}")
+        raise NotFinished(outcome)

@@ -40,11 +40,12 @@ class PromptEmbedding(models.Model):
 class ScoringRun(Job):
     """The job that gives every response of a stage that has none its cosine.
 
-    A stage has one active run at most, and another one later if responses came in or the encoder changed
-    meanwhile. `total` counts the stage's responses, `done` those with a cosine under `encoder`; of a run that
-    SUCCEEDED they are equal, and the sweep compares them with the stage to know whether anything is new. `summary`
-    is what the stage's panel shows of them (stage_coherence.summarize).
+    A stage has one active run at most, and another one later if the encoder changed meanwhile. `total` counts the
+    stage's responses, `done` those with a cosine under `encoder`; of a run that SUCCEEDED they are equal. `summary` is
+    what the stage's panel shows of them (stage_coherence.summarize).
     """
+
+    TASK = "evaluation.run_scoring"
 
     stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="scoring_runs")
     encoder = models.ForeignKey(

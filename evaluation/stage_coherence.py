@@ -10,7 +10,6 @@ from core.models import Stage
 from evaluation.models import CoherenceScore, ScoringRun
 from jobs import life
 from jobs.models import Job
-from jobs.nudge import nudge
 
 RESUMABLE = Job.TERMINAL - {Job.Status.SUCCEEDED}
 
@@ -42,9 +41,7 @@ def resume_scoring(*, stage, by, now):
     run = _latest_run(stage)
     if run is None or run.status not in RESUMABLE:
         raise Conflict("There is nothing to resume: reload to see where coherence stands.")
-    life.resume(run, by=by, now=now)
-    nudge("evaluation.run_scoring", pk=run.pk)
-    return run
+    return life.resume(run, by=by, now=now)
 
 
 def cancel_scoring(*, stage, by, now):

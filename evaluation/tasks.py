@@ -1,7 +1,5 @@
 """What the workers do for the evaluation room. Messages only say "look now"; the rows decide."""
 
-from datetime import timedelta
-
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
@@ -10,25 +8,24 @@ from evaluation.coherence import open_runs
 from evaluation.coherence import run_scoring as score
 from evaluation.keeping import keep_report, stale_projects
 from evaluation.models import ScoringRun
-from jobs import life
+from jobs.stopping import worker_is_stopping
 
 
 @shared_task(name="evaluation.sweep")
 def sweep():
-    """Free what lost its worker, open what is due, and say so to the worker."""
+    """Open the scoring runs that are due (`jobs.sweep` sends them), and have the outdated reports computed."""
     now = timezone.now()
-    life.requeue_lost(ScoringRun, now=now, lost_after=timedelta(seconds=settings.JOB_LOST_SECONDS))
     open_runs(now=now)
-    for pk in life.due(ScoringRun):
-        # While the worker is busy for hours the next sweeps would pile up messages: let each one lapse.
-        run_scoring.apply_async(kwargs={"pk": pk}, expires=2 * settings.SWEEP_SECONDS)
     for pk in stale_projects(now=now):
+        # While the worker is busy for hours the next sweeps would pile up messages: let each one lapse.
         build_report.apply_async(kwargs={"pk": pk}, expires=2 * settings.SWEEP_SECONDS)
 
 
-@shared_task(name="evaluation.run_scoring")
-def run_scoring(pk):
-    score(pk, clock=timezone.now)
+@shared_task(name=ScoringRun.TASK)
+def run_scoring(*, pk):
+    """Do one queued scoring run."""
+    if not worker_is_stopping():
+        score(pk=pk)
 
 
 @shared_task(name="evaluation.build_report")

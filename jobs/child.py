@@ -13,7 +13,9 @@ from pathlib import Path
 
 from jobs.events import EventLog
 from jobs.failures import Failure, classify
-from jobs.supervisor import BUSY_CODE, SUPERVISOR, THREADS, start_mark
+from jobs.processes import SUPERVISOR, start_mark
+from jobs.reasons import reason
+from jobs.supervisor import BUSY_CODE, THREADS
 
 # The same whether a worker or a person starts a child. All of it is read when torch and transformers load, so a
 # child imports this module before theirs.
@@ -46,7 +48,7 @@ class Child:
     """`with Child(run_dir) as child:` the body does the work; whatever leaves it becomes the last event.
 
     Several processes of one run (torchrun) share the directory: the first, rank 0, alone speaks and holds the lock.
-    `errors` maps exception classes of the caller's to error codes. Without a run directory events are printed.
+    `errors` maps exception classes of the caller's to kinds of failure. Without a run directory events are printed.
     """
 
     def __init__(self, run_dir, errors=None):
@@ -77,7 +79,7 @@ class Child:
                 return lock
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    print("Another process works in this run's directory: try again later.")
+                    print(reason("busy"))
                     sys.exit(BUSY_CODE)
             time.sleep(0.1)
 
@@ -100,8 +102,14 @@ class Child:
         self.told_to_stop = True
 
     def _fail(self, failure):
-        self.events.emit("error", code=failure.code, message=failure.message)
-        self.exit_code = EXIT_CODES.get(failure.code, 1)
+        self.events.emit(
+            "error",
+            code=failure.kind,
+            reason=failure.reason.code,
+            params=failure.reason.params,
+            message=str(failure.reason),
+        )
+        self.exit_code = EXIT_CODES.get(failure.kind, 1)
 
     def should_stop(self):
         """Whether we were asked to save and stop: by the CANCEL file, or by SIGTERM."""
@@ -118,11 +126,11 @@ class Child:
         try:
             given = json.loads((self.run_dir / "config.json").read_text())
         except (FileNotFoundError, ValueError) as error:
-            raise Failure("config", f"config.json can't be read: {error}") from error
+            raise Failure("config", "config_unreadable", words=str(error)) from error
         missing = [key for key in required if given.get(key) is None]
         unknown = sorted(given.keys() - defaults.keys() - set(required))
         if missing or unknown:
-            raise Failure("config", f"config.json: missing {missing}, unknown {unknown}.")
+            raise Failure("config", "config_keys", missing=", ".join(missing), unknown=", ".join(unknown))
         return {**defaults, **given}
 
 

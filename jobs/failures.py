@@ -1,6 +1,11 @@
-"""What went wrong, as a code and a sentence a person can act on. Torch-free: classes are told by their names."""
+"""What went wrong in a child: its kind, which decides what becomes of the job, and the reason a person can act on.
+
+Torch-free: classes are told by their names.
+"""
 
 import errno
+
+from jobs.reasons import Reason, told
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
@@ -13,38 +18,30 @@ OUT_OF_DISK = (
 
 
 class Failure(Exception):
-    """An expected end. `code` is one of README.md's, `message` says what to do."""
+    """An expected end. `kind` is one of README.md's, `reason` a code of reasons.py with its parameters."""
 
-    def __init__(self, code, message):
-        super().__init__(message)
-        self.code, self.message = code, message
+    def __init__(self, kind, code, /, **params):
+        self.kind, self.reason = kind, Reason(code, params)
+        super().__init__(str(self.reason))
 
 
 def classify(error, errors=None):
-    """The Failure that an exception amounts to; code "error" for a surprise. `errors`: class → code."""
+    """The Failure that an exception amounts to; kind "error" for a surprise. `errors`: class → kind."""
     if isinstance(error, Failure):
         return error
-    for kind, code in (errors or {}).items():
+    for kind, name in (errors or {}).items():
         if isinstance(error, kind):
-            return Failure(code, str(error))
+            return Failure(name, "told", **told(error).params)
     words = str(error)
     if isinstance(error, OSError) and error.errno in NO_SPACE or any(text in words for text in OUT_OF_DISK):
-        return Failure(
-            "disk",
-            "The disk is full. Free some space, then resume: what was saved before is whole. "
-            f"({first_line(words)})",
-        )
+        return Failure("disk", "disk_full", words=first_line(words))
     if (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
         or any(text in words for text in OUT_OF_MEMORY)
     ):
-        return Failure(
-            "oom",
-            "Memory ran out. Use a smaller batch or shorter texts; in training, more gradient accumulation gives the "
-            f"same steps in less memory. ({first_line(words)})",
-        )
-    return Failure("error", f"{type(error).__name__}: {words}"[:1000])
+        return Failure("oom", "out_of_memory", words=first_line(words))
+    return Failure("error", "surprise", name=type(error).__name__, words=words[:1000])
 
 
 def first_line(words):

@@ -3,7 +3,7 @@
 The child's own event log says how it ended; its exit code only where the log is silent, because launchers
 replace exit codes. Output goes to a file, never to a pipe that could fill up. Nothing outlives a run: every
 descendant seen is remembered with its start mark and swept at the end, a child ends itself when its supervisor
-is gone (child.py), and the next attempt kills what a lost worker left (`kill_leftover`).
+is gone (child.py), and the next attempt kills what a lost worker left (processes.kill_leftover).
 """
 
 import json
@@ -16,11 +16,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from jobs.memory import oom_kills
+from jobs.processes import SUPERVISOR, kill, start_mark, tree
+from jobs.reasons import NONE, Reason, reason, told
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-SUPERVISOR = "CONCORD_SUPERVISOR"
-"""The variable that tells a child whose death it must not survive: `pid:start mark`."""
+JOB = "CONCORD_JOB"
+"""The variable that names to whoever waits for a child what it works on (serving/keeper.py reads it)."""
 BUSY_CODE = 73
 """How a child exits that finds its directory held by another: it must not write in the other's log."""
 SUCCEEDED, CANCELLED, INTERRUPTED, FAILED, ERRORED = (
@@ -36,14 +38,18 @@ SUCCEEDED, CANCELLED, INTERRUPTED, FAILED, ERRORED = (
 class Outcome:
     """How a child ended; see README.md for the table of statuses and codes.
 
-    `message` is for the person who looks at the job. `resumable`: the same run again, unchanged, goes on from
+    `reason` is for the person who looks at the job. `resumable`: the same run again, unchanged, goes on from
     what was saved, and may well succeed.
     """
 
     status: str
     code: str = ""
-    message: str = ""
+    reason: Reason = NONE
     resumable: bool = False
+
+
+class NotNow(Exception):
+    """Raised by a function of the caller's that cannot do its part just now: the database is away."""
 
 
 def python_child(module, *arguments):
@@ -57,8 +63,9 @@ def python_child(module, *arguments):
 THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "4000"}
 
 
-def child_environment(*, hub=False):
-    """The environment of every child. `hub` lets it download from a model hub; else it never touches the network."""
+def child_environment(*, name="", hub=False):
+    """The environment of every child. `name` says what it works on; `hub` lets it download from a model hub, else it
+    never touches the network."""
     return {
         **THREADS,
         **os.environ,
@@ -67,34 +74,22 @@ def child_environment(*, hub=False):
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONUNBUFFERED": "1",
         SUPERVISOR: f"{os.getpid()}:{start_mark(os.getpid())}",
+        JOB: name,
     }
-
-
-def start_mark(pid):
-    """When a living process began, as text that a later process under the same pid doesn't share; or None."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        if Path("/proc/self/stat").exists():
-            return None
-        try:
-            return str(psutil.Process(pid).create_time())  # macOS
-        except psutil.NoSuchProcess:
-            return None
-    state, *fields = stat.rpartition(")")[2].split()
-    return None if state in "ZX" else fields[18]
 
 
 def supervise(
     command,
     run_dir,
     *,
+    name="",
     on_event=lambda event: None,
     should_cancel=lambda: False,
     heartbeat=lambda: None,
     check_every=2.0,
     stall_timeout=600.0,
-    grace=30.0,
+    grace=120.0,
+    patience=900.0,
     poll=0.2,
     hub=False,
 ):
@@ -103,8 +98,12 @@ def supervise(
     Events that no attempt has told yet go to `on_event`, one dict each, also those an earlier attempt left.
     `heartbeat` and then `should_cancel` are called at once and then every `check_every` seconds. When it asks
     to cancel, the child gets `grace` seconds to save and stop, then as much again after SIGTERM, then SIGKILL.
-    A child without an event for `stall_timeout` seconds is ended the same way, from SIGTERM on. What the three
-    functions raise ends the child at once and goes on to the caller.
+    A child without an event for `stall_timeout` seconds is ended the same way, from SIGTERM on. `name` is what whoever
+    waits for the child calls it.
+
+    `on_event` and `heartbeat` may raise NotNow, as long as it takes: the child goes on, and both are asked again. Once
+    it has ended they must come to an answer within `patience` seconds, and at once where it is to be cancelled;
+    otherwise NotNow goes on to the caller. What else the three functions raise ends the child at once and goes on.
     """
     run_dir = Path(run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -114,18 +113,23 @@ def supervise(
     (run_dir / "CANCEL").unlink(missing_ok=True)
     heartbeat()
     if should_cancel():
-        return Outcome(CANCELLED, message="Cancelled before it began.")
-    child = Child(command, run_dir, hub=hub)
+        return Outcome(CANCELLED, reason=reason("canceled_before"))
+    oom_before = oom_kills()
+    child = Child(command, run_dir, name=name, hub=hub)
     asked, stalled = False, False
     urge = Urging(child, grace)
     next_check = time.monotonic() + check_every
     try:
         while child.is_running():
-            log.tell(on_event)
             now = time.monotonic()
+            try:
+                log.tell(on_event)
+                if now >= next_check:
+                    heartbeat()
+            except NotNow:
+                log.look()
             if now >= next_check:
                 next_check = now + check_every
-                heartbeat()
                 if not asked and should_cancel():
                     asked = True
                     (run_dir / "CANCEL").touch()
@@ -137,46 +141,49 @@ def supervise(
                 urge.begin("wait")  # it has said its last word: it must not hang on the way out
             urge.go_on()
             time.sleep(poll)
-        log.tell(on_event)
+        deadline = time.monotonic() + patience
+        while not told_in_full(log, on_event, heartbeat, last=time.monotonic() > deadline or should_cancel()):
+            time.sleep(min(check_every, 1.0))
     finally:
         child.sweep()
-    return judge(log.end, child.process.returncode, asked, stalled, run_dir)
+    memory_ran_out = oom_before is not None and (oom_kills() or 0) > oom_before
+    return judge(log.end, child.process.returncode, asked, stalled, memory_ran_out, run_dir)
 
 
-def judge(end, returncode, asked, stalled, run_dir):
+def told_in_full(log, on_event, heartbeat, *, last):
+    """Whether everything is told and the caller answers. Raises NotNow where this was the `last` time to ask."""
+    try:
+        log.tell(on_event)
+        heartbeat()
+    except NotNow:
+        if last:
+            raise
+        return False
+    return True
+
+
+def judge(end, returncode, asked, stalled, memory_ran_out, run_dir):
     """The Outcome, from the child's last event, and what we did to it, and how it exited, in this order."""
     if end is not None and end["kind"] == "error":
-        if end["code"] == "error":
-            return Outcome(ERRORED, "error", end["message"])
-        return Outcome(FAILED, end["code"], end["message"])
+        why = Reason(end["reason"], end["params"]) if "reason" in end else told(end["message"])
+        return Outcome(ERRORED if end["code"] == "error" else FAILED, end["code"], why)
     if end is not None and end["status"] == SUCCEEDED:
         return Outcome(SUCCEEDED)
     if asked:
-        return Outcome(CANCELLED, message="Cancelled.", resumable=True)
+        return Outcome(CANCELLED, reason=reason("canceled"), resumable=True)
     if stalled:
-        return Outcome(
-            FAILED,
-            "stalled",
-            "It stopped making progress and was ended. Resume it; if it stalls again, use smaller batches or a "
-            "faster machine.",
-            resumable=True,
-        )
+        return Outcome(FAILED, "stalled", reason("stalled"), resumable=True)
     if end is not None:
-        return Outcome(
-            INTERRUPTED,
-            "interrupted",
-            "It was asked to stop from outside, and saved what it had.",
-            resumable=True,
-        )
+        return Outcome(INTERRUPTED, "interrupted", reason("stopped_from_outside"), resumable=True)
     if returncode == BUSY_CODE:
-        return Outcome(FAILED, "busy", last_line(run_dir / "stdout.log"), resumable=True)
+        return Outcome(FAILED, "busy", reason("busy"), resumable=True)
+    if returncode == -signal.SIGKILL and memory_ran_out:
+        return Outcome(INTERRUPTED, "oom", reason("killed_for_memory"), resumable=True)
     if returncode < 0:
         name = signal.Signals(-returncode).name
-        hint = " Often this is the system running out of memory." if returncode == -signal.SIGKILL else ""
-        return Outcome(INTERRUPTED, "killed", f"The process was ended by {name}.{hint}", resumable=True)
-    return Outcome(
-        ERRORED, "error", f"The process ended with code {returncode}: {last_line(run_dir / 'stdout.log')}"
-    )
+        return Outcome(INTERRUPTED, "killed", reason("killed", signal=name), resumable=True)
+    last = last_line(run_dir / "stdout.log")
+    return Outcome(ERRORED, "error", reason("ended_with_code", code=returncode, last_line=last))
 
 
 def last_line(path):
@@ -193,29 +200,38 @@ class EventTail:
         self.path = run_dir / "events.jsonl"
         self.offset_path = run_dir / "events.offset"
         self.offset = int(self.offset_path.read_text()) if self.offset_path.exists() else 0
+        self.seen = self.offset
         self.last_event = time.monotonic()
         self.end = None
 
-    def tell(self, on_event):
-        """Give every new event to `on_event`, then note how far we are."""
+    def look(self):
+        """The whole lines not told yet. Notes when the last came in, and what the child said at its end."""
         if not self.path.exists():
-            return
+            return []
         with open(self.path, "rb") as handle:
             handle.seek(self.offset)
-            told = handle.read()
-        told = told[: told.rfind(b"\n") + 1]
-        if not told:
-            return
-        for line in told.splitlines():
-            event = json.loads(line)
+            new = handle.read()
+        lines = new[: new.rfind(b"\n") + 1].splitlines(keepends=True)
+        reached = self.offset + sum(map(len, lines))
+        if reached > self.seen:
+            self.seen, self.last_event = reached, time.monotonic()
+        for event in map(json.loads, lines):
             if event["kind"] == "error" or event["kind"] == "end" and self.end is None:
                 self.end = event
-            on_event(event)
-        self.last_event = time.monotonic()
-        self.offset += len(told)
-        beside = self.offset_path.with_suffix(".new")
-        beside.write_text(str(self.offset))
-        beside.replace(self.offset_path)
+        return lines
+
+    def tell(self, on_event):
+        """Give every new event to `on_event`, then note how far we are, also where it raises."""
+        lines = self.look()
+        try:
+            for line in lines:
+                on_event(json.loads(line))
+                self.offset += len(line)
+        finally:
+            if lines:
+                beside = self.offset_path.with_suffix(".new")
+                beside.write_text(str(self.offset))
+                beside.replace(self.offset_path)
 
     def forget_end(self):
         """What an earlier attempt said at its end says nothing about this one."""
@@ -226,13 +242,13 @@ class EventTail:
 class Child:
     """The running process, in its own session, and every descendant it was ever seen to have."""
 
-    def __init__(self, command, run_dir, *, hub):
+    def __init__(self, command, run_dir, *, name, hub):
         self.seen = {}
         with open(run_dir / "stdout.log", "ab") as output:
             self.process = subprocess.Popen(
                 command,
                 cwd=REPOSITORY,
-                env=child_environment(hub=hub),
+                env=child_environment(name=name, hub=hub),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -283,49 +299,3 @@ class Urging:
         self.step, self.since = step, time.monotonic()
         if step != "wait":
             self.child.signal(signal.SIGTERM if step == "term" else signal.SIGKILL)
-
-
-def tree(pid):
-    """Every descendant of a process with its start mark."""
-    try:
-        children = psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return {}
-    return {child.pid: mark for child in children if (mark := start_mark(child.pid))}
-
-
-def kill(pid, mark):
-    """SIGKILL the process if it is still the one that began at `mark`. Returns whether it was."""
-    if mark is None or start_mark(pid) != mark:
-        return False
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def kill_leftover(run_dir, *, timeout=10.0):
-    """Kill the child, with all below it, that an earlier worker on this host left in `run_dir`.
-
-    Call it before touching the directory. Returns whether there was one. A child on another host can't be
-    reached from here; it ends itself when its supervisor does, and holds the directory's lock until then.
-    """
-    try:
-        note = json.loads((Path(run_dir) / "pid.json").read_text())
-    except (FileNotFoundError, ValueError):
-        return False
-    if (
-        note["host"] != socket.gethostname()
-        or note["mark"] is None
-        or start_mark(note["pid"]) != note["mark"]
-    ):
-        return False
-    below = tree(note["pid"])
-    kill(note["pid"], note["mark"])
-    for pid, mark in below.items():
-        kill(pid, mark)
-    deadline = time.monotonic() + timeout
-    while start_mark(note["pid"]) == note["mark"] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return True

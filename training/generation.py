@@ -15,15 +15,16 @@ from core.models import Stage
 from core.projects import base_model
 from core.stages import open_stage
 from jobs import life
-from jobs.attempt import NotFinished, Tail, carry_out, worker_is_stopping
 from jobs.files import write_json, write_lines
+from jobs.life import NotFinished, carry_out
 from jobs.models import Job
 from jobs.nudge import nudge
+from jobs.run_dir import Tail
+from jobs.stopping import worker_is_stopping
 from jobs.supervisor import python_child
 from training.model_store import ready_folder
 from training.models import GenerationRun
 
-TASK = "training.run_generation"
 SEED_BITS = 48
 
 
@@ -63,7 +64,7 @@ def launch_generation(*, stage, sampling, seed, by, now):
         raise Conflict(f"{stage} takes no more responses: rating has begun.")
     run = GenerationRun.objects.filter(stage=stage).first()
     if run is not None:
-        return resume_generation(run=run, by=by, now=now) if run.may_resume else run
+        return life.resume(run, by=by, now=now) if run.may_resume else run
     if stage.model_version is None:
         _give_base_model(stage, now=now)
     if not stage.model_version.location:
@@ -76,7 +77,7 @@ def launch_generation(*, stage, sampling, seed, by, now):
         created_at=now,
     )
     audit.record("generation:launch", run, by=by, now=now, to_status=run.status, detail=str(run.sampling))
-    nudge(TASK, pk=run.pk)
+    nudge(run.TASK, pk=run.pk)
     return run
 
 
@@ -87,15 +88,6 @@ def _give_base_model(stage, *, now):
         raise Conflict("This stage waits for imported responses: import them.")
     stage.model_version = base_model(stage.project, location=settings.BASE_MODEL, now=now)
     stage.save(update_fields=["model_version"])
-
-
-@transaction.atomic
-def resume_generation(*, run, by, now):
-    """Queue a generation that ended badly or was canceled again; it goes on from the responses it has."""
-    life.resume(run, by=by, now=now)
-    GenerationRun.objects.filter(pk=run.pk).update(fruitless=0, log_tail="")
-    nudge(TASK, pk=run.pk)
-    return run
 
 
 def default_sampling():
@@ -136,7 +128,6 @@ def run_generation(*, pk, clock=timezone.now, stopping=worker_is_stopping):
         GenerationRun,
         pk=pk,
         work=lambda attempt: Generation(attempt).answer_every_prompt(),
-        task=TASK,
         clock=clock,
         stopping=stopping,
     )
@@ -232,7 +223,10 @@ class Generation:
 
     def take_in(self):
         """Store the responses that the child has written since we last looked, while the job is ours."""
-        answers = [self.answer(row) for row in self.responses.new_rows() if row["id"] in self.prompts]
+        self.responses.take(self.store)
+
+    def store(self, rows):
+        answers = [self.answer(row) for row in rows if row["id"] in self.prompts]
         if not answers:
             return
         with transaction.atomic():

@@ -12,18 +12,17 @@ from core import audit
 from core.errors import InvalidInput
 from core.models import ModelVersion, Stage
 from core.projects import base_model
-from jobs import life
-from jobs.attempt import carry_out, worker_is_stopping
 from jobs.files import write_json, write_whole
+from jobs.life import carry_out
 from jobs.models import Job
 from jobs.nudge import nudge
+from jobs.stopping import worker_is_stopping
 from jobs.supervisor import python_child
 from training.dataset import freeze_training_set, split_lines
 from training.model_store import is_kept, keep_model, ready_folder
 from training.models import RunMeasure, TrainingRun
 from training.trainer.hashing import hash_file
 
-TASK = "training.run_training"
 LARGEST_LEARNING_RATE = 0.1
 MOST_EPOCHS = 100
 LARGEST_BATCH = 1024
@@ -78,7 +77,7 @@ def launch_run(
         return TrainingRun.objects.get(submission=submission)
     words = f"lr {learning_rate:g}, {epochs} epochs, batch {batch_size}, seed {seed}, from “{base}”"
     audit.record("trainingrun:launch", run, by=by, now=now, to_status=run.status, detail=words)
-    nudge(TASK, pk=run.pk)
+    nudge(run.TASK, pk=run.pk)
     return run
 
 
@@ -104,23 +103,6 @@ def default_base(stage, *, now):
     return base_model(stage.project, location=settings.BASE_MODEL, now=now)
 
 
-@transaction.atomic
-def cancel_run(*, job, by, now):
-    """Cancel a queued training or generation at once; a running one saves what it has and stops soon."""
-    if job.status == Job.Status.RUNNING and job.cancel_requested_at is None:
-        audit.record(f"{job._meta.model_name}:ask-to-cancel", job, by=by, now=now)
-    return life.request_cancel(job, by=by, now=now)
-
-
-@transaction.atomic
-def resume_run(*, run, by, now):
-    """Queue a training that ended badly or was canceled again; it goes on from its last checkpoint."""
-    life.resume(run, by=by, now=now)
-    TrainingRun.objects.filter(pk=run.pk).update(fruitless=0, log_tail="")
-    nudge(TASK, pk=run.pk)
-    return run
-
-
 def run_training(*, pk, clock=timezone.now, stopping=worker_is_stopping):
     """Do a queued training run: to its end, to a cancel, or until this worker is `stopping` or lost it.
 
@@ -131,7 +113,6 @@ def run_training(*, pk, clock=timezone.now, stopping=worker_is_stopping):
         TrainingRun,
         pk=pk,
         work=lambda attempt: Training(attempt).train(),
-        task=TASK,
         clock=clock,
         stopping=stopping,
     )

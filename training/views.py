@@ -13,6 +13,8 @@ from core.access import ADMIN, LEAD, project_view
 from core.errors import DomainError
 from core.http import flash, redirect, render_page_or_fragment
 from core.models import Stage
+from jobs import life
+from jobs.queries import attempts_of
 from training import progress
 from training.dataset import preview_training_set, read_lines_of
 from training.forms import LaunchForm, SamplingForm
@@ -20,7 +22,7 @@ from training.generation import launch_generation, open_base_stage
 from training.lineage import describe_examples, grow_tree
 from training.models import GenerationRun, TrainingRun, TrainingSet
 from training.promotion import promotion_of, tell
-from training.runs import cancel_run, launch_run, resume_run
+from training.runs import launch_run
 
 EXAMPLES_PAGE = 20
 
@@ -86,7 +88,7 @@ def generate_stage(request, project, number):
 def cancel_generation(request, project, number):
     """Stop a stage's generation; what it has answered stays."""
     run = get_object_or_404(GenerationRun, stage=_stage(project, number))
-    cancel_run(job=run, by=request.user, now=timezone.now())
+    life.request_cancel(run, by=request.user, now=timezone.now())
     flash(request, "The generation stops; the responses it has written stay.")
     return redirect(request, _stage_url(run.stage))
 
@@ -108,6 +110,7 @@ def stage_panel(request, project, number):
         "stage": stage,
         "generation": generation,
         "responses": progress.generation_progress(stage) if waiting else None,
+        "attempts": attempts_of(generation) if waiting and generation else None,
         "runs": [(run, progress.training_progress(run)) for run in runs],
         "watched": next(
             ((run, progress.curves(run)) for run in reversed(runs) if progress.is_live(run)), None
@@ -174,6 +177,7 @@ def run_page(request, project, pk):
         "live": live,
         "promoted": promotion and tell(promotion),
         "may_promote": run.model_version is not None and run.stage.status == Stage.Status.LABELS_FINAL,
+        "attempts": attempts_of(run),
         "steps": progress.training_progress(run),
         "curves": progress.curves(run),
         "validation_before": before,
@@ -190,7 +194,7 @@ def run_page(request, project, pk):
 def cancel(request, project, pk):
     """Ask a run to save what it has and stop."""
     run = _run(project, pk)
-    cancel_run(job=run, by=request.user, now=timezone.now())
+    life.request_cancel(run, by=request.user, now=timezone.now())
     flash(request, "The run saves a checkpoint and stops. It can be resumed.")
     return redirect(request, reverse("training:run", args=[project.slug, pk]))
 
@@ -200,7 +204,7 @@ def cancel(request, project, pk):
 def resume(request, project, pk):
     """Queue an ended run again."""
     run = _run(project, pk)
-    resume_run(run=run, by=request.user, now=timezone.now())
+    life.resume(run, by=request.user, now=timezone.now())
     flash(request, "The run is queued again and goes on from its last checkpoint.")
     return redirect(request, reverse("training:run", args=[project.slug, pk]))
 

@@ -34,14 +34,14 @@ def encode(child):
     config = child.config(DEFAULTS, required=("model_path",))
     texts = read_lines(child.run_dir / config["texts_file"])
     if len({text["id"] for text in texts}) != len(texts):
-        raise Failure("bad_data", f"{config['texts_file']}: an id occurs twice.")
+        raise Failure("bad_data", "text_id_twice", file=config["texts_file"])
     child.events.emit("loading", model=config["model_path"])
     device = choose_device(config["device"])
     threads = choose_threads(config["model_path"])
     try:
         weights = hash_folder(config["model_path"])
     except FileNotFoundError as error:
-        raise Failure("model", f"{error} Prepare the encoder again.") from error
+        raise Failure("model", "encoder_without_weights", words=str(error)) from error
     model = load(config["model_path"], device)
     dimension, window = model.get_embedding_dimension(), model.max_seq_length
     words = [text["text"] for text in texts]

@@ -2,7 +2,6 @@
 
 import pytest
 from django.conf import settings
-from django.utils import timezone
 
 from annotation.models import Response
 from evaluation.coherence import run_scoring
@@ -74,7 +73,8 @@ class TestScoring:
         def some_are_embedded():
             run = run_of(stage)
             return run and any(
-                path.stat().st_size for path in settings.RUNS_DIR.glob(f"scoring-{run.pk}/chunk-*/ids.jsonl")
+                path.stat().st_size
+                for path in settings.RUNS_DIR.glob(f"scoring-{run.pk}-*/chunk-*/ids.jsonl")
             )
 
         wait_until(some_are_embedded, seconds=PATIENCE, what="the first batch")
@@ -87,7 +87,7 @@ class TestScoring:
         assert ScoringRun.objects.filter(stage=stage).count() == 1
         assert_scored_once(stage)
         assert PromptEmbedding.objects.count() == 8
-        run_scoring(run.pk, clock=timezone.now)  # a message delivered twice
+        run_scoring(pk=run.pk)  # a message delivered twice
         again = run_of(stage)
         assert (again.pk, again.attempt, again.status) == (run.pk, run.attempt, Job.Status.SUCCEEDED)
         assert_scored_once(stage)

@@ -107,7 +107,7 @@ class TestTraining:
 @pytest.mark.teams
 class TestOverRedis:
     def test_the_sweep_counts_what_waits_in_the_queue(self, concord):
-        from training.tasks import sweep, waiting_messages
+        from jobs.tasks import sweep, waiting_messages
 
         make_base_stage(now=timezone.now())
         concord.empty_broker()

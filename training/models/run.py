@@ -1,11 +1,13 @@
 from django.db import models
 from django.db.models import Q
 
-from jobs.models import SupervisedJob
+from jobs.models import Job
 
 
-class GenerationRun(SupervisedJob):
+class GenerationRun(Job):
     """The job that lets a stage's model version answer every prompt. Its progress is the stage's responses."""
+
+    TASK = "training.run_generation"
 
     stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="generation_runs")
     sampling = models.ForeignKey(
@@ -21,7 +23,7 @@ class GenerationRun(SupervisedJob):
         return f"Generation {self.pk}"
 
 
-class TrainingRun(SupervisedJob):
+class TrainingRun(Job):
     """One fine-tuning job: objective, hyperparameters, seed and training set, from a base model version to a
     new one. `submission` is the launch form's key: the same launch sent twice is one run.
 
@@ -29,6 +31,8 @@ class TrainingRun(SupervisedJob):
     last attempt's pace, where it was interrupted); the next preview's expected duration rests on both.
     `left_out` names the examples that were longer than `max_length` and not learned from.
     """
+
+    TASK = "training.run_training"
 
     class Objective(models.TextChoices):
         SFT = "sft", "Supervised fine-tuning (response tokens only)"

@@ -37,10 +37,7 @@ def check_messages(row, question, place):
         for each in messages
     )
     if not known or not messages or messages[-1] != {"role": "user", "content": question}:
-        raise Failure(
-            "bad_data",
-            f"{place}: messages must be a list of role and content that ends with the user's question.",
-        )
+        raise Failure("bad_data", "bad_messages", place=place)
 
 
 def encode_chats(tokenizer, chats, ids, *, open_answer):
@@ -78,9 +75,11 @@ def _refusal(tokenizer, chats, ids, open_answer):
             words = words or str(error)
     return Failure(
         "bad_data",
-        f"The model's chat template refuses {len(refused)} of {len(chats)} conversations: “{words}”. Choose a model "
-        "whose template takes them, or, where it is about the system message, leave the system prompt empty and "
-        f"bring the conversations without one. Ids: {refused[:REFUSED_SHOWN]}",
+        "template_refuses",
+        refused=len(refused),
+        conversations=len(chats),
+        words=words,
+        ids=", ".join(map(str, refused[:REFUSED_SHOWN])),
     )
 
 

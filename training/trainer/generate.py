@@ -52,7 +52,7 @@ def check_sampling(given):
     """The sampling parameters over the defaults. Raises Failure("config") for what can't be."""
     unknown = sorted(given.keys() - SAMPLING.keys())
     if unknown:
-        raise Failure("config", f"Unknown sampling parameters: {unknown}.")
+        raise Failure("config", "unknown_sampling", names=", ".join(unknown))
     sampling = {**SAMPLING, **given}
     if not (
         sampling["temperature"] >= 0
@@ -60,10 +60,7 @@ def check_sampling(given):
         and sampling["max_new_tokens"] >= 1
         and sampling["repetition_penalty"] > 0
     ):
-        raise Failure(
-            "config",
-            f"Sampling needs temperature ≥ 0, 0 < top_p ≤ 1, max_new_tokens ≥ 1, repetition_penalty > 0: {sampling}",
-        )
+        raise Failure("config", "bad_sampling", given=str(sampling))
     return sampling
 
 
@@ -73,10 +70,10 @@ def read_prompts(path):
     seen = set()
     for number, prompt in enumerate(prompts, start=1):
         if not isinstance(prompt.get("text"), str) or prompt.get("id") is None:
-            raise Failure("bad_data", f"{path.name}, line {number}: needs an id and a text.")
+            raise Failure("bad_data", "line_without_text", file=path.name, line=number)
         check_messages(prompt, prompt["text"], f"{path.name}, line {number}")
         if prompt["id"] in seen:
-            raise Failure("bad_data", f"{path.name}, line {number}: id {prompt['id']!r} occurs twice.")
+            raise Failure("bad_data", "id_twice", file=path.name, line=number, id=prompt["id"])
         seen.add(prompt["id"])
     return prompts
 
@@ -99,8 +96,11 @@ def check_lengths(prompts, encoded, model, new_tokens):
     if long:
         raise Failure(
             "bad_data",
-            f"{len(long)} prompts leave no room for {new_tokens} new tokens in the model's window of {window}: "
-            f"shorten them or allow fewer new tokens. Ids: {long[:10]}",
+            "prompts_too_long",
+            count=len(long),
+            new_tokens=new_tokens,
+            window=window,
+            ids=", ".join(map(str, long[:10])),
         )
 
 

@@ -54,11 +54,9 @@ def load_tokenizer(path):
     check_folder(path)
     tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     if not tokenizer.chat_template:
-        raise Failure(
-            "model", f"The model in {path} has no chat template: choose an instruction-tuned model."
-        )
+        raise Failure("model", "no_chat_template", folder=str(path))
     if tokenizer.eos_token_id is None:
-        raise Failure("model", f"The tokenizer in {path} has no end-of-sequence token.")
+        raise Failure("model", "no_end_token", folder=str(path))
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -75,8 +73,6 @@ def load_model(path, *, dtype, device):
 def check_folder(path):
     path = Path(path)
     if not (path / "config.json").is_file():
-        raise Failure(
-            "model", f"{path} is not a model folder (it has no config.json): prepare the model again."
-        )
+        raise Failure("model", "no_model_folder", folder=str(path))
     if not any(path.glob("*.safetensors")):
-        raise Failure("model", f"{path} has no safetensors weights, and nothing else is loaded.")
+        raise Failure("model", "no_safetensors", folder=str(path))

@@ -31,8 +31,10 @@ class Progress(TrainerCallback):
         if not math.isfinite(loss):
             raise Failure(
                 "nan_loss",
-                f"The loss became {loss} at step {state.global_step}: the training went astray. Start a new run with "
-                f"a lower learning rate than {args.learning_rate:g}.",
+                "loss_not_finite",
+                loss=str(loss),
+                step=state.global_step,
+                learning_rate=f"{args.learning_rate:g}",
             )
         self.child.events.emit(
             "log",
@@ -78,9 +80,7 @@ class Progress(TrainerCallback):
 
 def finite(value, step):
     if not math.isfinite(value):
-        raise Failure(
-            "nan_loss", f"The validation loss became {value} at step {step}: lower the learning rate."
-        )
+        raise Failure("nan_loss", "validation_not_finite", loss=str(value), step=step)
     return float(value)
 
 

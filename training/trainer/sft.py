@@ -40,9 +40,7 @@ def completion_tokens(dataset):
 def check_rows(rows, name):
     for number, row in enumerate(rows, start=1):
         if not all(isinstance(row.get(key), str) and row[key].strip() for key in TEXTS):
-            raise Failure(
-                "bad_data", f"{name}, line {number}: needs a prompt and a completion that are not empty."
-            )
+            raise Failure("bad_data", "line_without_example", file=name, line=number)
         check_messages(row, row["prompt"], f"{name}, line {number}")
 
 
@@ -94,8 +92,11 @@ def build(model, tokenizer, train, validation, config, *, folder, device, precis
     if not passes or config["batch_size"] % passes:
         raise Failure(
             "config",
-            f"A batch of {config['batch_size']} can't be cut into {passes or world} equal passes "
-            f"({accumulation or 1} on each of {world} processes).",
+            "batch_not_divisible",
+            batch=config["batch_size"],
+            passes=passes or world,
+            accumulation=accumulation or 1,
+            world=world,
         )
     each = config["batch_size"] // passes
     every = config["save_every"]
@@ -148,14 +149,10 @@ def build(model, tokenizer, train, validation, config, *, folder, device, precis
 def check_prepared(dataset, expected, tokenizer):
     """Every example is there and teaches the end of the answer. Raises Failure("model")."""
     if len(dataset) != expected:
-        raise Failure("model", f"Of {expected} examples only {len(dataset)} have tokens that carry loss.")
+        raise Failure("model", "examples_without_loss", examples=expected, with_loss=len(dataset))
     for labels in dataset["labels"]:
         if tokenizer.eos_token_id not in labels:
-            raise Failure(
-                "model",
-                f"The chat template doesn't close an answer with the model's end token {tokenizer.eos_token!r}, so "
-                "the model would never learn to stop: choose a model whose template does.",
-            )
+            raise Failure("model", "template_without_end", token=tokenizer.eos_token)
 
 
 def without_ends(dataset, examples, tokenizer):

@@ -67,13 +67,15 @@ def read_data(run_dir, config):
         if config[key] not in (None, hashes[key]):
             raise Failure(
                 "bad_data",
-                f"{name} is not the frozen training set: its hash is {hashes[key][:12]}…, expected "
-                f"{config[key][:12]}…. Launch the run again from the training set.",
+                "not_the_frozen_set",
+                file=name,
+                found=hashes[key][:12],
+                expected=config[key][:12],
             )
         rows[name] = read_lines(path)
         sft.check_rows(rows[name], name)
     if not rows["dataset.jsonl"]:
-        raise Failure("bad_data", "The training set is empty.")
+        raise Failure("bad_data", "empty_training_set")
     return rows["dataset.jsonl"], rows["validation.jsonl"], hashes
 
 
@@ -118,11 +120,7 @@ def settle_manifest(child, manifest, resume):
     if before is not None and resume:
         changed = [key for key in SAME_RUN if before[key] != manifest[key]]
         if changed:
-            raise Failure(
-                "config",
-                f"This run's directory belongs to another run (different: {', '.join(changed)}), so resuming would "
-                "mix the two. Start a new run.",
-            )
+            raise Failure("config", "another_run", different=", ".join(changed))
         if (child.run_dir / "result.json").exists():
             return True, None  # killed after its last write
         moved = [key for key in SAME_MACHINE if before[key] != manifest[key]]
@@ -144,8 +142,10 @@ def check_disk(run_dir, model_path):
     if free < needed:
         raise Failure(
             "disk",
-            f"Training needs about {needed / 1e9:.1f} GB for checkpoints in {run_dir}, and {free / 1e9:.1f} GB are "
-            "free. Free some space, then resume.",
+            "disk_too_small",
+            needed=f"{needed / 1e9:.1f}",
+            folder=str(run_dir),
+            free=f"{free / 1e9:.1f}",
         )
 
 
@@ -179,7 +179,7 @@ def train(child):
     config = child.config(DEFAULTS, required=("objective", "model_path", "dataset_sha256"))
     if config["objective"] not in OBJECTIVES:
         raise Failure(
-            "config", f"Unknown objective {config['objective']!r}: there is {', '.join(OBJECTIVES)}."
+            "config", "unknown_objective", objective=config["objective"], known=", ".join(OBJECTIVES)
         )
     objective = OBJECTIVES[config["objective"]]
     train_rows, validation_rows, hashes = read_data(child.run_dir, config)
@@ -207,9 +207,7 @@ def train(child):
             longest=longest,
         )
     if not rows:
-        raise Failure(
-            "bad_data", f"No example fits into {config['max_length']} tokens: raise max_length to {longest}."
-        )
+        raise Failure("bad_data", "examples_too_long", max_length=config["max_length"], longest=longest)
     started = {"examples": len(rows), "validation_examples": len(validation), "longest": longest}
     model = load_model(config["model_path"], dtype=torch.float32, device=device)
     trainer = objective.build(

@@ -9,16 +9,15 @@ from django.db import IntegrityError, transaction
 
 from annotation.models import Response
 from core.models import AuditEvent, Stage
-from core.transitions import transition
 from evaluation.coherence import open_runs, run_scoring, unscored
 from evaluation.embedding import embed_texts, encoder
 from evaluation.encoders import encoder_in_force
 from evaluation.models import CoherenceScore, Encoder, PromptEmbedding, ScoringRun
-from jobs import life
 from jobs.models import Job
 from tests.factories.annotation import make_rating_stage
 from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import ALIGNED, make_encoder, make_labeled_stage, score_stage
+from tests.factories.jobs import end_badly
 
 pytestmark = pytest.mark.django_db
 
@@ -60,18 +59,6 @@ class TestOpenRuns:
         score_stage(make_labeled_stage(team.project, [ALIGNED] * 3), [0.1, 0.2, 0.3])
         assert open_runs(now=NOW) == []
 
-    def test_opens_another_for_responses_that_came_later(self, team):
-        stage = make_labeled_stage(team.project, [ALIGNED] * 3)
-        score_stage(stage, [0.1, 0.2, 0.3])
-        first = Response.objects.filter(stage=stage).first()
-        Response.objects.create(
-            stage=stage, prompt=first.prompt, model_version=first.model_version, candidate=1, position=99,
-            text="A second candidate.", created_at=NOW,
-        )  # fmt: skip
-        (run,) = open_runs(now=NOW)
-        assert run.stage == stage
-        assert [response.candidate for response in unscored(team.project)] == [1]
-
     def test_opens_all_again_for_another_encoder(self, team, settings):
         score_stage(make_labeled_stage(team.project, [ALIGNED] * 3), [0.1, 0.2, 0.3])
         settings.ENCODER = "another"
@@ -107,12 +94,13 @@ class TestEncoderInForce:
         assert encoder_in_force() is None
 
 
+@pytest.mark.django_db(transaction=True)
 class TestRunScoring:
     """With the real Sentence-BERT in its child process."""
 
     def score(self, team, clock=lambda: NOW):
         (run,) = open_runs(now=NOW)
-        run_scoring(run.pk, clock=clock)
+        run_scoring(pk=run.pk, clock=clock)
         run.refresh_from_db()
         return run
 
@@ -138,7 +126,7 @@ class TestRunScoring:
         assert run.summary["mean_of_refusals"] < run.summary["mean_of_others"]
         assert not (django_settings.RUNS_DIR / f"scoring-{run.pk}").exists()
 
-        run_scoring(run.pk, clock=lambda: NOW)  # a message delivered twice
+        run_scoring(pk=run.pk)  # a message delivered twice
         run.refresh_from_db()
         assert (run.attempt, run.status) == (1, Job.Status.SUCCEEDED)
 
@@ -186,7 +174,7 @@ class TestRunScoring:
             ScoringRun.objects.filter(pk=run.pk, cancel_requested_at=None).update(cancel_requested_at=NOW)
             return NOW
 
-        run_scoring(run.pk, clock=clock)
+        run_scoring(pk=run.pk, clock=clock)
         run.refresh_from_db()
         assert run.status == Job.Status.CANCELED
 
@@ -198,7 +186,7 @@ class TestRunScoring:
             ScoringRun.objects.filter(pk=run.pk, attempt=1).update(attempt=2)
             return NOW
 
-        run_scoring(run.pk, clock=clock)
+        run_scoring(pk=run.pk, clock=clock)
         run.refresh_from_db()
         assert (run.status, run.attempt) == (Job.Status.RUNNING, 2)
         assert CoherenceScore.objects.count() == 0
@@ -208,8 +196,7 @@ class TestResumedRun:
     def test_takes_up_a_failed_run(self, team):
         stage = make_rating_stage(team.project, prompts=1)
         (run,) = open_runs(now=NOW)
-        claimed = life.claim(ScoringRun, run.pk, now=NOW)
-        transition(claimed, Job.Status.FAILED, by=None, now=NOW, finished_at=NOW, reason="Out of memory.")
+        end_badly(run)
         from evaluation.stage_coherence import resume_scoring
 
         resumed = resume_scoring(stage=stage, by=team.admin, now=NOW)

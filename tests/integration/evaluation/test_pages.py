@@ -9,7 +9,9 @@ from django.urls import reverse
 from evaluation import keeping
 from evaluation.keeping import fingerprint, keep_report, report_body, report_figures, stale_projects
 from evaluation.models import KeptReport, ScoringRun
+from jobs.life import as_fields
 from jobs.models import Job
+from jobs.reasons import told
 from tests.factories.core import NOW, make_project, make_user
 from tests.factories.evaluation import ALIGNED, make_labeled_stage, make_paper_stages, score_stage
 
@@ -181,7 +183,7 @@ class TestStagePanel:
     def test_says_why_a_run_failed_and_lets_an_admin_resume_it(self, client, team):
         stage = make_labeled_stage(team.project, [ALIGNED] * 4)
         run = ScoringRun.objects.create(
-            stage=stage, status=Job.Status.FAILED, reason="No memory left.", created_at=NOW
+            stage=stage, status=Job.Status.FAILED, **as_fields(told("No memory left.")), created_at=NOW
         )
         assert "No memory left." in self.panel(client, team)
         assert "Compute again" not in self.panel(client, team, team.lead)

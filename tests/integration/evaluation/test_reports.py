@@ -7,7 +7,9 @@ from annotation.agreement import count_values, krippendorff_alpha
 from core.models import ModelVersion, Stage
 from evaluation.models import ScoringRun
 from evaluation.reports import as_json, build_report
+from jobs.life import as_fields
 from jobs.models import Job
+from jobs.reasons import told
 from tests.factories.arbitration import make_final_stage
 from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import (
@@ -168,7 +170,9 @@ class TestCoherence:
         run = ScoringRun.objects.create(stage=stage, created_at=NOW)
         assert build_report(team.project).stages[0].coherence_state == "Coherence is being computed."
         run.delete()
-        ScoringRun.objects.create(stage=stage, created_at=NOW, status=Job.Status.FAILED, reason="No memory.")
+        ScoringRun.objects.create(
+            stage=stage, created_at=NOW, status=Job.Status.FAILED, **as_fields(told("No memory."))
+        )
         shown = build_report(team.project).stages[0]
         assert (shown.coherence, shown.coherence_state) == (None, "Coherence was not computed: No memory.")
 

@@ -247,7 +247,7 @@ class TestLoop:
     def test_stops_with_the_reason_of_a_job_that_failed(self, transactional_db):
         project = seed_demo(size=self.SIZE, now=timezone.now())
         run = GenerationRun.objects.get()
-        run.status, run.reason = Job.Status.FAILED, "There is no such model."
+        run.status, run.reason_code = Job.Status.FAILED, "empty_training_set"
         run.save()
-        with pytest.raises(LoopStopped, match="Base: responses ended as failed: There is no such model."):
+        with pytest.raises(LoopStopped, match="Base: responses ended as failed: The training set is empty."):
             self.go(project)

@@ -9,10 +9,10 @@ from django.utils import timezone
 from annotation.models import Assignment, Sampling
 from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent, ModelVersion, Stage
-from jobs import attempt, life
-from jobs.attempt import run_dir_of
+from jobs import life
 from jobs.files import read_lines
 from jobs.models import Job
+from jobs.run_dir import run_dir_of
 from tests.factories.annotation import (
     CONVERSATION,
     make_conversation,
@@ -27,11 +27,9 @@ from training.generation import (
     launch_generation,
     open_base_stage,
     response_seed,
-    resume_generation,
     run_generation,
 )
 from training.models import GenerationRun
-from training.runs import cancel_run
 
 
 def texts(stage):
@@ -72,7 +70,7 @@ def stage(transactional_db, tiny_model):
 @pytest.fixture
 def slow_stage(transactional_db, tiny_model, monkeypatch):
     """A stage whose answers take a while, watched closely: there is time to interrupt it."""
-    monkeypatch.setattr(attempt, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(life, "CHECK_SECONDS", 0.05)
     return make_slow_stage()
 
 
@@ -115,7 +113,7 @@ class TestLaunchGeneration:
 
     def test_resumes_what_was_canceled(self):
         stage = make_base_stage()
-        cancel_run(job=stage.generation_runs.get(), by=None, now=NOW)
+        life.request_cancel(stage.generation_runs.get(), by=None, now=NOW)
         assert stage.generation_runs.get().status == Job.Status.CANCELED
         launch_generation(stage=stage, sampling=None, seed=1, by=None, now=NOW)
         assert stage.generation_runs.get().status == Job.Status.QUEUED
@@ -256,7 +254,7 @@ class TestRunGeneration:
         def cancel_meanwhile():
             if run.cancel_requested_at is None and slow_stage.responses.exists():
                 run.refresh_from_db()
-                cancel_run(job=run, by=None, now=timezone.now())
+                life.request_cancel(run, by=None, now=timezone.now())
                 run.refresh_from_db()
             return False
 
@@ -264,7 +262,7 @@ class TestRunGeneration:
         run.refresh_from_db()
         assert run.status == Job.Status.CANCELED
         assert 0 < slow_stage.responses.count() < 6
-        resume_generation(run=run, by=None, now=NOW)
+        life.resume(run, by=None, now=NOW)
         run.refresh_from_db()
         assert (run.status, run.cancel_requested_at) == (Job.Status.QUEUED, None)
 

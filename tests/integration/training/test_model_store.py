@@ -1,12 +1,11 @@
 import shutil
 
 import pytest
-from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from core.models import ModelVersion
 from jobs import life
-from jobs.attempt import Attempt, NotFinished, Refused
+from jobs.life import Attempt, NotFinished, Refused
 from tests.factories.core import NOW, make_project
 from tests.factories.training import make_base_stage
 from training.model_store import ARTIFACT, is_kept, keep_model, ready_folder
@@ -20,7 +19,7 @@ NAME = "models/project/training-1"
 def attempt(transactional_db, tiny_model):
     run = make_base_stage().generation_runs.get()
     claimed = life.claim(GenerationRun, run.pk, now=timezone.now())
-    attempt = Attempt(claimed, task="", clock=timezone.now, stopping=lambda: False)
+    attempt = Attempt(claimed, clock=timezone.now, stopping=lambda: False)
     attempt.begin()
     return attempt
 
@@ -37,14 +36,6 @@ def file_system(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path / "artifacts"
 
 
-@pytest.fixture
-def object_store(settings, tmp_path):
-    """A storage that is no file system: it has no paths, as an S3 bucket has none."""
-    memory = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
-    settings.STORAGES = settings.STORAGES | {"default": memory}
-    settings.MODELS_DIR = tmp_path / "models"
-
-
 def make_model(location, sha256=""):
     return ModelVersion.objects.create(
         project=make_project().project, name="v1", location=location, weights_sha256=sha256, created_at=NOW
@@ -52,7 +43,7 @@ def make_model(location, sha256=""):
 
 
 @pytest.mark.usefixtures("file_system")
-class TestOnTheFileSystem:
+class TestKeepModel:
     def test_keeping_moves_the_folder_and_does_it_once(self, attempt, finished):
         sha256 = hash_folder(finished)
         assert not is_kept(NAME)
@@ -70,27 +61,6 @@ class TestOnTheFileSystem:
     def test_missing_weights_are_told(self, attempt):
         with pytest.raises(Refused, match="missing from the storage"):
             ready_folder(make_model(f"{ARTIFACT}models/gone"), attempt=attempt)
-
-
-@pytest.mark.usefixtures("object_store")
-class TestInAnObjectStore:
-    def test_keeping_sends_every_file_and_loading_fetches_them(self, attempt, finished):
-        sha256 = hash_folder(finished)
-        location = keep_model(finished, NAME, attempt=attempt)
-        assert finished.exists() and not is_kept(NAME)
-        assert default_storage.exists(f"{NAME}/model.safetensors")
-        folder = ready_folder(make_model(location, sha256), attempt=attempt)
-        assert folder != finished
-        assert hash_folder(folder) == sha256
-        assert {path.name for path in folder.iterdir()} == {path.name for path in finished.iterdir()}
-
-    def test_keeping_again_after_half_an_upload_replaces_what_is_there(self, attempt, finished):
-        from django.core.files.base import ContentFile
-
-        default_storage.save(f"{NAME}/model.safetensors", ContentFile(b"half a file"))
-        location = keep_model(finished, NAME, attempt=attempt)
-        folder = ready_folder(make_model(location, hash_folder(finished)), attempt=attempt)
-        assert hash_folder(folder) == hash_folder(finished)
 
 
 class TestSources:

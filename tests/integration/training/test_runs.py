@@ -11,16 +11,16 @@ from django.utils import timezone
 
 from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent, ModelVersion, Stage
-from jobs import attempt, life
-from jobs.attempt import run_dir_of
+from jobs import life
 from jobs.models import Job
+from jobs.run_dir import run_dir_of
 from tests.factories.annotation import make_rating_stage
 from tests.factories.core import NOW, make_project
 from tests.factories.training import make_run, make_trainable_stage
 from tests.integration.training.test_generation import BrokenOff
 from training.dataset import preview_training_set
 from training.models import GenerationRun, RunMeasure, TrainingRun
-from training.runs import cancel_run, launch_run, resume_run, run_training
+from training.runs import launch_run, run_training
 from training.trainer.hashing import hash_folder
 
 LONG = {"epochs": 12, "batch_size": 1}
@@ -43,7 +43,7 @@ def stage(transactional_db, tiny_model):
 
 @pytest.fixture
 def watched_closely(monkeypatch):
-    monkeypatch.setattr(attempt, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(life, "CHECK_SECONDS", 0.05)
 
 
 @pytest.mark.django_db
@@ -141,14 +141,14 @@ class TestRunTraining:
 
         def cancel_later():
             if steps.count() > stopped_at + 4:
-                cancel_run(job=TrainingRun.objects.get(pk=run.pk), by=None, now=timezone.now())
+                life.request_cancel(TrainingRun.objects.get(pk=run.pk), by=None, now=timezone.now())
             return False
 
         run_training(pk=run.pk, stopping=cancel_later)
         run.refresh_from_db()
         assert run.status == Job.Status.CANCELED
         assert stopped_at < steps.count() < run.total_steps
-        resume_run(run=run, by=None, now=NOW)
+        life.resume(run, by=None, now=NOW)
         run_training(pk=run.pk)
 
         other = make_run(stage, **LONG)
@@ -218,8 +218,8 @@ class TestRunTraining:
             run.refresh_from_db()
             seen.append(run.status)
         assert seen == [Job.Status.QUEUED, Job.Status.QUEUED, Job.Status.FAILED]
-        assert "memory" in run.reason
-        resume_run(run=run, by=None, now=NOW)
+        assert "SIGKILL" in run.reason
+        life.resume(run, by=None, now=NOW)
         run.refresh_from_db()
         assert (run.status, run.fruitless, run.log_tail) == (Job.Status.QUEUED, 0, "")
 
@@ -233,7 +233,7 @@ class TestRunTraining:
 
     def test_cancels_a_queued_run_at_once(self, stage):
         run = make_run(stage)
-        cancel_run(job=run, by=None, now=NOW)
+        life.request_cancel(run, by=None, now=NOW)
         run_training(pk=run.pk)
         run.refresh_from_db()
         assert (run.status, run.attempt) == (Job.Status.CANCELED, 0)
@@ -241,7 +241,7 @@ class TestRunTraining:
     def test_cancels_a_run_whose_worker_was_lost_after_the_wish(self, stage):
         run = make_run(stage)
         life.claim(TrainingRun, run.pk, now=NOW)
-        cancel_run(job=TrainingRun.objects.get(), by=None, now=NOW)
+        life.request_cancel(TrainingRun.objects.get(), by=None, now=NOW)
         life.requeue_lost(TrainingRun, now=timezone.now(), lost_after=timedelta(0))
         run_training(pk=run.pk)
         run.refresh_from_db()

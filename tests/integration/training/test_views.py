@@ -10,9 +10,9 @@ from jobs import life
 from jobs.models import Job
 from tests.factories.annotation import make_prompts, make_rating_stage
 from tests.factories.core import NOW, make_project
+from tests.factories.jobs import end_badly
 from tests.factories.training import make_base_stage, make_run, make_trainable_stage
 from training.models import GenerationRun, RunMeasure, TrainingRun
-from training.runs import cancel_run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]  # on PostgreSQL the access matrix asks every page
 HTMX = {"HX-Request": "true"}
@@ -20,6 +20,9 @@ HTMX = {"HX-Request": "true"}
 
 def url(name, project, *args):
     return reverse(f"training:{name}", args=[project.slug, *args])
+
+
+TAIL = "the last line of its output"
 
 
 @pytest.fixture
@@ -31,13 +34,6 @@ def team():
 def admin(client, team):
     client.force_login(team.admin)
     return client
-
-
-def end_badly(run, status=Job.Status.FAILED, reason="Memory ran out. Use a smaller batch."):
-    run = life.claim(type(run), run.pk, now=timezone.now())
-    type(run).objects.filter(pk=run.pk).update(log_tail="the last line of its output")
-    life.end(run, status, now=timezone.now(), reason=reason)
-    return run
 
 
 def page_of(response):
@@ -88,12 +84,12 @@ class TestStagePanel:
         assert "Cancel generation" in page
 
     def test_reloads_the_page_that_polled_when_the_job_has_ended(self, admin, team):
-        end_badly(make_base_stage(team).generation_runs.get())
+        end_badly(make_base_stage(team).generation_runs.get(), tail=TAIL)
         answer = admin.get(url("stage-panel", team.project, 0) + "?polling=1", headers=HTMX)
         assert answer.headers["HX-Refresh"] == "true"
 
     def test_says_why_the_generation_stopped_and_offers_another_try(self, admin, team):
-        end_badly(make_base_stage(team).generation_runs.get())
+        end_badly(make_base_stage(team).generation_runs.get(), tail=TAIL)
         page = page_of(admin.get(url("stage-panel", team.project, 0)))
         assert "Memory ran out. Use a smaller batch." in page
         assert "the last line of its output" in page
@@ -190,7 +186,7 @@ class TestLaunch:
 
 class TestRunPage:
     def test_shows_the_reason_and_the_log_of_a_failed_run(self, admin, team):
-        run = end_badly(make_run(make_trainable_stage(team)))
+        run = end_badly(make_run(make_trainable_stage(team)), tail=TAIL)
         page = page_of(admin.get(url("run", team.project, run.pk)))
         assert "Memory ran out. Use a smaller batch." in page
         assert "the last line of its output" in page
@@ -218,7 +214,7 @@ class TestRunPage:
         assert run.status == Job.Status.QUEUED
 
     def test_tells_a_lead_the_reason_without_the_log(self, client, team):
-        run = end_badly(make_run(make_trainable_stage(team)))
+        run = end_badly(make_run(make_trainable_stage(team)), tail=TAIL)
         client.force_login(team.lead)
         page = page_of(client.get(url("run", team.project, run.pk)))
         assert "Memory ran out" in page
@@ -324,7 +320,7 @@ class TestRights:
 
     def test_reading_changes_nothing(self, admin, team):
         run = make_run(make_trainable_stage(team))
-        cancel_run(job=run, by=None, now=NOW)
+        life.request_cancel(run, by=None, now=NOW)
         for page in self.pages(team.project, run).values():
             admin.get(page)
         assert GenerationRun.objects.count() == 0

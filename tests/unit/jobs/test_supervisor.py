@@ -9,7 +9,8 @@ import pytest
 
 from jobs.events import EventLog
 from jobs.files import read_lines
-from jobs.supervisor import EventTail, Outcome, kill_leftover, python_child, start_mark, supervise
+from jobs.processes import kill_leftover, start_mark
+from jobs.supervisor import EventTail, Outcome, python_child, supervise
 
 QUICK = {"poll": 0.02, "check_every": 0.05, "grace": 0.4}
 
@@ -96,7 +97,7 @@ class TestSupervise:
     def test_says_how_it_ended(self, tmp_path, mode, status, code, words):
         outcome = run(mode, tmp_path)
         assert (outcome.status, outcome.code) == (status, code)
-        assert words in outcome.message
+        assert words in str(outcome.reason)
         assert outcome.resumable == (status == "interrupted")
 
     def test_ends_a_child_that_stalls(self, tmp_path):
@@ -131,7 +132,7 @@ class TestSupervise:
         told = []
 
         def terminate():
-            if told:
+            if told and is_alive(told[0]["pid"]):
                 os.kill(told[0]["pid"], signal.SIGTERM)
 
         outcome = run("framed", tmp_path, on_event=told.append, heartbeat=terminate)

@@ -103,23 +103,23 @@ class TestClassify:
             with open("/dev/full", "w") as handle:
                 handle.write("x")
 
-        assert self.caught(write).code == "disk"
+        assert self.caught(write).kind == "disk"
 
     def test_memory_that_ran_out(self):
         failure = self.caught(lambda: torch.empty(1 << 60))
-        assert failure.code == "oom"
-        assert "smaller batch" in failure.message
+        assert failure.kind == "oom"
+        assert "smaller batch" in str(failure)
         assert (
-            classify(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")).code == "oom"
+            classify(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")).kind == "oom"
         )
-        assert classify(MemoryError()).code == "oom"
+        assert classify(MemoryError()).kind == "oom"
 
     def test_a_surprise_keeps_its_words(self):
         failure = self.caught(lambda: {}["x"])
-        assert (failure.code, failure.message) == ("error", "KeyError: 'x'")
+        assert (failure.kind, str(failure)) == ("error", "KeyError: 'x'")
 
     def test_an_expected_end_stays_what_it_is(self):
-        failure = Failure("nan_loss", "Lower it.")
+        failure = Failure("bad_data", "empty_training_set")
         assert classify(failure) is failure
 
 
@@ -173,5 +173,5 @@ class TestPrepare:
     def test_says_what_to_do_about_a_source_that_is_none(self, tmp_path, source, words):
         outcome, ready = prepare_model(source, tmp_path / "target", run_dir=tmp_path / "run", poll=0.02)
         assert (outcome.status, outcome.code, ready) == ("failed", "model", None)
-        assert words in outcome.message
+        assert words in str(outcome.reason)
         assert not (tmp_path / "target").exists()
