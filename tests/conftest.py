@@ -89,10 +89,6 @@ def pytest_report_header(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    if "deep" not in config.option.markexpr:
-        deep = [item for item in items if "deep" in item.keywords]
-        config.hook.pytest_deselected(items=deep)
-        items[:] = [item for item in items if "deep" not in item.keywords]
     if config.getoption("database") == "postgres":
         # No news on a second database, and not cheap.
         once = [item for item in items if "once" in item.keywords]
