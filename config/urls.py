@@ -7,6 +7,8 @@ from core.health import healthz
 from evaluation.urls import urlpatterns as evaluation_urls
 from exchange.urls import annotation_pages, evaluation_pages
 
+handler500 = "core.http.server_error"
+
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("", include("core.urls")),

@@ -1,8 +1,12 @@
 """Small helpers of the web edge."""
 
+import sys
+
 from django.contrib import messages
-from django.http import HttpResponseRedirect
+from django.db import InterfaceError, OperationalError
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.template.loader import get_template
 
 from core.errors import DomainError
 
@@ -40,6 +44,18 @@ class DomainErrorMiddleware:
         return render_page_or_fragment(
             request, "core/error.html", "core/_error.html", context, status=exception.status_code
         )
+
+
+def server_error(request):
+    """The page for what a view did not expect: 503 while the database is away, else 500. Asks no database."""
+    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+        return render_alone("503.html", request, status=503, headers={"Retry-After": "5"})
+    return render_alone("500.html", request, status=500)
+
+
+def render_alone(template, request, **response):
+    """A page without context processors, which would ask who is signed in."""
+    return HttpResponse(get_template(template).render({"request": request}), **response)
 
 
 def flash(request, text):

