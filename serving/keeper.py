@@ -5,6 +5,9 @@ says on stdout, one JSON line each, what it started and which one ended. It stop
 ends, when it is told to (SIGTERM, SIGINT, SIGHUP), or when its stdin closes, which is how it learns that
 whoever asked is gone, however that happened. Nothing here needs Django.
 
+A process that works on a job names it in its environment (CONCORD_JOB). Its worker has asked it to save what it has:
+it gets the time, and stdout says every second who is waited for. Being told a second time ends everything at once.
+
 On Linux it is also the reaper of its descendants: a process whose parent died lands here and not with init,
 so that nothing can slip away. Elsewhere the tree seen before stopping must do.
 """
@@ -25,6 +28,9 @@ GRACE_SECONDS = 3.0
 """How long processes asked to stop may take before they are killed. An idle Celery worker on the filesystem
 broker would take five; it loses nothing by being killed, because what it works on is a row."""
 KILL_SECONDS = 3.0
+JOB = "CONCORD_JOB"
+SAVING_SECONDS = 300
+"""How long a job may take to save: a long training step ends first. More work than that is never unsaved."""
 LOG_LIMIT = 10 * 1024 * 1024
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -56,11 +62,15 @@ def reap(pid):
         pass  # not our child, or already waited for
 
 
-def end_descendants(*, grace=GRACE_SECONDS, ask=()):
+def end_descendants(
+    *, grace=GRACE_SECONDS, ask=(), on_wait=lambda jobs, seconds: None, hurried=lambda: False
+):
     """Send SIGTERM to the processes in `ask`, wait up to `grace` seconds, then kill what is left below us.
 
-    Killed from the top down: a worker goes before the child it supervises, so that it never takes the
-    child's death for a result. Returns the processes that were still alive at the end (none, normally).
+    While jobs save, the wait begins anew, for SAVING_SECONDS at most, and `on_wait(names, seconds so far)` is told
+    every second; `hurried()` ends all waiting. Killed from the top down: a worker goes before the child it supervises,
+    so that it never takes the child's death for a result. Returns the processes that were still alive at the end (none,
+    normally).
     """
     known = descendants()
     for process in ask:
@@ -74,8 +84,12 @@ def end_descendants(*, grace=GRACE_SECONDS, ask=()):
                 seen[process.pid] = process
         return list(seen.values())
 
-    deadline = time.monotonic() + grace
-    while (remaining := living(left)) and time.monotonic() < deadline:
+    began = told = time.monotonic()
+    deadline = began + grace
+    while (remaining := living(left)) and (now := time.monotonic()) < deadline and not hurried():
+        if now - told >= 1 and (jobs := jobs_of(remaining)) and now - began < SAVING_SECONDS:
+            told, deadline = now, now + grace
+            on_wait(jobs, round(now - began))
         for process in ask:
             process.poll()
         time.sleep(0.05)
@@ -91,6 +105,17 @@ def end_descendants(*, grace=GRACE_SECONDS, ask=()):
             process.poll()
         remaining = living(left)
     return remaining
+
+
+def jobs_of(processes):
+    """The names of the jobs that the processes work on, each once."""
+    names = set()
+    for process in processes:
+        try:
+            names.add(process.environ().get(JOB))
+        except psutil.Error:
+            continue  # it has just ended
+    return sorted(filter(None, names))
 
 
 def living(look):
@@ -145,6 +170,22 @@ def stop_on_signals():
         signal.signal(signum, told)
 
 
+class Hurry:
+    """From now on the usual signals only say that there is no more time: `hurry()`, and `tell` if it is given."""
+
+    def __init__(self, tell=lambda: None):
+        self.wished, self.tell = False, tell
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(signum, self._told)
+
+    def _told(self, signum, frame):
+        self.wished = True
+        self.tell()
+
+    def __call__(self):
+        return self.wished
+
+
 def ignore_signals():
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
@@ -182,8 +223,11 @@ def main():
     except Told:
         pass
     finally:
-        ignore_signals()
-        left = end_descendants(ask=list(reversed(running.values())))
+        left = end_descendants(
+            ask=list(reversed(running.values())),
+            on_wait=lambda jobs, seconds: say(waiting=jobs, seconds=seconds),
+            hurried=Hurry(),
+        )
     for process in left:
         say(left=process.pid)
     say(stopped=True)

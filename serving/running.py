@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -42,9 +43,13 @@ class only_one_here:
 
 
 class Keeper:
-    """The keeper process with our services. It runs in a session of its own and ends them when we are gone."""
+    """The keeper process with our services. It runs in a session of its own and ends them when we are gone.
 
-    def __init__(self, services):
+    `on_wait(jobs, seconds)` is told every second while stopping waits for jobs to save.
+    """
+
+    def __init__(self, services, *, on_wait=lambda jobs, seconds: None):
+        self.on_wait = on_wait
         self.process = subprocess.Popen(
             [sys.executable, "-m", "serving.keeper"],
             stdin=subprocess.PIPE,
@@ -64,6 +69,8 @@ class Keeper:
             message = json.loads(line)
             if "ended" in message:
                 self.endings.put(message)
+            elif "waiting" in message:
+                self.on_wait(message["waiting"], message["seconds"])
         self.endings.put({"ended": None})
 
     def ending(self, *, timeout=None):
@@ -74,14 +81,34 @@ class Keeper:
             return None
 
     def stop(self):
-        """Have the keeper end everything; if it cannot, end it and what it leaves ourselves."""
-        keeper.ignore_signals()
+        """Have the keeper end everything; if it cannot, end it and what it leaves ourselves.
+
+        Jobs are given the time to save; a signal meanwhile ends that.
+        """
+        keeper.Hurry(tell=lambda: self.process.send_signal(signal.SIGINT))
         self.process.stdin.close()
         try:
-            self.process.wait(keeper.GRACE_SECONDS + keeper.KILL_SECONDS + 2)
+            self.process.wait(keeper.SAVING_SECONDS + keeper.GRACE_SECONDS + keeper.KILL_SECONDS + 2)
         except subprocess.TimeoutExpired:
             self.process.kill()
         keeper.end_descendants(grace=0.5)
+
+
+class Waiting:
+    """Says on a terminal for which jobs stopping waits, with the seconds: on one line, or now and then in a file."""
+
+    EVERY = 5
+
+    def __init__(self, out):
+        self.out, self.live = out, out.isatty()
+
+    def __call__(self, jobs, seconds):
+        words = f"Waiting for {' and '.join(jobs)} to save … {seconds} s (Ctrl-C again ends it at once)"
+        if self.live:
+            self.out.write(f"\r{words}", ending="")
+        elif seconds <= 1 or seconds % self.EVERY == 0:
+            self.out.write(words)
+        self.out.flush()
 
 
 def what_happened(ending):

@@ -4,9 +4,11 @@ On servers of their own: those of the other tests must not go away.
 """
 
 import json
+import os
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import psutil
 import pytest
@@ -102,10 +104,11 @@ class Concord(Live):
 
 
 @pytest.fixture(scope="module")
-def concord(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("outages")
-    for each in (folder, *list(folder.parents)[:2]):
-        each.chmod(0o711)  # PostgreSQL, when root starts it, runs as somebody else
+def concord():
+    # Where PostgreSQL may be started again, when root starts it: pytest closes its own folders to others.
+    folder = Path(os.environ["CONCORD_TESTS_FOLDER"]) / "outages"
+    folder.mkdir()
+    folder.chmod(0o711)
     concord = Concord(folder)
     yield concord
     concord.stop()

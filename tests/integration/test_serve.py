@@ -174,3 +174,44 @@ class TestKeeper:
         assert json.loads(kept.stdout.readline()) == {"ended": "worker", "code": -9}
         assert kept.wait(keeper.GRACE_SECONDS + keeper.KILL_SECONDS + 2) == 0
         assert not child.is_running()
+
+    def kept_job(self, tmp_path, child):
+        """A keeper whose worker runs a child that names a job, and hears SIGTERM as `child` says."""
+        worker = (
+            "import os, subprocess, sys, time; "
+            "env = {**os.environ, 'CONCORD_JOB': 'Training run 7'}; "
+            f"subprocess.Popen([sys.executable, '-c', {child!r}], env=env); "
+            "time.sleep(99)"
+        )
+        kept = subprocess.Popen(
+            [sys.executable, "-m", "serving.keeper"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=settings.BASE_DIR,
+        )  # fmt: skip
+        log = tmp_path / "worker.log"
+        service = {"name": "worker", "argv": [sys.executable, "-c", worker], "log": str(log)}
+        kept.stdin.write(json.dumps([service]) + "\n")
+        kept.stdin.flush()
+        kept.stdout.readline()
+        wait_until(lambda: "works" in log.read_text(), what="the child's start")
+        return kept
+
+    def test_gives_a_job_the_time_to_save_and_says_so(self, tmp_path):
+        saves = "import time; print('works', flush=True); time.sleep(6); print('saved', flush=True)"
+        kept = self.kept_job(tmp_path, saves)
+        kept.stdin.close()
+        said = [json.loads(line) for line in kept.stdout]
+        waits = [message for message in said if "waiting" in message]
+        assert len(waits) >= 3 and waits[0]["waiting"] == ["Training run 7"]
+        assert [message["seconds"] for message in waits] == sorted(message["seconds"] for message in waits)
+        assert said[-1] == {"stopped": True}
+        assert "saved" in (tmp_path / "worker.log").read_text()
+
+    def test_ends_a_job_at_once_when_told_a_second_time(self, tmp_path):
+        deaf = "import time; print('works', flush=True); time.sleep(99)"
+        kept = self.kept_job(tmp_path, deaf)
+        kept.send_signal(signal.SIGINT)
+        assert json.loads(kept.stdout.readline())["waiting"] == ["Training run 7"]
+        kept.send_signal(signal.SIGINT)
+        told = time.monotonic()
+        assert kept.wait(10) == 0
+        assert time.monotonic() - told < 5

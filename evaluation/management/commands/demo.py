@@ -8,7 +8,7 @@ from tqdm import tqdm
 from core.errors import DomainError
 from evaluation.demo import SIZES, Loop, seed_demo
 from serving import keeper, processes
-from serving.running import Keeper, NotRunning, only_one_here, what_happened
+from serving.running import Keeper, NotRunning, Waiting, only_one_here, what_happened
 
 
 class Bar:
@@ -55,7 +55,9 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0)
             project = seed_demo(size=size, now=timezone.now())
             services = processes.services(host="127.0.0.1", port=0)
-            kept = Keeper([service for service in services if service["name"] != "web"])
+            kept = Keeper(
+                [service for service in services if service["name"] != "web"], on_wait=Waiting(self.stdout)
+            )
 
             def check():
                 if ending := kept.ending(timeout=0.01):

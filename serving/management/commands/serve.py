@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
 
 from serving import keeper, processes
-from serving.running import Keeper, NotRunning, only_one_here, tail_of, what_happened
+from serving.running import Keeper, NotRunning, Waiting, only_one_here, tail_of, what_happened
 
 READY_SECONDS = 60
 
@@ -47,7 +47,7 @@ class Command(BaseCommand):
                     call_command("seed_demo", stdout=told)
                     words = told.getvalue().strip()
             allow_names_of(host)
-            kept = Keeper(processes.services(host=host, port=port))
+            kept = Keeper(processes.services(host=host, port=port), on_wait=Waiting(self.stdout))
             try:
                 with self.step("Starting the web server, two workers and beat"):
                     wait_until_ready(kept, host, port)
