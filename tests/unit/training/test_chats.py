@@ -94,4 +94,4 @@ class TestEncodeChats:
             Failure, match="refuses 2 of 3 conversations: “Roles must alternate”.*a model.*'a', 'c'"
         ) as caught:
             encode_chats(tokenizer, [TALK, TALK[1:2], TALK], ["a", "b", "c"], open_answer=True)
-        assert caught.value.code == "bad_data"
+        assert caught.value.kind == "bad_data"

@@ -20,7 +20,7 @@ def as_text(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("training", "0004_promotions_of_followed_stages")]
+    dependencies = [("training", "0005_example_messages")]
     operations = [
         migrations.AddField("generationrun", "missed_at", models.DateTimeField(blank=True, null=True)),
         migrations.AddField("generationrun", "reason_code", models.CharField(blank=True, default="", max_length=60)),
