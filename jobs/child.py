@@ -130,7 +130,7 @@ class Child:
         missing = [key for key in required if given.get(key) is None]
         unknown = sorted(given.keys() - defaults.keys() - set(required))
         if missing or unknown:
-            raise Failure("config", "config_keys", missing=", ".join(missing), unknown=", ".join(unknown))
+            raise Failure("config", "config_keys", missing=str(missing), unknown=str(unknown))
         return {**defaults, **given}
 
 

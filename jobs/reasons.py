@@ -47,7 +47,7 @@ WORDS = {
     ),
     # What a child was given to do.
     "config_unreadable": _("config.json can't be read: %(words)s"),
-    "config_keys": _("config.json: missing [%(missing)s], unknown [%(unknown)s]."),
+    "config_keys": _("config.json: missing %(missing)s, unknown %(unknown)s."),
     "unknown_objective": _("Unknown objective '%(objective)s': there is %(known)s."),
     "unknown_sampling": _("Unknown sampling parameters: %(names)s."),
     "bad_sampling": _(

@@ -39,7 +39,7 @@ def encode(child):
     device = choose_device(config["device"])
     threads = choose_threads(config["model_path"])
     try:
-        weights = hash_folder(config["model_path"])
+        weights = hash_folder(config["model_path"], tell=child.go_on)
     except FileNotFoundError as error:
         raise Failure("model", "encoder_without_weights", words=str(error)) from error
     model = load(config["model_path"], device)

@@ -3,6 +3,7 @@
 On servers of their own: those of the other tests must not go away.
 """
 
+import itertools
 import json
 import os
 import time
@@ -61,6 +62,15 @@ tell(pk=run.pk, folder=str(run_dir_of(run)), session=session.session_key,
      page=f"/projects/{run.stage.project.slug}/stages/{run.stage.number}/")
 """
 
+FRAME = """
+import json, itertools
+from django.utils import timezone
+from tests.factories import core
+core._number = itertools.count({first})  # names that no earlier process has given
+def tell(**what):
+    print("TOLD" + json.dumps(what))
+"""
+
 NAMES = {"generation": "GenerationRun", "training": "TrainingRun", "scoring": "ScoringRun"}
 STATE = """
 from training.models import GenerationRun, TrainingRun
@@ -83,14 +93,14 @@ class Concord(Live):
             "postgres": services.Postgres(folder / "postgres").start(),
             "redis": services.Redis(folder / "redis").start(),
         }
+        self.numbers = itertools.count(1000, 100)
         super().__init__(DATABASE_URL=self.servers["postgres"].url, REDIS_URL=self.servers["redis"].url)
         self.manage("migrate", "-v0")
         self.start("web", "worker", "gpu-worker", "beat")
 
     def ask(self, code):
         """What the code tells by `tell(name=value)`, run in a process of its own."""
-        frame = "import json\nfrom django.utils import timezone\ndef tell(**what): print('TOLD' + json.dumps(what))\n"
-        said = self.manage("shell", "-v0", "-c", frame + code).stdout
+        said = self.manage("shell", "-v0", "-c", FRAME.format(first=next(self.numbers)) + code).stdout
         return json.loads(said.rpartition("TOLD")[2])
 
     def get(self, path, session):
@@ -122,8 +132,8 @@ def events_of(folder):
 
 
 class TestAnOutage:
-    @pytest.mark.parametrize("gone", [("postgres",), ("redis",), ("postgres", "redis")], ids="+".join)
     @pytest.mark.parametrize("kind", BEGIN)
+    @pytest.mark.parametrize("gone", [("postgres",), ("redis",), ("postgres", "redis")], ids="+".join)
     def test_costs_a_running_job_nothing(self, concord, kind, gone):
         about = concord.ask(BEGIN[kind] + LOOK)
         folder = settings.RUNS_DIR / about["folder"]

@@ -79,7 +79,7 @@ def _refusal(tokenizer, chats, ids, open_answer):
         refused=len(refused),
         conversations=len(chats),
         words=words,
-        ids=", ".join(map(str, refused[:REFUSED_SHOWN])),
+        ids=str(refused[:REFUSED_SHOWN]),
     )
 
 

@@ -52,7 +52,7 @@ def check_sampling(given):
     """The sampling parameters over the defaults. Raises Failure("config") for what can't be."""
     unknown = sorted(given.keys() - SAMPLING.keys())
     if unknown:
-        raise Failure("config", "unknown_sampling", names=", ".join(unknown))
+        raise Failure("config", "unknown_sampling", names=str(unknown))
     sampling = {**SAMPLING, **given}
     if not (
         sampling["temperature"] >= 0
@@ -100,7 +100,7 @@ def check_lengths(prompts, encoded, model, new_tokens):
             count=len(long),
             new_tokens=new_tokens,
             window=window,
-            ids=", ".join(map(str, long[:10])),
+            ids=str(long[:10]),
         )
 
 

@@ -6,13 +6,20 @@ from pathlib import Path
 WEIGHTS = "*.safetensors"
 
 
-def hash_file(path):
-    """The SHA-256 of a file's bytes, in hex."""
+CHUNK = 16 * 1024 * 1024
+
+
+def hash_file(path, *, tell=lambda: None):
+    """The SHA-256 of a file's bytes, in hex. `tell()` is called after each piece read: a large file takes long."""
+    digest = hashlib.sha256()
     with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        while piece := handle.read(CHUNK):
+            digest.update(piece)
+            tell()
+    return digest.hexdigest()
 
 
-def hash_folder(path):
+def hash_folder(path, *, tell=lambda: None):
     """The SHA-256, in hex, over the names and bytes of the weight files (safetensors) in a model folder.
 
     Names are relative and sorted; configuration, tokenizer and dates don't count. Reads the weights once
@@ -24,5 +31,5 @@ def hash_folder(path):
         raise FileNotFoundError(f"{path} holds no safetensors weights.")
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{file.relative_to(path).as_posix()}\0{hash_file(file)}\n".encode())
+        digest.update(f"{file.relative_to(path).as_posix()}\0{hash_file(file, tell=tell)}\n".encode())
     return digest.hexdigest()

@@ -1,6 +1,7 @@
 """What a training run tells while it runs, and how it is stopped."""
 
 import math
+import time
 
 import torch
 from transformers import TrainerCallback
@@ -14,12 +15,18 @@ class Progress(TrainerCallback):
 
     All processes of a run decide together, at the end of the same step: one that stopped alone would leave a
     checkpoint without the others' parts.
+
+    Beside the one at each epoch's end there is a checkpoint whenever another step, if it takes as long as the last,
+    would make more than `save_seconds` of work that can be lost.
     """
 
-    def __init__(self, child, started):
-        self.child, self.started = child, started
+    def __init__(self, child, started, save_seconds):
+        self.child, self.started, self.save_seconds = child, started, save_seconds
+        self.saved_at = self.last_step_at = time.monotonic()
+        self.saved_step = None
 
     def on_train_begin(self, args, state, control, **kwargs):
+        self.saved_at = self.last_step_at = time.monotonic()
         self.child.events.emit(
             "start", total_steps=state.max_steps, resumed_from=state.global_step or None, **self.started
         )
@@ -60,11 +67,18 @@ class Progress(TrainerCallback):
 
     def on_step_end(self, args, state, control, **kwargs):
         self.child.events.beat(step=state.global_step)
-        if agree(self.child.should_stop()):
-            control.should_save = control.should_training_stop = True
+        now = time.monotonic()
+        due = now - self.saved_at + (now - self.last_step_at) >= self.save_seconds
+        self.last_step_at = now
+        stop, due = agree(self.child.should_stop(), due)
+        if stop:
+            control.should_training_stop = True
+        control.should_save = control.should_save or stop or due
         return control
 
     def on_epoch_end(self, args, state, control, **kwargs):
+        if self.saved_step == state.global_step:
+            control.should_save = False  # a whole checkpoint is not written over
         if control.should_training_stop and state.global_step < state.max_steps:
             # Stopped, and saved: an epoch's end that is due is made up for when the run is resumed.
             control.should_save = control.should_evaluate = False
@@ -75,6 +89,7 @@ class Progress(TrainerCallback):
             torch.distributed.barrier()
         if state.is_world_process_zero:
             mark_whole(f"{args.output_dir}/checkpoint-{state.global_step}")
+        self.saved_at, self.saved_step = time.monotonic(), state.global_step
         self.child.events.emit("checkpoint", step=state.global_step)
 
 
@@ -84,11 +99,11 @@ def finite(value, step):
     return float(value)
 
 
-def agree(wish):
-    """Whether any process of the run wishes it."""
+def agree(*wishes):
+    """For each wish, whether any process of the run has it."""
     if not torch.distributed.is_initialized():
-        return wish
+        return wishes
     device = "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"
-    flag = torch.tensor([float(wish)], device=device)
-    torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
-    return bool(flag.item())
+    flags = torch.tensor([float(wish) for wish in wishes], device=device)
+    torch.distributed.all_reduce(flags, op=torch.distributed.ReduceOp.MAX)
+    return [bool(flag) for flag in flags.tolist()]

@@ -22,13 +22,14 @@ class Trainer(SFTTrainer):
     """
 
     def evaluate(self, *args, **kwargs):
+        self.tokens_per_example = completion_tokens(self.eval_dataset) / len(self.eval_dataset)
         with torch.random.fork_rng():
             return super().evaluate(*args, **kwargs)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         if not self.model.training:
-            per_example = completion_tokens(self.eval_dataset) / len(self.eval_dataset)
-            num_items_in_batch = len(inputs["input_ids"]) * per_example * self.accelerator.num_processes
+            examples = len(inputs["input_ids"]) * self.accelerator.num_processes
+            num_items_in_batch = examples * self.tokens_per_example
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
 
@@ -99,7 +100,6 @@ def build(model, tokenizer, train, validation, config, *, folder, device, precis
             world=world,
         )
     each = config["batch_size"] // passes
-    every = config["save_every"]
     arguments = SFTConfig(
         output_dir=str(folder),
         num_train_epochs=config["epochs"],
@@ -107,24 +107,22 @@ def build(model, tokenizer, train, validation, config, *, folder, device, precis
         per_device_train_batch_size=each,
         per_device_eval_batch_size=each,
         gradient_accumulation_steps=accumulation,
-        lr_scheduler_type=config["scheduler"],
-        warmup_steps=config["warmup"],
-        weight_decay=config["weight_decay"],
-        max_grad_norm=config["max_grad_norm"],
+        lr_scheduler_type="linear",
+        weight_decay=0.0,
+        max_grad_norm=1.0,
         max_length=config["max_length"],
         completion_only_loss=True,
         seed=config["seed"],
         data_seed=config["seed"],
         eval_strategy="epoch" if validation else "no",
         eval_on_start=bool(validation),
-        save_strategy="steps" if every else "epoch",
-        save_steps=every or 500,
+        save_strategy="epoch",  # and by time: progress.py
         save_total_limit=2,  # the one being written is not yet known to be whole
         logging_steps=1,
         logging_nan_inf_filter=False,  # we want to see them
         bf16=precision == "bf16",
         use_cpu=device.type == "cpu",
-        activation_checkpointing=config["activation_checkpointing"],
+        activation_checkpointing=False,
         dataloader_pin_memory=device.type == "cuda",
         pad_to_multiple_of=16 if device.type == "cpu" else None,
         report_to="none",

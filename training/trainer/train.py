@@ -43,18 +43,14 @@ DEFAULTS = {
     "gradient_accumulation": None,
     "max_length": 512,
     "seed": 0,
-    "warmup": 0.0,
-    "scheduler": "linear",
-    "weight_decay": 0.0,
-    "max_grad_norm": 1.0,
-    "activation_checkpointing": False,
-    "save_every": None,
-    "resume": True,
+    "save_seconds": 300,
     "device": "auto",
     "precision": "auto",
 }
 OBJECTIVES = {"sft": sft}
 SAME_RUN = ("config", "dataset_sha256", "validation_sha256", "base_sha256")
+NO_MATTER = ("model_path", "save_seconds")
+"""What the result does not depend on: the weights are told by their hash, and a checkpoint changes nothing."""
 SAME_MACHINE = ("versions", "device", "precision", "threads", "world")
 
 
@@ -79,13 +75,13 @@ def read_data(run_dir, config):
     return rows["dataset.jsonl"], rows["validation.jsonl"], hashes
 
 
-def manifest_of(config, hashes, device, precision, threads):
-    """Everything the result depends on."""
-    asked = {key: value for key, value in config.items() if key not in ("resume", "model_path")}
+def manifest_of(config, hashes, device, precision, threads, *, tell):
+    """Everything the result depends on. `tell()` is called as large weights are hashed."""
+    asked = {key: value for key, value in config.items() if key not in NO_MATTER}
     return {
         "config": asked,
         **hashes,
-        "base_sha256": hash_folder(config["model_path"]),
+        "base_sha256": hash_folder(config["model_path"], tell=tell),
         "versions": library_versions(),
         "device": name_of(device),
         "precision": precision,
@@ -100,24 +96,26 @@ def name_of(device):
     return f"{device.type} {torch.backends.cpu.get_cpu_capability()}"
 
 
-def settle_together(child, manifest, resume, device):
+def settle_together(child, manifest, device):
     """settle_manifest, decided by the first process for all of a run's."""
     if manifest["world"] == 1:
-        return settle_manifest(child, manifest, resume)
+        return settle_manifest(child, manifest)
     PartialState(cpu=device.type == "cpu")
-    decided = [settle_manifest(child, manifest, resume) if child.speaks else None]
+    decided = [settle_manifest(child, manifest) if child.speaks else None]
     torch.distributed.broadcast_object_list(decided)
     return decided[0]
 
 
-def settle_manifest(child, manifest, resume):
+def settle_manifest(child, manifest):
     """Write the manifest, or check it against the one that is there.
 
     Returns (whether the run is already complete, the checkpoint to resume from or None).
     """
     path, folder = child.run_dir / "manifest.json", child.run_dir / "checkpoints"
     before = json.loads(path.read_text()) if path.exists() else None
-    if before is not None and resume:
+    if before is not None:
+        # A manifest of an earlier version may name settings that have left since.
+        before["config"] = {key: before["config"].get(key) for key in manifest["config"]}
         changed = [key for key in SAME_RUN if before[key] != manifest[key]]
         if changed:
             raise Failure("config", "another_run", different=", ".join(changed))
@@ -158,8 +156,8 @@ def owes_validation(checkpoint):
     return float(state["epoch"]).is_integer() and not measured
 
 
-def save_final(trainer, tokenizer, run_dir):
-    """Write final/ whole, and return the hash of its weights."""
+def save_final(trainer, tokenizer, run_dir, *, tell):
+    """Write final/ whole, and return the hash of its weights. `tell()` is called as large weights are hashed."""
     beside = run_dir / ".final.new"
     if trainer.is_world_process_zero():
         shutil.rmtree(beside, ignore_errors=True)
@@ -171,7 +169,7 @@ def save_final(trainer, tokenizer, run_dir):
         for extra in ("training_args.bin", "README.md"):
             (beside / extra).unlink(missing_ok=True)
         put_in_place(beside, run_dir / "final")
-        return hash_folder(run_dir / "final")
+        return hash_folder(run_dir / "final", tell=tell)
 
 
 def train(child):
@@ -190,8 +188,8 @@ def train(child):
     threads = choose_threads(config["model_path"])
     objective.make_repeatable(device)
     tokenizer = load_tokenizer(config["model_path"])
-    manifest = manifest_of(config, hashes, device, precision, threads)
-    complete, checkpoint = settle_together(child, manifest, config["resume"], device)
+    manifest = manifest_of(config, hashes, device, precision, threads, tell=child.events.beat)
+    complete, checkpoint = settle_together(child, manifest, device)
     if complete:
         return
     check_disk(child.run_dir, config["model_path"])
@@ -212,7 +210,7 @@ def train(child):
     model = load_model(config["model_path"], dtype=torch.float32, device=device)
     trainer = objective.build(
         model, tokenizer, rows, validation, config, folder=child.run_dir / "checkpoints", device=device,
-        precision=precision, world=manifest["world"], callbacks=[Progress(child, started)],
+        precision=precision, world=manifest["world"], callbacks=[Progress(child, started, config["save_seconds"])],
     )  # fmt: skip
     started["tokens"] = sum(map(len, trainer.train_dataset["input_ids"]))
     trainer.args.eval_on_start = bool(validation) and (checkpoint is None or owes_validation(checkpoint))
@@ -220,7 +218,7 @@ def train(child):
     if trainer.state.global_step < trainer.state.max_steps:
         raise Cancelled
 
-    weights = save_final(trainer, tokenizer, child.run_dir)
+    weights = save_final(trainer, tokenizer, child.run_dir, tell=child.events.beat)
     if child.speaks:
         history = trainer.state.log_history
         losses = [float(entry["loss"]) for entry in history if "loss" in entry]

@@ -87,12 +87,11 @@ class TestTrain:
 
     @pytest.mark.deep
     def test_survives_a_kill_in_another_process_bit_for_bit(self, training):
-        config = {"epochs": 12, "save_every": 10}
-        whole, killed = training("long", **config), training("killed", **config)
+        whole, killed = training("long", epochs=6), training("killed", epochs=6, save_seconds=0)
         assert train.main([whole.path]) == 0
 
         def kill(event):
-            if event["kind"] == "checkpoint" and event["step"] >= 20:
+            if event["kind"] == "checkpoint" and event["step"] >= 8:
                 os.kill(json.loads((killed.path / "pid.json").read_text())["pid"], signal.SIGKILL)
 
         outcome = supervise(
@@ -101,8 +100,40 @@ class TestTrain:
         assert outcome.code == "killed"
         assert not (killed.path / "final").exists()
         assert train.main([killed.path]) == 0
-        assert 20 <= killed.kinds("start")[-1]["resumed_from"] < 60
+        assert 8 <= killed.kinds("start")[-1]["resumed_from"] < 30
         assert result(killed)["weights_sha256"] == result(whole)["weights_sha256"]
+
+    def test_saves_by_time_too_keeps_two_checkpoints_and_gives_the_same_weights(self, whole, training):
+        folder = training("by-the-clock", save_seconds=0)
+        kept = []
+
+        class Watching(sft.Trainer):
+            def _save_checkpoint(self, *args, **kwargs):
+                super()._save_checkpoint(*args, **kwargs)
+                kept.append(len(list((folder.path / "checkpoints").glob("checkpoint-*"))))
+
+        before, sft.Trainer = sft.Trainer, Watching
+        try:
+            assert train.main([folder.path]) == 0
+        finally:
+            sft.Trainer = before
+        every_step = [event["step"] for event in folder.kinds("log")]
+        assert [event["step"] for event in folder.kinds("checkpoint")] == every_step
+        assert [event["step"] for event in whole.kinds("checkpoint")] == [5, 10]
+        assert max(kept) <= 2
+        assert result(folder)["weights_sha256"] == result(whole)["weights_sha256"]
+
+    def test_goes_on_with_a_manifest_that_names_settings_of_an_earlier_version(self, whole, training):
+        folder = training("yesterday")
+        (folder.path / "CANCEL").touch()
+        train.main([folder.path])
+        (folder.path / "CANCEL").unlink()
+        manifest = json.loads((folder.path / "manifest.json").read_text())
+        manifest["config"] |= {"warmup": 0.0, "scheduler": "linear", "save_every": None}
+        write_json(folder.path / "manifest.json", manifest)
+        assert train.main([folder.path]) == 0
+        assert folder.kinds("start")[-1]["resumed_from"] == 1
+        assert result(folder)["weights_sha256"] == result(whole)["weights_sha256"]
 
     def test_does_nothing_more_once_complete(self, whole):
         before = result(whole)
@@ -283,6 +314,14 @@ class TestSft:
     def test_validation_loss_is_the_token_mean_whatever_the_batches(self, trainer, model):
         loss = trainer.evaluate()["eval_loss"]
         assert loss == pytest.approx(self.by_hand(model.eval(), trainer.eval_dataset), abs=1e-4)
+
+    def test_counts_the_validation_tokens_once_however_many_batches(self, trainer, monkeypatch):
+        counted = []
+        count = sft.completion_tokens
+        monkeypatch.setattr(sft, "completion_tokens", lambda dataset: counted.append(1) or count(dataset))
+        trainer.evaluate()
+        assert len(trainer.eval_dataset) > trainer.args.per_device_eval_batch_size
+        assert len(counted) == 1
 
     def test_refuses_a_template_that_never_ends_an_answer(self, trainer):
         tokenizer = trainer.processing_class
