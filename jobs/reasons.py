@@ -48,7 +48,7 @@ WORDS = {
     # What a child was given to do.
     "config_unreadable": _("config.json can't be read: %(words)s"),
     "config_keys": _("config.json: missing %(missing)s, unknown %(unknown)s."),
-    "unknown_objective": _("Unknown objective '%(objective)s': there is %(known)s."),
+    "unknown_objective": _("Unknown objective %(objective)s: there is %(known)s."),
     "unknown_sampling": _("Unknown sampling parameters: %(names)s."),
     "bad_sampling": _(
         "Sampling needs temperature ≥ 0, 0 < top_p ≤ 1, max_new_tokens ≥ 1, repetition_penalty > 0: %(given)s"
@@ -71,7 +71,7 @@ WORDS = {
         "whose template takes them, or, where it is about the system message, leave the system prompt empty and "
         "bring the conversations without one. Ids: %(ids)s"
     ),
-    "id_twice": _("%(file)s, line %(line)s: id '%(id)s' occurs twice."),
+    "id_twice": _("%(file)s, line %(line)s: id %(id)s occurs twice."),
     "text_id_twice": _("%(file)s: an id occurs twice."),
     "prompts_too_long": _(
         "%(count)s prompts leave no room for %(new_tokens)s new tokens in the model's window of %(window)s: shorten "
@@ -97,7 +97,7 @@ WORDS = {
     "examples_without_loss": _("Of %(examples)s examples only %(with_loss)s have tokens that carry loss."),
     # Models.
     "template_without_end": _(
-        "The chat template doesn't close an answer with the model's end token '%(token)s', so the model would never "
+        "The chat template doesn't close an answer with the model's end token %(token)s, so the model would never "
         "learn to stop: choose a model whose template does."
     ),
     "no_chat_template": _("The model in %(folder)s has no chat template: choose an instruction-tuned model."),

@@ -73,7 +73,7 @@ def read_prompts(path):
             raise Failure("bad_data", "line_without_text", file=path.name, line=number)
         check_messages(prompt, prompt["text"], f"{path.name}, line {number}")
         if prompt["id"] in seen:
-            raise Failure("bad_data", "id_twice", file=path.name, line=number, id=prompt["id"])
+            raise Failure("bad_data", "id_twice", file=path.name, line=number, id=repr(prompt["id"]))
         seen.add(prompt["id"])
     return prompts
 

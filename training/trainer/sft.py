@@ -150,7 +150,7 @@ def check_prepared(dataset, expected, tokenizer):
         raise Failure("model", "examples_without_loss", examples=expected, with_loss=len(dataset))
     for labels in dataset["labels"]:
         if tokenizer.eos_token_id not in labels:
-            raise Failure("model", "template_without_end", token=tokenizer.eos_token)
+            raise Failure("model", "template_without_end", token=repr(tokenizer.eos_token))
 
 
 def without_ends(dataset, examples, tokenizer):

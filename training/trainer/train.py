@@ -177,7 +177,7 @@ def train(child):
     config = child.config(DEFAULTS, required=("objective", "model_path", "dataset_sha256"))
     if config["objective"] not in OBJECTIVES:
         raise Failure(
-            "config", "unknown_objective", objective=config["objective"], known=", ".join(OBJECTIVES)
+            "config", "unknown_objective", objective=repr(config["objective"]), known=", ".join(OBJECTIVES)
         )
     objective = OBJECTIVES[config["objective"]]
     train_rows, validation_rows, hashes = read_data(child.run_dir, config)
