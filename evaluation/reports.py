@@ -87,13 +87,14 @@ class StageReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the page, the terminal and the JSON show."""
+    """Everything the page, the terminal and the JSON show. `coherence_with`: what of a prompt cosines are taken with."""
 
     project: str
     slug: str
     split: str
     simulated: bool
     encoder: str
+    coherence_with: str
     axes: list[Axis]
     stages: list[StageReport]
     comparisons: list[Comparison]
@@ -127,6 +128,7 @@ def build_report(project):
         split=measures.HELD_OUT.label,
         simulated=any(stage.simulated for stage in built),
         encoder=str(encoder or ""),
+        coherence_with="last user message",
         axes=axes,
         stages=built,
         comparisons=comparisons,

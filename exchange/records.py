@@ -6,11 +6,13 @@ the same in all of a project's records and tell nothing outside of it.
 """
 
 import json
+from itertools import islice
 
 from django.db.models import Prefetch
 from django.utils.crypto import salted_hmac
 
-from annotation.models import Rating, RatingLabel, RatingScore, Response
+from annotation.conversations import as_chat
+from annotation.models import Rating, RatingLabel, RatingScore, Response, load_earlier
 from arbitration.models import FinalLabelValue, FinalScore
 from core.models import Axis, LabelSet, LabelValue, User
 from evaluation.encoders import encoder_in_force
@@ -31,8 +33,11 @@ def records(project, *, stage=None, unlabeled=False):
     if not unlabeled:
         responses = responses.filter(final_label__isnull=False)
     names = Names(project)
-    for response in _with_everything(responses, encoder_in_force()).iterator(chunk_size=CHUNK):
-        yield _record(response, names)
+    found = _with_everything(responses, encoder_in_force()).iterator(chunk_size=CHUNK)
+    while chunk := list(islice(found, CHUNK)):
+        load_earlier([response.prompt for response in chunk])
+        for response in chunk:
+            yield _record(response, names)
 
 
 def lines(project, **options):
@@ -109,6 +114,7 @@ def _record(response, names):
     coherence = response.current_coherence[0] if response.current_coherence else None
     return {
         "prompt": response.prompt.text,
+        "messages": as_chat(response.prompt.conversation),
         "response": response.text,
         # One list an axis, in the order of "experts"; null where an expert gave none.
         "expert_scores": {axis: [each.get(axis) for each in scores] for axis in axes},

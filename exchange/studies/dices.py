@@ -5,8 +5,10 @@ JUDGE-BENCH: `dices_350_crowdsourced.json` (a list of answers per conversation, 
 `dices_350_expert.json` (one gold answer per conversation, same ids).
 """
 
+import re
 from pathlib import Path
 
+from annotation.conversations import ASSISTANT, USER, Message, as_chat, digest
 from core.errors import InvalidInput
 from core.rubrics import LabelSetSpec, LabelValueSpec, PolicySpec, RubricSpec
 from exchange.studies.study import Answer, Item, Study, find_files, pick, read_json
@@ -15,6 +17,8 @@ CROWD, GOLD = "dices_350_crowdsourced.json", "dices_350_expert.json"
 SAFE = "safe"
 KEYS = {"Yes": "yes", "No": "no", "Unsure": "unsure"}
 MODEL = "LaMDA"
+SPEAKERS = {"USER": USER, "LAMDA": ASSISTANT}
+SPEAKER = re.compile(r"^(USER|LAMDA): ", re.MULTILINE)
 
 RUBRIC = RubricSpec(
     axes=(),
@@ -56,8 +60,9 @@ def read(folder: Path, conversations=None, raters=None) -> Study:
         pk, text = pick(instance, CROWD, "id"), pick(instance, CROWD, "instance", "user_prompt")
         if pk not in golden:
             raise InvalidInput(f"{GOLD} has no conversation {pk}.")
+        messages = _messages(text, f"{CROWD}, conversation {pk}")
         # The same conversation may end in several responses: they are candidates of one prompt.
-        prompt = prompts.setdefault(text.strip(), {"id": str(pk), "prompt": text})
+        prompt = prompts.setdefault(digest(messages), {"id": str(pk), "messages": as_chat(messages)})
         candidate = candidates[prompt["id"]] = candidates.get(prompt["id"], -1) + 1
         items.append(
             Item(
@@ -82,6 +87,15 @@ def read(folder: Path, conversations=None, raters=None) -> Study:
         items=items,
         rationale="The expert gold published with DICES-350.",
     )
+
+
+def _messages(text, place):
+    """The Messages of a conversation that is published as one text, "USER: …" and "LAMDA: …" before each turn."""
+    opening, *parts = SPEAKER.split(text)
+    roles = [SPEAKERS[speaker] for speaker in parts[::2]]
+    if opening.strip() or not roles or roles[-1] != USER:
+        raise InvalidInput(f"{place} does not begin with a speaker, or does not end with the user.")
+    return [Message(role, said.removesuffix("\n")) for role, said in zip(roles, parts[1::2], strict=True)]
 
 
 def _answers(instance):

@@ -8,7 +8,14 @@ from annotation.models import Response
 from arbitration.cases import claim_case, exclude_response
 from arbitration.labels import finalize_labels
 from exchange.records import records
-from tests.factories.annotation import make_rating_stage, rate, rate_all
+from tests.factories.annotation import (
+    CONVERSATION,
+    make_conversation,
+    make_prompts,
+    make_rating_stage,
+    rate,
+    rate_all,
+)
 from tests.factories.arbitration import decide, make_divergent, make_final_stage
 from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import make_encoder, score_stage
@@ -61,6 +68,18 @@ class TestRecords:
         assert record["expert_scores"] == {axis: [4, 5, 4] for axis in ("safety", "helpfulness", "relevance")}
         assert record["final_score"] == pytest.approx(dict.fromkeys(record["expert_scores"], 13 / 3))
         assert record["alignment"] == "aligned"
+
+    def test_hold_the_whole_conversation(self, team):
+        make_conversation(team.project)
+        make_prompts(team.project, count=1)
+        stage = make_rating_stage(team.project)
+        rate_all(stage, team.experts, score=5)
+        talk, plain = sorted(
+            records(team.project, unlabeled=True), key=lambda each: each["prompt_id"] != "talk"
+        )
+        assert talk["prompt"] == CONVERSATION[-1][1]
+        assert talk["messages"] == [{"role": role, "content": text} for role, text in CONVERSATION]
+        assert plain["messages"] == [{"role": "user", "content": plain["prompt"]}]
 
     def test_tell_where_an_agreed_label_comes_from(self, team, settled):
         response = settled[2][0]

@@ -152,6 +152,9 @@ class TestPublishedSets:
     def test_dices_lets_unsure_abstain(self):
         study = dices.read(published("dices350"), conversations=12, raters=5)
         found = brought(study)
+        spoken = found.project.prompts.filter(earlier_count__gt=0)
+        assert spoken.count() == sum(len(prompt["messages"]) > 1 for prompt in study.prompts) > 0
+        assert not found.project.prompts.filter(text__startswith="USER:").exists()
         certain = [
             {answer.labels["safe"] for answer in item.answers.values()} - {"unsure"} for item in study.items
         ]

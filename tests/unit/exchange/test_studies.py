@@ -152,8 +152,39 @@ class TestDices:
 
     def test_makes_conversations_that_end_in_several_responses_one_prompt(self, data):
         study = dices.read(data("dices350"))
-        assert len(study.prompts) == len({prompt["prompt"] for prompt in study.prompts}) == 271
+        assert len(study.prompts) == len({str(prompt["messages"]) for prompt in study.prompts}) == 271
         assert len({item.key for item in study.items}) == 350
+
+    def test_reads_conversations_as_their_turns(self, data):
+        prompts = dices.read(data("dices350")).prompts
+        lengths = Counter(len(prompt["messages"]) for prompt in prompts)
+        assert set(lengths) == {1, 3, 5, 7, 9, 11, 13}
+        for prompt in prompts:
+            roles = [message["role"] for message in prompt["messages"]]
+            assert roles == [("user", "assistant")[place % 2] for place in range(len(roles))]
+            assert not any(message["content"].startswith(("USER", "LAMDA")) for message in prompt["messages"])
+
+    @pytest.mark.parametrize("text", ["Hello?", "USER: Hi\nLAMDA: Hello.", ""])
+    def test_refuses_a_text_that_is_no_conversation_with_a_question(self, tmp_path, text):
+        said = {"annotations": {"safety": {"individual_human_scores": ["Yes"], "majority_human": "Yes"}}}
+        crowd = {"instances": [{"id": 1, "instance": {"user_prompt": text, "response": "So."}, **said}]}
+        (tmp_path / dices.CROWD).write_text(json.dumps(crowd))
+        (tmp_path / dices.GOLD).write_text(json.dumps({"instances": [{"id": 1, **said}]}))
+        with pytest.raises(InvalidInput, match="conversation 1 does not begin with a speaker"):
+            dices.read(tmp_path)
+
+    def test_keeps_a_turn_of_several_lines_whole(self, tmp_path):
+        said = {"annotations": {"safety": {"individual_human_scores": ["Yes"], "majority_human": "Yes"}}}
+        text = "USER: One\n\n two\nLAMDA: Three\nUSER: LAMDA: four"
+        crowd = {"instances": [{"id": 1, "instance": {"user_prompt": text, "response": "So."}, **said}]}
+        (tmp_path / dices.CROWD).write_text(json.dumps(crowd))
+        (tmp_path / dices.GOLD).write_text(json.dumps({"instances": [{"id": 1, **said}]}))
+        (prompt,) = dices.read(tmp_path).prompts
+        assert [message["content"] for message in prompt["messages"]] == [
+            "One\n\n two",
+            "Three",
+            "LAMDA: four",
+        ]
 
     @pytest.mark.parametrize(
         ("crowd", "message"),
