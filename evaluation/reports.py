@@ -87,7 +87,7 @@ class StageReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the page, the terminal and the JSON show. `coherence_with`: what of a prompt cosines are taken with."""
+    """Everything the page, the terminal and the JSON show. `coherence_with`: what cosines compare a response with."""
 
     project: str
     slug: str
