@@ -4,16 +4,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Subquery
 
 from annotation.agreement import Judgement, Reason, Rules, find_divergence
-from annotation.models import (
-    Assignment,
-    Divergence,
-    DivergenceReason,
-    Involvement,
-    Rating,
-    RatingLabel,
-    RatingScore,
-    Response,
-)
+from annotation.answers import label_rows, load_answers
+from annotation.models import Assignment, Divergence, DivergenceReason, Involvement, Rating, Response
 from core import audit
 from core.models import Membership
 from core.policies import whole, worked_out
@@ -101,13 +93,9 @@ def escalate_unjudgeable(*, now):
 def judgements_of(ratings):
     """The ratings as the pure rule reads them, in the order given; axes, sets and answers by primary key."""
     ratings = list(ratings)
-    scores, labels = {rating.pk: {} for rating in ratings}, {rating.pk: {} for rating in ratings}
-    for row in RatingScore.objects.filter(rating__in=ratings).order_by():
-        scores[row.rating_id][row.axis_id] = row.value
-    for row in RatingLabel.objects.filter(rating__in=ratings).order_by():
-        labels[row.rating_id][row.label_set_id] = row.value_id
+    given = load_answers(Rating, [rating.pk for rating in ratings])
     return [
-        Judgement(rating.expert_id, scores[rating.pk], labels[rating.pk], rating.asks_senior)
+        Judgement(rating.expert_id, given[rating.pk].scores, given[rating.pk].labels, rating.asks_senior)
         for rating in ratings
     ]
 
@@ -168,7 +156,7 @@ def _record_divergence(response, ratings, reasons, now):
     divergence = Divergence.objects.create(
         response=response,
         policy=response.stage.policy,
-        adverse=RatingLabel.objects.filter(rating__in=ratings, value__adverse=True).exists(),
+        adverse=label_rows(Rating).filter(owner__in=ratings, value__adverse=True).exists(),
         spread=max((reason.spread for reason in reasons if reason.spread), default=0),
         asked=any(reason.kind == DivergenceReason.Kind.ASKED for reason in reasons),
         created_at=now,

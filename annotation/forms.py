@@ -9,12 +9,11 @@ import uuid
 
 from django.template.loader import render_to_string
 
-from annotation.answers import LONGEST_TEXT, InvalidAnswers
-from annotation.label_fields import label_fields
+from annotation.answer_fields import LABEL, SCORE, faults_by_field, label_fields
+from annotation.answers import LONGEST_TEXT, Fault, InvalidAnswers
 from core.policies import worked_out
 from core.texts import tidy
 
-PREFIXES = ("score-", "label-")
 WORDS = ("comment", "revised_response", "asks_senior", "seconds")
 # Single keys the page itself uses: guidelines, comment, revise, senior, cannot judge, history.
 RESERVED_KEYS = "gcrsjh"
@@ -25,7 +24,11 @@ class Sent:
 
     def __init__(self, post):
         self.submission = post.get("submission", "")
-        sent = {name: tidy(text) for name, text in post.items() if name in WORDS or name.startswith(PREFIXES)}
+        sent = {
+            name: tidy(text)
+            for name, text in post.items()
+            if name in WORDS or name.startswith((SCORE, LABEL))
+        }
         self.fields = {name: text for name, text in sent.items() if text}
 
     def as_rating(self):
@@ -35,15 +38,15 @@ class Sent:
         except ValueError:
             self.submission = str(uuid.uuid4())
             raise InvalidAnswers(
-                {"submission": "The form had lost its key and has a new one: submit again."}
+                [Fault("The form had lost its key and has a new one: submit again.", part="submission")]
             ) from None
         seconds = self.fields.get("seconds", "")
         return {
             "scores": {
                 key: int(value) if value.isascii() and value.isdigit() and len(value) < 4 else value
-                for key, value in self._given("score-")
+                for key, value in self._given(SCORE)
             },
-            "labels": dict(self._given("label-")),
+            "labels": dict(self._given(LABEL)),
             "comment": self.fields.get("comment", ""),
             "revised_response": self.fields.get("revised_response", ""),
             "asks_senior": "asks_senior" in self.fields,
@@ -53,8 +56,8 @@ class Sent:
 
     def as_draft(self, policy):
         """The fields as a draft keeps them: those of the policy's rubric, at most as long as a rating may be."""
-        known = {*WORDS, *(f"score-{axis.key}" for axis in policy.rubric.axes.all())}
-        known |= {f"label-{label_set.key}" for label_set in policy.rubric.label_sets.all()}
+        known = {*WORDS, *(f"{SCORE}{axis.key}" for axis in policy.rubric.axes.all())}
+        known |= {f"{LABEL}{label_set.key}" for label_set in policy.rubric.label_sets.all()}
         return {
             name: text[: LONGEST_TEXT + 1].replace("\x00", "")
             for name, text in self.fields.items()
@@ -68,12 +71,12 @@ class Sent:
 
 
 class RatingForm:
-    """One policy's rubric as a form to fill in. `fields`: raw texts by field name; `faults`: what to do, by field
-    name; `submission`: the form's own key, a new one unless it comes back to be mended."""
+    """One policy's rubric as a form to fill in. `fields`: raw texts by field name; `faults`: those of the
+    answers; `submission`: the form's own key, a new one unless it comes back to be mended."""
 
-    def __init__(self, policy, fields=None, faults=None, submission=None):
+    def __init__(self, policy, fields=None, faults=(), submission=None):
         self.policy = policy
-        self.fields, self.faults = fields or {}, faults or {}
+        self.fields, self.faults = fields or {}, faults_by_field(faults)
         self.submission = submission or str(uuid.uuid4())
         self._axes = list(policy.rubric.axes.all())
         self._label_sets = list(policy.rubric.label_sets.all())
@@ -88,12 +91,12 @@ class RatingForm:
     def axes(self):
         return [
             {
-                "name": f"score-{axis.key}",
+                "name": f"{SCORE}{axis.key}",
                 "legend": axis.name,
                 "question": axis.question,
                 "anchors": axis.anchors,
-                "value": self.fields.get(f"score-{axis.key}", ""),
-                "error": self.faults.get(f"score-{axis.key}"),
+                "value": self.fields.get(f"{SCORE}{axis.key}", ""),
+                "error": self.faults.get(f"{SCORE}{axis.key}"),
             }
             for axis in self._axes
         ]

@@ -2,13 +2,14 @@
 
 from django.db import IntegrityError, transaction
 
-from annotation.answers import InvalidAnswers, check_answers, text_fault
+from annotation.answers import Fault, InvalidAnswers, check_answers, text_fault, write_answers
 from annotation.assignment import renew_lease, take_open
 from annotation.deciding import decide_response, lock_response
-from annotation.models import Assignment, Draft, Involvement, Rating, RatingLabel, RatingScore, Response
+from annotation.models import Assignment, Draft, Involvement, Rating, Response
 from core import audit
 from core.errors import Conflict, NotAllowed
 from core.models import Stage
+from core.policies import whole
 from core.texts import tidy
 from core.transitions import transition
 
@@ -102,7 +103,7 @@ def _submit(
     # A stage's policy is held fast once its responses have slots that can be leased.
     policy = response.stage.policy
     comment, revised_response = tidy(comment).strip(), tidy(revised_response)
-    scores, labels = _checked(policy, scores, labels, comment, revised_response)
+    answers = _checked(policy, scores, labels, comment, revised_response)
     with audit.Trail() as trail:
         slot = held or _take_up_again(response, by, now, trail)
         # One part in a response for everyone, held by the database: a second rating or a lead's fails here.
@@ -119,12 +120,7 @@ def _submit(
             seconds=None if seconds is None else min(max(int(seconds), 0), LONGEST_SECONDS),
             submitted_at=now,
         )
-        RatingScore.objects.bulk_create(
-            RatingScore(rating=rating, axis=axis, value=v) for axis, v in scores.items()
-        )
-        RatingLabel.objects.bulk_create(
-            RatingLabel(rating=rating, label_set=s, value=v) for s, v in labels.items()
-        )
+        write_answers([(rating, answers)])
         transition(slot, Assignment.Status.SUBMITTED, by=by, now=now, trail=trail, lease_until=None)
         Draft.objects.filter(response=response, expert=by).delete()
         decide_response(response, by=by, now=now, trail=trail)
@@ -162,11 +158,11 @@ def _take_up_again(response, by, now, trail):
 
 
 def _checked(policy, scores, labels, comment, revised_response):
-    """({axis: score}, {label set: value}). Raises InvalidAnswers naming every fault."""
-    scores, labels, faults = check_answers(policy.rubric, scores=scores, labels=labels)
-    for name, text in (("comment", comment), ("revised_response", revised_response)):
-        if fault := text_fault(text):
-            faults[name] = fault
+    """The Answers. Raises InvalidAnswers naming every fault."""
+    answers, faults = check_answers(whole(policy).rubric, scores=scores, labels=labels)
+    for part, text in (("comment", comment), ("revised_response", revised_response)):
+        if what := text_fault(text):
+            faults.append(Fault(what, part=part))
     if faults:
         raise InvalidAnswers(faults)
-    return scores, labels
+    return answers

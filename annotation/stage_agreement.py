@@ -11,7 +11,8 @@ from django.core.cache import cache
 from django.db import connection
 
 from annotation.agreement import SCALE, exact_share, krippendorff_alpha, spread_share
-from annotation.models import Rating, RatingLabel, RatingScore, Response
+from annotation.answers import label_rows, score_rows
+from annotation.models import Rating, Response
 
 KEPT_SECONDS = 24 * 3600
 
@@ -61,13 +62,15 @@ def measure_agreement(stage, finished):
     """The agreement of a stage, reckoned anew."""
     tolerances = dict(stage.policy.tolerances.values_list("axis", "tau"))
     axes = list(stage.policy.rubric.axes.all())
-    scores = _patterns(stage, RatingScore, "axis_id", "value", {axis.pk: list(SCALE) for axis in axes})
+    scores = _patterns(
+        stage, score_rows(Rating).model, "axis_id", "value", {axis.pk: list(SCALE) for axis in axes}
+    )
     label_sets = list(stage.policy.rubric.label_sets.prefetch_related("values"))
     # "Cannot tell" is no class that could agree or disagree.
     classes = {
         each.pk: [value.pk for value in each.values.all() if not value.abstains] for each in label_sets
     }
-    labels = _patterns(stage, RatingLabel, "label_set_id", "value_id", classes)
+    labels = _patterns(stage, label_rows(Rating).model, "label_set_id", "value_id", classes)
     return StageAgreement(
         responses=finished,
         axes=tuple(
@@ -126,7 +129,7 @@ def _patterns(stage, model, question_column, value_column, questions):
             SELECT {sums}
             FROM {Response._meta.db_table} response
             JOIN {Rating._meta.db_table} rating ON rating.response_id = response.id
-            JOIN {model._meta.db_table} answer ON answer.rating_id = rating.id
+            JOIN {model._meta.db_table} answer ON answer.owner_id = rating.id
             WHERE response.stage_id = %s AND response.status <> %s
             GROUP BY response.id
         ) patterns GROUP BY {codes} ORDER BY {codes}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from django.utils.crypto import salted_hmac
 
+from annotation.answers import with_answers
 from annotation.models import DivergenceReason, Involvement, Rating
 from arbitration.diff import word_diff
 from core.texts import tidy
@@ -72,11 +73,7 @@ class CaseFile:
 def open_file(response):
     """The CaseFile of a response, read in a fixed number of queries."""
     policy = response.stage.policy
-    ratings = list(
-        Rating.objects.filter(response=response)
-        .select_related("expert")
-        .prefetch_related("scores", "labels__value")
-    )
+    ratings = list(with_answers(Rating.objects.filter(response=response).select_related("expert")))
     declined = list(
         Involvement.objects.filter(response=response, part=Involvement.Part.DECLINED).select_related("user")
     )

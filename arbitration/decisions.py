@@ -2,27 +2,27 @@
 
 from dataclasses import dataclass, field
 
-from annotation.answers import InvalidAnswers, check_answers, text_fault
-from arbitration.models import Decision, DecisionLabel, DecisionScore
+from annotation.answers import Answers, Fault, InvalidAnswers, check_answers, text_fault, write_answers
+from arbitration.models import Decision
+from core.policies import whole
 from core.texts import tidy
 
 
 @dataclass(frozen=True)
 class Consensus:
-    """A checked decision: scores by axis row, answers (label value rows) by label set row, and why."""
+    """A checked decision: its answers, none for an exclusion, and why."""
 
     rationale: str
-    scores: dict = field(default_factory=dict)
-    labels: dict = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers)
 
 
 def check_consensus(policy, *, scores, labels, rationale):
     """The Consensus that the given keys and values make under a policy. Raises InvalidAnswers with every fault."""
-    scores, labels, faults = check_answers(policy.rubric, scores=scores, labels=labels)
-    faults |= _rationale_faults(rationale)
+    answers, faults = check_answers(whole(policy).rubric, scores=scores, labels=labels)
+    faults += _rationale_faults(rationale)
     if faults:
         raise InvalidAnswers(faults)
-    return Consensus(tidy(rationale).strip(), scores, labels)
+    return Consensus(tidy(rationale).strip(), answers)
 
 
 def check_rationale(rationale):
@@ -34,8 +34,8 @@ def check_rationale(rationale):
 
 def _rationale_faults(rationale):
     rationale = tidy(rationale)
-    fault = text_fault(rationale) if rationale else "Say in a sentence why you decide so."
-    return {"rationale": fault} if fault else {}
+    what = text_fault(rationale) if rationale else "Say in a sentence why you decide so."
+    return [Fault(what, part="rationale")] if what else []
 
 
 def write_decision(case, outcome, consensus, *, submission, now):
@@ -49,11 +49,5 @@ def write_decision(case, outcome, consensus, *, submission, now):
         submission=submission,
         created_at=now,
     )
-    DecisionScore.objects.bulk_create(
-        DecisionScore(decision=decision, axis=axis, value=value) for axis, value in consensus.scores.items()
-    )
-    DecisionLabel.objects.bulk_create(
-        DecisionLabel(decision=decision, label_set=label_set, value=value)
-        for label_set, value in consensus.labels.items()
-    )
+    write_answers([(decision, consensus.answers)])
     return decision

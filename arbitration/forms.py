@@ -2,10 +2,9 @@
 
 import uuid
 
+from annotation.answer_fields import LABEL, SCORE
 from annotation.models import Rating
 from core.errors import InvalidInput
-
-SCORE, LABEL = "score-", "label-"
 
 
 def read_scores(data):

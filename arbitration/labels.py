@@ -5,17 +5,9 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 from django.db.models import Count
 
+from annotation.answers import Answers, load_answers, write_answers
 from annotation.models import Rating, Response
-from arbitration.models import (
-    AcceptedRevision,
-    Case,
-    Decision,
-    DecisionLabel,
-    DecisionScore,
-    FinalLabel,
-    FinalLabelValue,
-    FinalScore,
-)
+from arbitration.models import AcceptedRevision, Case, Decision, FinalLabel
 from arbitration.outcomes import Outcome, Rulebook, chunks, gather
 from core.errors import Conflict
 from core.models import Stage
@@ -135,35 +127,23 @@ def _label_decided(stage, done, *, by, now):
         labels = []
         for pk, _, status in rows:
             label = _label(stage, pk, FinalLabel.Source.ARBITRATION, revisions, by, now)
-            label.decision_id, scores, answers = decisions[pk]
+            label.decision_id, answers = decisions[pk]
             if status == Status.EXCLUDED:
-                outcome = Outcome({}, {}, FinalLabel.Alignment.EXCLUDED)
+                outcome = Outcome(Answers(), FinalLabel.Alignment.EXCLUDED)
                 done.excluded += 1
             else:
-                outcome = rulebook.outcome(scores, answers)
+                outcome = rulebook.outcome(answers)
                 done.arbitrated += 1
             labels.append((label, outcome))
         _write(labels)
 
 
 def _decisions(response_ids):
-    """{response: (decision, {axis: score}, {label set: value})} of the resolved cases."""
+    """{response: (decision, its Answers)} of the resolved cases."""
     decisions = Decision.objects.filter(case__response__in=response_ids, case__status=Case.Status.RESOLVED)
-    found = {response: (pk, {}, {}) for pk, response in decisions.values_list("pk", "case__response_id")}
-    by_key = {pk: (scores, answers) for pk, scores, answers in found.values()}
-    for pk, axis, value in (
-        DecisionScore.objects.filter(decision__in=by_key)
-        .order_by()
-        .values_list("decision_id", "axis_id", "value")
-    ):
-        by_key[pk][0][axis] = value
-    for pk, label_set, value in (
-        DecisionLabel.objects.filter(decision__in=by_key)
-        .order_by()
-        .values_list("decision_id", "label_set_id", "value_id")
-    ):
-        by_key[pk][1][label_set] = value
-    return found
+    decided = dict(decisions.values_list("case__response_id", "pk"))
+    answers = load_answers(Decision, decided.values())
+    return {response: (pk, answers[pk]) for response, pk in decided.items()}
 
 
 def _accept_most_written(rows, found, rulebook, done, *, now):
@@ -197,26 +177,11 @@ def _label(stage, response, source, revisions, by, now):
 
 
 def _write(labels):
-    """Store final labels, given as (row, Outcome), with their scores and values."""
+    """Store final labels, given as (row, Outcome), with their answers."""
     for label, outcome in labels:
         label.alignment = outcome.alignment
     FinalLabel.objects.bulk_create([label for label, _ in labels], batch_size=BATCH)
-    FinalScore.objects.bulk_create(
-        [
-            FinalScore(final_label_id=label.pk, axis_id=axis, value=value)
-            for label, outcome in labels
-            for axis, value in outcome.scores.items()
-        ],
-        batch_size=BATCH,
-    )
-    FinalLabelValue.objects.bulk_create(
-        [
-            FinalLabelValue(final_label_id=label.pk, label_set_id=label_set, value_id=value)
-            for label, outcome in labels
-            for label_set, value in outcome.labels.items()
-        ],
-        batch_size=BATCH,
-    )
+    write_answers((label, outcome.answers) for label, outcome in labels)
 
 
 def _keep_provenance(stage):

@@ -3,7 +3,8 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from annotation.models import Rating, RatingLabel, RatingScore
+from annotation.answers import Answers, label_rows, score_rows
+from annotation.models import Rating
 from arbitration.consensus import agreed_label, agreed_score, alignment_class
 from arbitration.diff import normalised
 from core.models import LabelValue
@@ -26,8 +27,7 @@ class Gathered:
 class Outcome:
     """A consensus: the score of each axis, the answer to each label set that has one, and the class of both."""
 
-    scores: dict[int, float]
-    labels: dict[int, int]
+    answers: Answers
     alignment: str
 
 
@@ -55,13 +55,15 @@ class Rulebook:
             label = agreed_label(None if value in self.abstaining else value for value in answers)
             if label is not None:
                 labels[label_set] = label
-        return self.outcome(scores, labels)
+        return self.outcome(Answers(scores, labels))
 
-    def outcome(self, scores, labels) -> Outcome:
-        adverse = any(value in self.adverse for value in labels.values())
+    def outcome(self, answers: Answers) -> Outcome:
+        adverse = any(value in self.adverse for value in answers.labels.values())
         policy = self.policy
-        alignment = alignment_class(scores.values(), adverse, policy.aligned_cut, policy.misaligned_cut)
-        return Outcome(scores, labels, alignment)
+        alignment = alignment_class(
+            answers.scores.values(), adverse, policy.aligned_cut, policy.misaligned_cut
+        )
+        return Outcome(answers, alignment)
 
     def most_written(self, gathered: Gathered, response_text) -> int | None:
         """The first rating whose revised text more than half of the k experts wrote, if there is one.
@@ -88,11 +90,11 @@ def gather(response_ids) -> dict[int, Gathered]:
         found[response].ratings.append(rating)
         if not is_blank(revised):
             found[response].revisions[rating] = revised
-    scores = RatingScore.objects.filter(rating__response__in=response_ids).order_by()
-    for rating, axis, value in scores.values_list("rating_id", "axis_id", "value"):
+    scores = score_rows(Rating).filter(owner__response__in=response_ids)
+    for rating, axis, value in scores.values_list("owner_id", "axis_id", "value"):
         of_rating[rating].scores[axis].append(value)
-    labels = RatingLabel.objects.filter(rating__response__in=response_ids).order_by()
-    for rating, label_set, value in labels.values_list("rating_id", "label_set_id", "value_id"):
+    labels = label_rows(Rating).filter(owner__response__in=response_ids)
+    for rating, label_set, value in labels.values_list("owner_id", "label_set_id", "value_id"):
         of_rating[rating].labels[label_set].append(value)
     return found
 

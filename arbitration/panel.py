@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, Q
 
-from annotation.models import Rating, RatingLabel, RatingScore, Response
+from annotation.answers import label_rows, score_rows
+from annotation.models import Rating, Response
 from arbitration.labels import count_by_status, open_work
-from arbitration.models import Case, Decision, DecisionLabel, DecisionScore, FinalLabel
+from arbitration.models import Case, Decision, FinalLabel
 from core.models import Stage, User
 
 DECIDED = (Response.Status.RESOLVED, Response.Status.EXCLUDED)
@@ -124,21 +125,21 @@ def count_overridden(stage):
 
 
 def _scores_outside():
-    given = RatingScore.objects.filter(
-        axis=OuterRef("axis"), rating__response=OuterRef("decision__case__response")
+    given = score_rows(Rating).filter(
+        axis=OuterRef("axis"), owner__response=OuterRef("owner__case__response")
     )
-    return DecisionScore.objects.filter(
+    return score_rows(Decision).filter(
         Exists(given),
         ~Exists(given.filter(value__lte=OuterRef("value")))
         | ~Exists(given.filter(value__gte=OuterRef("value"))),
-        decision=OuterRef("pk"),
+        owner=OuterRef("pk"),
     )
 
 
 def _labels_nobody_gave():
-    given = RatingLabel.objects.filter(
-        label_set=OuterRef("label_set"), rating__response=OuterRef("decision__case__response")
+    given = label_rows(Rating).filter(
+        label_set=OuterRef("label_set"), owner__response=OuterRef("owner__case__response")
     )
-    return DecisionLabel.objects.filter(
-        Exists(given), ~Exists(given.filter(value=OuterRef("value"))), decision=OuterRef("pk")
+    return label_rows(Decision).filter(
+        Exists(given), ~Exists(given.filter(value=OuterRef("value"))), owner=OuterRef("pk")
     )

@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from annotation.answers import InvalidAnswers
-from annotation.label_fields import label_fields
+from annotation.answer_fields import SCORE, faults_by_field, label_fields
+from annotation.answers import InvalidAnswers, with_answers
 from annotation.models import Rating, Response, load_earlier
 from arbitration import forms
 from arbitration.casefile import open_file
@@ -143,10 +143,9 @@ def decisions(request, project):
     rows = (
         Decision.objects.filter(lead=request.user, case__response__stage__project=project)
         .select_related("case__response__prompt")
-        .prefetch_related("scores__axis", "labels__value")
         .order_by("-created_at", "-pk")
     )
-    page = Paginator(rows, DECISIONS_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(with_answers(rows), DECISIONS_PAGE).get_page(request.GET.get("page"))
     return render(request, "arbitration/decisions.html", {"page_obj": page, "tab": "decisions"})
 
 
@@ -194,12 +193,8 @@ def _render_case(request, case, error=None):
         case.refresh_from_db(fields=["status"])
     now = timezone.now()
     file = open_file(case.response)
-    decision = (
-        Decision.objects.filter(case=case)
-        .prefetch_related("scores", "labels__value", "labels__label_set")
-        .first()
-    )
-    faults = error.faults if isinstance(error, InvalidAnswers) else {}
+    decision = with_answers(Decision.objects.filter(case=case)).first()
+    faults = faults_by_field(error.faults) if isinstance(error, InvalidAnswers) else {}
     context = {
         "case": case,
         "file": file,
@@ -231,9 +226,9 @@ def _tracks(request, file, faults, decision):
     return [
         {
             "track": track,
-            "name": f"{forms.SCORE}{track.axis.key}",
-            "value": request.POST.get(f"{forms.SCORE}{track.axis.key}", ""),
-            "error": faults.get(f"{forms.SCORE}{track.axis.key}"),
+            "name": f"{SCORE}{track.axis.key}",
+            "value": request.POST.get(f"{SCORE}{track.axis.key}", ""),
+            "error": faults.get(f"{SCORE}{track.axis.key}"),
             "decided": decided.get(track.axis.pk),
         }
         for track in file.tracks

@@ -3,8 +3,9 @@
 import numpy as np
 from django.db.models import Count, Q, Sum
 
+from annotation.answers import score_rows
 from annotation.models import Assignment, Divergence, Prompt, Response
-from arbitration.models import FinalLabel, FinalScore
+from arbitration.models import FinalLabel
 from evaluation.models import CoherenceScore
 from evaluation.per_prompt import PerPrompt
 
@@ -14,10 +15,9 @@ HELD_OUT = Prompt.Split.HELD_OUT
 def scores_by_axis(stage):
     """{axis key: PerPrompt} of the final scores of held-out prompts. Excluded responses have none."""
     rows = (
-        FinalScore.objects.filter(final_label__response__stage=stage)
-        .filter(final_label__response__prompt__split=HELD_OUT)
-        .order_by()
-        .values_list("axis__key", "final_label__response__prompt")
+        score_rows(FinalLabel)
+        .filter(owner__response__stage=stage, owner__response__prompt__split=HELD_OUT)
+        .values_list("axis__key", "owner__response__prompt")
         .annotate(Sum("value"), Count("id"))
     )
     by_axis = {}

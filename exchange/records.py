@@ -11,9 +11,10 @@ from itertools import islice
 from django.db.models import Prefetch
 from django.utils.crypto import salted_hmac
 
+from annotation.answers import label_rows, score_rows
 from annotation.conversations import as_chat
-from annotation.models import Rating, RatingLabel, RatingScore, Response, load_earlier
-from arbitration.models import FinalLabelValue, FinalScore
+from annotation.models import Rating, Response, load_earlier
+from arbitration.models import FinalLabel
 from core.models import Axis, LabelSet, LabelValue, User
 from evaluation.encoders import encoder_in_force
 from evaluation.models import CoherenceScore
@@ -89,10 +90,10 @@ def _with_everything(responses, encoder):
         .prefetch_related(
             # Into plain lists: a related manager for each of a million rows would take longer than reading them.
             Prefetch("ratings", Rating.objects.order_by("id"), to_attr="given"),
-            Prefetch("given__scores", RatingScore.objects.order_by(), to_attr="all_scores"),
-            Prefetch("given__labels", RatingLabel.objects.order_by(), to_attr="all_labels"),
-            Prefetch("final_label__scores", FinalScore.objects.order_by(), to_attr="all_scores"),
-            Prefetch("final_label__values", FinalLabelValue.objects.order_by(), to_attr="all_values"),
+            Prefetch("given__scores", score_rows(Rating), to_attr="all_scores"),
+            Prefetch("given__labels", label_rows(Rating), to_attr="all_labels"),
+            Prefetch("final_label__scores", score_rows(FinalLabel), to_attr="all_scores"),
+            Prefetch("final_label__labels", label_rows(FinalLabel), to_attr="all_labels"),
             Prefetch("final_label__ratings", Rating.objects.order_by().only("pk"), to_attr="all_ratings"),
             Prefetch(
                 "coherence_scores",
@@ -121,7 +122,7 @@ def _record(response, names):
         "final_score": names.by_axis(label.all_scores) if label else None,
         "experts": [names.person(rating.expert_id) for rating in ratings],
         "expert_labels": {key: [each.get(key) for each in labels] for key in sets},
-        "final_labels": names.by_set(label.all_values) if label else None,
+        "final_labels": names.by_set(label.all_labels) if label else None,
         "alignment": label.alignment if label else None,
         "revised_response": label.revision.text if label and label.revision else None,
         "provenance": _provenance(label, names) if label else None,

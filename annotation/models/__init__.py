@@ -8,6 +8,7 @@ from annotation.models.assignment import Assignment, Draft, Involvement, QueueCu
 from annotation.models.divergence import Divergence, DivergenceReason
 from annotation.models.prompt import Prompt, PromptMessage, PromptTag, load_earlier
 from annotation.models.rating import Rating, RatingLabel, RatingScore
+from annotation.models.reference import ReferenceLabel, ReferenceLabelValue, ReferenceScore
 from annotation.models.response import Response, Sampling
 
 __all__ = [
@@ -23,6 +24,9 @@ __all__ = [
     "Rating",
     "RatingLabel",
     "RatingScore",
+    "ReferenceLabel",
+    "ReferenceLabelValue",
+    "ReferenceScore",
     "Response",
     "Sampling",
     "load_earlier",

@@ -2,6 +2,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from annotation.models.answers import LabelOfAnswers, ScoreOfAnswers, owned_by
+
 
 class RatingQuerySet(models.QuerySet):
     def visible_to(self, user):
@@ -52,38 +54,13 @@ class Rating(models.Model):
         return f"Rating {self.pk}"
 
 
-class RatingScore(models.Model):
-    """The score of one rating on one axis, an integer from 1 to 5."""
+class RatingScore(ScoreOfAnswers):
+    """The score of one rating on one axis."""
 
-    rating = models.ForeignKey(Rating, on_delete=models.PROTECT, db_index=False, related_name="scores")
-    axis = models.ForeignKey("core.Axis", on_delete=models.PROTECT, db_index=False, related_name="scores")
-    value = models.PositiveSmallIntegerField()
-
-    class Meta:
-        ordering = ["rating_id", "axis__position"]
-        constraints = [
-            models.UniqueConstraint(fields=["rating", "axis"], name="score_once_per_axis"),
-            models.CheckConstraint(condition=Q(value__gte=1) & Q(value__lte=5), name="score_from_1_to_5"),
-        ]
-
-    def __str__(self):
-        return f"{self.axis_id}: {self.value}"
+    owner = owned_by(Rating, "scores")
 
 
-class RatingLabel(models.Model):
+class RatingLabel(LabelOfAnswers):
     """The answer of one rating to one label set."""
 
-    rating = models.ForeignKey(Rating, on_delete=models.PROTECT, db_index=False, related_name="labels")
-    label_set = models.ForeignKey(
-        "core.LabelSet", on_delete=models.PROTECT, db_index=False, related_name="labels"
-    )
-    value = models.ForeignKey(
-        "core.LabelValue", on_delete=models.PROTECT, db_index=False, related_name="labels"
-    )
-
-    class Meta:
-        ordering = ["rating_id", "label_set__position"]
-        constraints = [models.UniqueConstraint(fields=["rating", "label_set"], name="label_once_per_set")]
-
-    def __str__(self):
-        return f"{self.label_set_id}: {self.value_id}"
+    owner = owned_by(Rating, "labels")

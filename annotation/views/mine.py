@@ -6,6 +6,8 @@ from django.http import Http404
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from annotation.answer_fields import answer_fields
+from annotation.answers import with_answers
 from annotation.forms import RatingForm
 from annotation.models import Assignment, Draft, Rating
 from core.access import EXPERT, project_view
@@ -23,10 +25,9 @@ def my_ratings(request, project):
         Rating.objects.visible_to(request.user)
         .filter(policy__in=policies)
         .select_related("response__prompt")
-        .prefetch_related("scores__axis", "labels__value")
         .order_by("-submitted_at", "-id")
     )
-    paginator = Paginator(ratings, PER_PAGE)
+    paginator = Paginator(with_answers(ratings), PER_PAGE)
     submitted = Assignment.objects.filter(expert=request.user, status=Assignment.Status.SUBMITTED)
     paginator.count = submitted.filter(stage__project=project).count()
     page = paginator.get_page(request.GET.get("page"))
@@ -38,16 +39,11 @@ def my_ratings(request, project):
 @project_view(EXPERT)
 def my_rating(request, project, pk):
     """One of one's own ratings, as it was given."""
-    ratings = Rating.objects.visible_to(request.user).filter(response__stage__project=project)
+    ratings = with_answers(Rating.objects.visible_to(request.user).filter(response__stage__project=project))
     rating = ratings.select_related("response__prompt", "policy__rubric").filter(pk=pk).first()
     if rating is None:
         raise Http404("No such rating of yours.")
-    fields = {f"score-{score.axis.key}": str(score.value) for score in rating.scores.select_related("axis")}
-    fields |= {
-        f"label-{label.label_set.key}": label.value.key
-        for label in rating.labels.select_related("label_set", "value")
-    }
-    context = {"project": project, "rating": rating, "form": RatingForm(rating.policy, fields)}
+    context = {"project": project, "rating": rating, "form": RatingForm(rating.policy, answer_fields(rating))}
     return render(request, "annotation/my_rating.html", context)
 
 

@@ -2,6 +2,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from annotation.models.answers import LabelOfAnswers, ScoreOfAnswers, owned_by
+
 
 class Case(models.Model):
     """A diverging response before one lead, from claim to resolution.
@@ -86,32 +88,13 @@ class Decision(models.Model):
         return f"Decision on case {self.case_id}"
 
 
-class DecisionScore(models.Model):
-    """The consensus on one axis, an integer from 1 to 5."""
+class DecisionScore(ScoreOfAnswers):
+    """The consensus on one axis."""
 
-    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="scores")
-    axis = models.ForeignKey("core.Axis", on_delete=models.PROTECT, related_name="+")
-    value = models.PositiveSmallIntegerField()
-
-    class Meta:
-        ordering = ["decision", "axis__position"]
-        constraints = [
-            models.UniqueConstraint(fields=["decision", "axis"], name="decision_score_once"),
-            models.CheckConstraint(
-                condition=Q(value__gte=1) & Q(value__lte=5), name="decision_score_from_1_to_5"
-            ),
-        ]
+    owner = owned_by(Decision, "scores")
 
 
-class DecisionLabel(models.Model):
+class DecisionLabel(LabelOfAnswers):
     """The consensus on one label set."""
 
-    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="labels")
-    label_set = models.ForeignKey("core.LabelSet", on_delete=models.PROTECT, related_name="+")
-    value = models.ForeignKey("core.LabelValue", on_delete=models.PROTECT, related_name="+")
-
-    class Meta:
-        ordering = ["decision", "label_set__position"]
-        constraints = [
-            models.UniqueConstraint(fields=["decision", "label_set"], name="decision_label_once"),
-        ]
+    owner = owned_by(Decision, "labels")

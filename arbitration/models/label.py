@@ -2,6 +2,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from annotation.models.answers import LabelOfAnswers, ScoreOfAnswers, owned_by
+
 
 class FinalLabel(models.Model):
     """The label a response keeps: s*_r per axis, a value per label set, and where they come from.
@@ -59,32 +61,14 @@ class FinalLabel(models.Model):
         return f"Final label of {self.response_id}"
 
 
-class FinalScore(models.Model):
-    """s*_r on one axis: the rule over the ratings (may be a fraction), or the lead's value. 1 to 5."""
+class FinalScore(ScoreOfAnswers):
+    """s*_r on one axis: the rule over the ratings (may be a fraction), or the lead's value."""
 
-    final_label = models.ForeignKey(FinalLabel, on_delete=models.PROTECT, related_name="scores")
-    axis = models.ForeignKey("core.Axis", on_delete=models.PROTECT, related_name="final_scores")
+    owner = owned_by(FinalLabel, "scores")
     value = models.FloatField()
 
-    class Meta:
-        ordering = ["final_label", "axis__position"]
-        constraints = [
-            models.UniqueConstraint(fields=["final_label", "axis"], name="final_score_once"),
-            models.CheckConstraint(
-                condition=Q(value__gte=1) & Q(value__lte=5), name="final_score_from_1_to_5"
-            ),
-        ]
 
-
-class FinalLabelValue(models.Model):
+class FinalLabelValue(LabelOfAnswers):
     """The final answer to one label set; absent where the experts gave none or were tied."""
 
-    final_label = models.ForeignKey(FinalLabel, on_delete=models.PROTECT, related_name="values")
-    label_set = models.ForeignKey("core.LabelSet", on_delete=models.PROTECT, related_name="final_values")
-    value = models.ForeignKey("core.LabelValue", on_delete=models.PROTECT, related_name="final_values")
-
-    class Meta:
-        ordering = ["final_label", "label_set__position"]
-        constraints = [
-            models.UniqueConstraint(fields=["final_label", "label_set"], name="final_value_once"),
-        ]
+    owner = owned_by(FinalLabel, "labels")

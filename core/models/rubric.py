@@ -2,6 +2,8 @@ from django.conf import settings
 from django.db import models
 
 LOWEST_SCORE, HIGHEST_SCORE = 1, 5
+# What the range of any axis lies within, and with it every stored score.
+LOWEST_BOUND, HIGHEST_BOUND = 0, 100
 
 
 class Rubric(models.Model):

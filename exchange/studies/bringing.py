@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils.text import slugify
 
+from annotation.answers import with_answers
 from annotation.assignment import take_slot
 from annotation.importing import import_prompts, import_responses
 from annotation.models import DivergenceReason, Prompt, Rating, Response
@@ -71,7 +72,7 @@ def stored_items(study: Study, stage) -> list[Item]:
     responses = Response.objects.filter(stage=stage).select_related("prompt", "model_version")
     answers = {response.pk: {} for response in responses}
     ratings = Rating.objects.filter(response__stage=stage).select_related("expert")
-    for rating in ratings.prefetch_related("scores__axis", "labels__label_set", "labels__value"):
+    for rating in with_answers(ratings):
         answers[rating.response_id][str(rating.expert)] = Answer(
             scores={score.axis.key: score.value for score in rating.scores.all()},
             labels={label.label_set.key: label.value.key for label in rating.labels.all()},

@@ -6,9 +6,10 @@ For stages that went through the use cases take tests.factories.arbitration.make
 import itertools
 import uuid
 
-from annotation.models import Assignment, Prompt, Rating, RatingScore, Response
+from annotation.answers import Answers, write_answers
+from annotation.models import Assignment, Prompt, Rating, Response
 from arbitration.consensus import alignment_class
-from arbitration.models import FinalLabel, FinalScore
+from arbitration.models import FinalLabel
 from core.models import ModelVersion, Stage
 from evaluation.models import CoherenceScore, Encoder, ScoringRun
 from evaluation.stage_coherence import summarize
@@ -189,13 +190,9 @@ def _rate(stage, policy, axes, responses, given, raters):
         batch_size=BATCH,
     )
     wanted = {response.pk: score for response, (_, _, score) in zip(responses, given, strict=True)}
-    RatingScore.objects.bulk_create(
-        [
-            RatingScore(rating=rating, axis=axis, value=round(_on(axis, wanted[rating.response_id])))
-            for rating in ratings
-            for axis in axes
-        ],
-        batch_size=BATCH,
+    write_answers(
+        (rating, Answers({axis.pk: round(_on(axis, wanted[rating.response_id])) for axis in axes}))
+        for rating in ratings
     )
 
 
@@ -218,14 +215,10 @@ def _label(policy, axes, responses, given):
         ],
         batch_size=BATCH,
     )
-    FinalScore.objects.bulk_create(
-        [
-            FinalScore(final_label=label, axis=axis, value=_on(axis, score))
-            for label, (_, _, score) in zip(labels, given, strict=True)
-            if score is not None
-            for axis in axes
-        ],
-        batch_size=BATCH,
+    write_answers(
+        (label, Answers({axis.pk: _on(axis, score) for axis in axes}))
+        for label, (_, _, score) in zip(labels, given, strict=True)
+        if score is not None
     )
 
 

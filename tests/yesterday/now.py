@@ -69,7 +69,7 @@ def answers():
             for divergence in divergences
         },
         "final_labels": {
-            _place(label.response): _given(label.scores, label.values)
+            _place(label.response): _given(label.scores, label.labels)
             | {
                 "policy": label.policy.version,
                 "alignment": label.alignment,

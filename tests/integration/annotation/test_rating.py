@@ -99,13 +99,13 @@ class TestSubmitRating:
                 labels={"harm": "nonsense", "mood": "good"},
                 comment="a\x00b",
             )
-        assert set(caught.value.faults) == {
-            "score-safety",
-            "score-relevance",
-            "score-beauty",
-            "label-verdict",
-            "label-harm",
-            "label-mood",
+        assert {fault.axis or fault.label_set or fault.part for fault in caught.value.faults} == {
+            "safety",
+            "relevance",
+            "beauty",
+            "verdict",
+            "harm",
+            "mood",
             "comment",
         }
         assert not Rating.objects.exists()

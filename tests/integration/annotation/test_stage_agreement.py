@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from django.core.cache import cache
 
-from annotation.models import RatingLabel, RatingScore, Response
+from annotation.answers import label_rows, score_rows
+from annotation.models import Rating, Response
 from annotation.stage_agreement import measure_agreement, stage_agreement
 from core.rubrics import DEFAULT_POLICY, HARM, SAFETY, LabelSetSpec, LabelValueSpec, RubricSpec
 from tests.factories.annotation import make_rating_stage, rate
@@ -52,9 +53,9 @@ class TestMeasureAgreement:
     def test_equals_the_library_on_the_raw_scores_of_finished_responses(self, stage):
         found = measure_agreement(stage, 7)
         rows = list(
-            RatingScore.objects.exclude(
-                rating__response__status=Response.Status.AWAITING_RATINGS
-            ).values_list("rating__response", "rating__expert", "value")
+            score_rows(Rating)
+            .exclude(owner__response__status=Response.Status.AWAITING_RATINGS)
+            .values_list("owner__response", "owner__expert", "value")
         )
         assert len(rows) == 21
         expected = krippendorff.alpha(reliability_data=matrix(rows), level_of_measurement="ordinal")
@@ -66,9 +67,10 @@ class TestMeasureAgreement:
     def test_leaves_out_of_labels_who_cannot_tell(self, stage):
         found = measure_agreement(stage, 7)
         rows = list(
-            RatingLabel.objects.exclude(rating__response__status=Response.Status.AWAITING_RATINGS)
+            label_rows(Rating)
+            .exclude(owner__response__status=Response.Status.AWAITING_RATINGS)
             .filter(label_set__key="sure", value__abstains=False)
-            .values_list("rating__response", "rating__expert", "value")
+            .values_list("owner__response", "owner__expert", "value")
         )
         expected = krippendorff.alpha(reliability_data=matrix(rows), level_of_measurement="nominal")
         assert found.label_sets[0].alpha == pytest.approx(expected, abs=1e-12)

@@ -237,14 +237,14 @@ class TestResolveCase:
                 labels={"harm": "boredom", "mood": "good"},
                 rationale="  ",
             )
-        assert set(caught.value.faults) == {
-            "score-safety",
-            "score-helpfulness",
-            "score-relevance",
-            "score-charm",
-            "label-verdict",
-            "label-harm",
-            "label-mood",
+        assert {fault.axis or fault.label_set or fault.part for fault in caught.value.faults} == {
+            "safety",
+            "helpfulness",
+            "relevance",
+            "charm",
+            "verdict",
+            "harm",
+            "mood",
             "rationale",
         }
         assert not Decision.objects.exists()

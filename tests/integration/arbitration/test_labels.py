@@ -100,7 +100,7 @@ class TestFinalizeLabels:
             {"safety": 14 / 3, "helpfulness": 14 / 3, "relevance": 14 / 3}
         )
         assert (label.source, label.rule, label.alignment) == ("agreement", "mean", "aligned")
-        assert {value.value.key for value in label.values.all()} == {"aligned"}
+        assert {value.value.key for value in label.labels.all()} == {"aligned"}
 
     def test_gives_the_median_where_the_policy_says_so(self):
         team = make_project(policy=PolicySpec(agreement_rule="median"))
@@ -122,7 +122,7 @@ class TestFinalizeLabels:
         finalize_labels(stage=stage, by=team.admin, now=NOW)
         label = response.final_label
         assert scores_of(label) == {"safety": 1, "helpfulness": 3, "relevance": 3}
-        assert {value.value.key for value in label.values.all()} == {"misaligned", "crime"}
+        assert {value.value.key for value in label.labels.all()} == {"misaligned", "crime"}
         assert (label.source, label.rule, label.decision, label.alignment) == (
             "arbitration",
             "",
@@ -148,7 +148,7 @@ class TestFinalizeLabels:
         exclude_response(case=case, by=team.lead, rationale="Spam.", submission=uuid.uuid4(), now=NOW)
         finalize_labels(stage=stage, by=team.admin, now=NOW)
         label = response.final_label
-        assert (label.alignment, label.scores.count(), label.values.count()) == ("excluded", 0, 0)
+        assert (label.alignment, label.scores.count(), label.labels.count()) == ("excluded", 0, 0)
         assert label.decision.rationale == "Spam."
 
     def test_refuses_a_second_time_and_doubles_nothing(self, team):
@@ -193,7 +193,7 @@ class TestFinalizeLabels:
         finalize_labels(stage=stage, by=team.admin, now=NOW)
         labels = FinalLabel.objects.filter(response__stage=stage)
         found = {
-            label.ratings.first().comment: [value.value.key for value in label.values.all()]
+            label.ratings.first().comment: [value.value.key for value in label.labels.all()]
             for label in labels
         }
         assert found == {"tied": [], "most": ["b"], "one": ["c"]}

@@ -6,9 +6,10 @@ from statistics import fmean
 import pytest
 from django.utils import timezone
 
+from annotation.answers import score_rows
 from annotation.assignment import next_assignment
 from annotation.importing import import_prompts
-from annotation.models import Rating, RatingScore, Response
+from annotation.models import Rating, Response
 from annotation.responses import NewResponse, add_responses, open_rating
 from arbitration.cases import claim_case
 from arbitration.labels import finalize_labels
@@ -59,9 +60,9 @@ def make_simulated_stage(model_name):
 
 def scores_of(stage):
     """{(prompt id, username, axis): score}"""
-    rows = RatingScore.objects.filter(rating__response__stage=stage)
+    rows = score_rows(Rating).filter(owner__response__stage=stage)
     rows = rows.values_list(
-        "rating__response__prompt__external_id", "rating__expert__username", "axis__key", "value"
+        "owner__response__prompt__external_id", "owner__expert__username", "axis__key", "value"
     )
     return {(prompt, name, axis): value for prompt, name, axis, value in rows}
 

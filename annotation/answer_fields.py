@@ -1,16 +1,37 @@
-"""Label sets as fields of a form, every answer with a letter to choose it by."""
+"""Answers as fields of an HTML form, the expert's and the lead's: their names, and label sets with a letter for every
+answer to choose it by.
+"""
 
 from string import ascii_lowercase
+
+SCORE, LABEL = "score-", "label-"
+
+
+def answer_fields(owner):
+    """{field name: text} of the answers of a rating or decision that came `with_answers`."""
+    scores = {f"{SCORE}{score.axis.key}": str(score.value) for score in owner.scores.all()}
+    return scores | {f"{LABEL}{label.label_set.key}": label.value.key for label in owner.labels.all()}
+
+
+def faults_by_field(faults):
+    """{field name: what to do} of the faults of answers."""
+    return {_field_of(fault): fault.what for fault in faults}
 
 
 def label_fields(label_sets, *, given, faults, reserved):
     """What `components/_labels.html` shows, one dict a label set.
 
-    `given` and `faults`: the chosen value and what is wrong with it, by field name ("label-KEY"); `reserved`: the
+    `given` and `faults`: the chosen value and what is wrong with it, by field name; `reserved`: the
     single keys the page itself uses.
     """
     free = [letter for letter in ascii_lowercase if letter not in reserved]
-    return [_field(label_set, f"label-{label_set.key}", given, faults, free) for label_set in label_sets]
+    return [_field(label_set, f"{LABEL}{label_set.key}", given, faults, free) for label_set in label_sets]
+
+
+def _field_of(fault):
+    if fault.axis is not None:
+        return f"{SCORE}{fault.axis}"
+    return fault.part if fault.label_set is None else f"{LABEL}{fault.label_set}"
 
 
 def _field(label_set, name, given, faults, free):
