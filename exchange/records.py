@@ -6,20 +6,17 @@ the same in all of a project's records and tell nothing outside of it.
 """
 
 import json
-from itertools import islice
 
-from django.db.models import Prefetch
 from django.utils.crypto import salted_hmac
 
-from annotation.answers import label_rows, score_rows
-from annotation.conversations import as_chat
-from annotation.models import Rating, Response, load_earlier
-from arbitration.models import FinalLabel
+from annotation.conversations import USER
+from annotation.models import Response, Sampling
 from core.models import Axis, LabelSet, LabelValue, User
 from evaluation.encoders import encoder_in_force
-from evaluation.models import CoherenceScore
+from exchange.record_rows import Around, chunks
 
-CHUNK = 500  # responses read at once
+ENCODER = json.JSONEncoder(ensure_ascii=False)
+SAMPLING = ("temperature", "top_p", "max_new_tokens", "repetition_penalty")
 
 
 def records(project, *, stage=None, unlabeled=False):
@@ -28,23 +25,20 @@ def records(project, *, stage=None, unlabeled=False):
     `stage`: of this one alone. Only responses with a final label, so that no one learns of ratings in progress;
     `unlabeled` adds the others, with `final_score` null.
     """
-    responses = Response.objects.filter(stage__project=project)
-    if stage is not None:
-        responses = responses.filter(stage=stage)
-    if not unlabeled:
-        responses = responses.filter(final_label__isnull=False)
-    names = Names(project)
-    found = _with_everything(responses, encoder_in_force()).iterator(chunk_size=CHUNK)
-    while chunk := list(islice(found, CHUNK)):
-        load_earlier([response.prompt for response in chunk])
-        for response in chunk:
-            yield _record(response, names)
+    responses = Response.objects.all() if unlabeled else Response.objects.filter(final_label__isnull=False)
+    stages = project.stages.order_by("number") if stage is None else [stage]
+    names, encoder = Names(project), encoder_in_force()
+    for each in stages:
+        for rows in chunks(responses, each):
+            around = Around(each, rows, encoder)
+            for row in rows:
+                yield _record(row, each.number, around, names)
 
 
 def lines(project, **options):
     """`records` as JSON lines."""
     for record in records(project, **options):
-        yield json.dumps(record, ensure_ascii=False) + "\n"
+        yield ENCODER.encode(record) + "\n"
 
 
 class Names:
@@ -60,10 +54,9 @@ class Names:
         )
         self.policies = dict(project.policies.values_list("pk", "version"))
         self.models = dict(project.model_versions.values_list("pk", "name"))
-        self.stages = dict(project.stages.values_list("pk", "number"))
         self.simulated = set(User.objects.filter(is_simulated=True).values_list("pk", flat=True))
-        self.salt = f"evaluation.export:{project.pk}"
-        self.people = {}
+        self.salt = f"evaluation.export:{project.pk}"  # as it was first: pseudonyms stay
+        self.people, self.samplings, self.axis_orders, self.set_orders = {}, {}, {}, {}
 
     def person(self, user_id):
         if user_id is None:
@@ -72,111 +65,89 @@ class Names:
             self.people[user_id] = f"person-{salted_hmac(self.salt, str(user_id)).hexdigest()[:10]}"
         return self.people[user_id]
 
+    def sampling(self, pk):
+        """How a response was drawn, without its seed; None for none."""
+        if pk is not None and pk not in self.samplings:
+            self.samplings[pk] = Sampling.objects.values(*SAMPLING).get(pk=pk)
+        return self.samplings.get(pk)
+
     def by_axis(self, scores):
-        """{axis key: value} of score rows, in the rubric's order."""
-        found = {score.axis_id: score.value for score in scores}
-        return {key: found[pk] for pk, key in self.axes.items() if pk in found}
+        """{axis key: value} of scores by axis, in the rubric's order."""
+        return {self.axes[pk]: scores[pk] for pk in _in_order(self.axes, scores, self.axis_orders)}
 
     def by_set(self, labels):
-        """{label set key: value key} of label rows, in the rubric's order."""
-        found = {label.label_set_id: self.values[label.value_id] for label in labels}
-        return {key: found[pk] for pk, key in self.sets.items() if pk in found}
+        """{label set key: value key} of labels by label set, in the rubric's order."""
+        return {
+            self.sets[pk]: self.values[labels[pk]] for pk in _in_order(self.sets, labels, self.set_orders)
+        }
 
 
-def _with_everything(responses, encoder):
-    related = ("prompt", "sampling", "final_label__revision", "final_label__decision")
-    return (
-        responses.select_related(*related)
-        .prefetch_related(
-            # Into plain lists: a related manager for each of a million rows would take longer than reading them.
-            Prefetch("ratings", Rating.objects.order_by("id"), to_attr="given"),
-            Prefetch("given__scores", score_rows(Rating), to_attr="all_scores"),
-            Prefetch("given__labels", label_rows(Rating), to_attr="all_labels"),
-            Prefetch("final_label__scores", score_rows(FinalLabel), to_attr="all_scores"),
-            Prefetch("final_label__labels", label_rows(FinalLabel), to_attr="all_labels"),
-            Prefetch("final_label__ratings", Rating.objects.order_by().only("pk"), to_attr="all_ratings"),
-            Prefetch(
-                "coherence_scores",
-                CoherenceScore.objects.filter(encoder=encoder),
-                to_attr="current_coherence",
-            ),
-        )
-        .order_by("stage__number", "position")
-    )
+def _in_order(known, found, orders):
+    """The keys of `found` in the order of `known`; kept in `orders`, because nearly all ratings have the same."""
+    given = tuple(found)
+    if given not in orders:
+        orders[given] = [pk for pk in known if pk in found]
+    return orders[given]
 
 
-def _record(response, names):
-    ratings = response.given
-    scores = [names.by_axis(rating.all_scores) for rating in ratings]
-    labels = [names.by_set(rating.all_labels) for rating in ratings]
-    label = getattr(response, "final_label", None)
-    axes = list(dict.fromkeys(key for each in scores for key in each))
-    sets = list(dict.fromkeys(key for each in labels for key in each))
-    coherence = response.current_coherence[0] if response.current_coherence else None
+def _record(row, stage_number, around, names):
+    ratings, label = around.ratings[row.pk], row.label
+    scores = [names.by_axis(around.scores[rating.pk]) for rating in ratings]
+    labels = [names.by_set(around.labels[rating.pk]) for rating in ratings]
+    axes = dict.fromkeys(key for each in scores for key in each)
+    sets = dict.fromkeys(key for each in labels for key in each)
+    sampling = names.sampling(row.sampling)
+    cosine = around.cosines.get(row.pk)
     return {
-        "prompt": response.prompt.text,
-        "messages": as_chat(response.prompt.conversation),
-        "response": response.text,
+        "prompt": row.prompt,
+        "messages": [*around.earlier[row.prompt_pk], {"role": USER, "content": row.prompt}],
+        "response": row.text,
         # One list an axis, in the order of "experts"; null where an expert gave none.
         "expert_scores": {axis: [each.get(axis) for each in scores] for axis in axes},
-        "final_score": names.by_axis(label.all_scores) if label else None,
-        "experts": [names.person(rating.expert_id) for rating in ratings],
+        "final_score": names.by_axis(around.final_scores[label]) if label else None,
+        "experts": [names.person(rating.expert) for rating in ratings],
         "expert_labels": {key: [each.get(key) for each in labels] for key in sets},
-        "final_labels": names.by_set(label.all_labels) if label else None,
-        "alignment": label.alignment if label else None,
-        "revised_response": label.revision.text if label and label.revision else None,
-        "provenance": _provenance(label, names) if label else None,
+        "final_labels": names.by_set(around.final_labels[label]) if label else None,
+        "alignment": row.alignment,
+        "revised_response": row.revision,
+        "provenance": _provenance(row, around.counted[label], names) if label else None,
         "ratings": [_rating(rating, names) for rating in ratings],
-        "id": response.pk,
-        "prompt_id": response.prompt.external_id,
-        "split": response.prompt.split,
-        "stage": names.stages[response.stage_id],
-        "model": names.models[response.model_version_id],
-        "candidate": response.candidate,
-        "status": response.status,
-        "sampling": _sampling(response),
-        "coherence": coherence and {"cosine": coherence.cosine, "is_refusal": coherence.is_refusal},
+        "id": row.pk,
+        "prompt_id": row.prompt_id,
+        "split": row.split,
+        "stage": stage_number,
+        "model": names.models[row.model],
+        "candidate": row.candidate,
+        "status": row.status,
+        "sampling": sampling and sampling | {"seed": row.seed},
+        "coherence": cosine and {"cosine": cosine[0], "is_refusal": cosine[1]},
     }
 
 
-def _provenance(label, names):
-    decision = label.decision
+def _provenance(row, counted, names):
     return {
-        "source": label.source,
-        "rule": label.rule or None,
-        "rating_ids": sorted(rating.pk for rating in label.all_ratings),
-        "policy_version": names.policies[label.policy_id],
-        "decision_id": decision and decision.pk,
-        "decided_by": names.person(decision.lead_id) if decision else None,
-        "decided_at": decision.created_at.isoformat() if decision else None,
-        "outcome": decision.outcome if decision else None,
-        "rationale": decision.rationale if decision else None,
-        "finalized_by": names.person(label.finalized_by_id),
-        "finalized_at": label.created_at.isoformat(),
+        "source": row.source,
+        "rule": row.rule or None,
+        "rating_ids": sorted(counted),
+        "policy_version": names.policies[row.policy],
+        "decision_id": row.decision,
+        "decided_by": names.person(row.decided_by),
+        "decided_at": row.decided_at and row.decided_at.isoformat(),
+        "outcome": row.outcome,
+        "rationale": row.rationale,
+        "finalized_by": names.person(row.finalized_by),
+        "finalized_at": row.finalized_at.isoformat(),
     }
 
 
 def _rating(rating, names):
     return {
         "id": rating.pk,
-        "expert": names.person(rating.expert_id),
-        "simulated": rating.expert_id in names.simulated,
+        "expert": names.person(rating.expert),
+        "simulated": rating.expert in names.simulated,
         "comment": rating.comment,
         "revised_response": rating.revised_response,
         "asks_senior": rating.asks_senior,
-        "policy_version": names.policies[rating.policy_id],
+        "policy_version": names.policies[rating.policy],
         "submitted_at": rating.submitted_at.isoformat(),
-    }
-
-
-def _sampling(response):
-    if response.sampling is None:
-        return None
-    drawn = response.sampling
-    return {
-        "temperature": drawn.temperature,
-        "top_p": drawn.top_p,
-        "max_new_tokens": drawn.max_new_tokens,
-        "repetition_penalty": drawn.repetition_penalty,
-        "seed": response.seed,
     }

@@ -81,10 +81,8 @@ class TestXstest:
         with pytest.raises(InvalidInput) as caught:
             xstest.read(write_xstest(tmp_path, row, header=header))
         place = "xstest_v2_completions_a.csv, line 2, "
-        assert [
-            error.startswith(place + fault) for error, fault in zip(caught.value.errors, faults, strict=True)
-        ]
-        assert all(error.startswith(place) for error in caught.value.errors)
+        for error, fault in zip(caught.value.errors, faults, strict=True):
+            assert error.startswith(place + fault)
 
     def test_names_the_line_of_a_row_that_stops_early(self, tmp_path):
         good = f"v2-1,h,Why?,So.,{FULL},{FULL},TRUE,{FULL}"

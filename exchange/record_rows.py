@@ -1,0 +1,111 @@
+"""What records are made of, read as plain tuples: a chunk of responses at a time, by where the last one ended.
+
+An object for each of a million rows would take longer than reading them.
+"""
+
+from collections import defaultdict, namedtuple
+
+from annotation.answers import label_rows, score_rows
+from annotation.models import PromptMessage, Rating
+from arbitration.models import FinalLabel
+from evaluation.models import CoherenceScore
+
+CHUNK = 500  # responses read at once
+
+RESPONSE = {
+    "pk": "pk",
+    "prompt_pk": "prompt_id",
+    "prompt": "prompt__text",
+    "earlier": "prompt__earlier_count",
+    "prompt_id": "prompt__external_id",
+    "split": "prompt__split",
+    "text": "text",
+    "model": "model_version_id",
+    "candidate": "candidate",
+    "position": "position",
+    "status": "status",
+    "seed": "seed",
+    "sampling": "sampling_id",
+    "label": "final_label__pk",
+    "alignment": "final_label__alignment",
+    "source": "final_label__source",
+    "rule": "final_label__rule",
+    "policy": "final_label__policy_id",
+    "finalized_by": "final_label__finalized_by_id",
+    "finalized_at": "final_label__created_at",
+    "revision": "final_label__revision__text",
+    "decision": "final_label__decision_id",
+    "decided_by": "final_label__decision__lead_id",
+    "decided_at": "final_label__decision__created_at",
+    "outcome": "final_label__decision__outcome",
+    "rationale": "final_label__decision__rationale",
+}
+RATING = {
+    "pk": "pk",
+    "response": "response_id",
+    "expert": "expert_id",
+    "policy": "policy_id",
+    "comment": "comment",
+    "revised_response": "revised_response",
+    "asks_senior": "asks_senior",
+    "submitted_at": "submitted_at",
+}
+ResponseRow = namedtuple("ResponseRow", RESPONSE)
+RatingRow = namedtuple("RatingRow", RATING)
+
+
+def chunks(responses, stage):
+    """ResponseRows of a stage in the order of its hand-out, `CHUNK` at a time. `responses` narrows them down."""
+    responses, after = responses.filter(stage=stage).order_by("position"), -1
+    while True:
+        found = responses.filter(position__gt=after).values_list(*RESPONSE.values())[:CHUNK]
+        rows = [ResponseRow._make(row) for row in found]
+        if rows:
+            yield rows
+        if len(rows) < CHUNK:
+            return
+        after = rows[-1].position
+
+
+class Around:
+    """What belongs to a chunk of responses of `stage`.
+
+    `earlier`: {prompt: the messages before its question, as they are imported}; `ratings`: {response: its RatingRows in the order in which they were given}; `scores`, `labels`, `final_scores`,
+    `final_labels`: {rating or final label: {axis: score} or {label set: value}}; `counted`: {final label: keys of the
+    ratings it rests on}; `cosines`: {response: (cosine, whether it declines)} under `encoder`.
+    """
+
+    def __init__(self, stage, rows, encoder):
+        # By their place: to name so many keys in every statement costs more than the join.
+        places = {"stage": stage.pk, "position__range": (rows[0].position, rows[-1].position)}
+        of = {f"response__{name}": value for name, value in places.items()}
+        self.earlier = defaultdict(list)
+        spoken = PromptMessage.objects.filter(prompt__in={row.prompt_pk for row in rows if row.earlier})
+        for prompt, role, text in spoken.values_list("prompt", "role", "text"):
+            self.earlier[prompt].append({"role": role, "content": text})
+        self.ratings, self.counted = defaultdict(list), defaultdict(list)
+        for rating in Rating.objects.filter(**of).order_by("pk").values_list(*RATING.values()):
+            self.ratings[rating[1]].append(RatingRow._make(rating))
+        self.scores, self.labels = _answers(Rating, of)
+        self.final_scores, self.final_labels = _answers(FinalLabel, of)
+        through = FinalLabel.ratings.through.objects.filter(**_behind("finallabel", of))
+        for label, rating in through.values_list("finallabel_id", "rating_id"):
+            self.counted[label].append(rating)
+        cosines = CoherenceScore.objects.filter(encoder=encoder, **of)
+        self.cosines = {
+            response: rest for response, *rest in cosines.values_list("response_id", "cosine", "is_refusal")
+        }
+
+
+def _answers(owner, of):
+    """({owner: {axis: score}}, {owner: {label set: value}}) by their keys."""
+    scores, labels, of = defaultdict(dict), defaultdict(dict), _behind("owner", of)
+    for pk, axis, value in score_rows(owner).filter(**of).values_list("owner", "axis", "value"):
+        scores[pk][axis] = value
+    for pk, label_set, value in label_rows(owner).filter(**of).values_list("owner", "label_set", "value"):
+        labels[pk][label_set] = value
+    return scores, labels
+
+
+def _behind(name, conditions):
+    return {f"{name}__{each}": value for each, value in conditions.items()}
