@@ -77,6 +77,7 @@ def look(expected):
         "answers": now.answers(),
         "training_sets": now.training_sets(),
         "reports": now.reports(),
+        "records": now.records(),
         "missing_migrations": changes.getvalue().strip(),
     }
 

@@ -14,6 +14,7 @@ from django.db import connection
 from annotation.models import Divergence, Rating
 from arbitration.models import Decision, FinalLabel
 from core.models import Project
+from exchange.records import lines
 from training.dataset import file_of, line_of
 from training.models import TrainingSet
 
@@ -92,6 +93,11 @@ def training_sets():
         rows = hashlib.sha256(b"".join(map(line_of, examples))).hexdigest()
         found[training_set.sha256] = [rows, stored]
     return found
+
+
+def records():
+    """{project's slug: the lines of its export, responses without a final label among them}."""
+    return {project.slug: list(lines(project, unlabeled=True)) for project in Project.objects.order_by("pk")}
 
 
 def reports():
