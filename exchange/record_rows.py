@@ -70,22 +70,25 @@ def chunks(responses, stage):
 class Around:
     """What belongs to a chunk of responses of `stage`.
 
-    `earlier`: {prompt: the messages before its question, as they are imported}; `ratings`: {response: its RatingRows in the order in which they were given}; `scores`, `labels`, `final_scores`,
-    `final_labels`: {rating or final label: {axis: score} or {label set: value}}; `counted`: {final label: keys of the
-    ratings it rests on}; `cosines`: {response: (cosine, whether it declines)} under `encoder`.
+    `earlier`: {prompt: the messages before its question, as they are imported}; `ratings`: {response: its RatingRows
+    in the order in which they were given}; `scores`, `labels`, `final_scores`, `final_labels`: {rating or final label:
+    {axis: score} or {label set: value}}; `counted`: {final label: keys of the ratings it rests on}; `cosines`:
+    {response: (cosine, whether it declines)} under `encoder`.
     """
 
     def __init__(self, stage, rows, encoder):
         # By their place: to name so many keys in every statement costs more than the join.
-        places = {"stage": stage.pk, "position__range": (rows[0].position, rows[-1].position)}
-        of = {f"response__{name}": value for name, value in places.items()}
-        self.earlier = defaultdict(list)
+        of = {
+            "response__stage": stage.pk,
+            "response__position__range": (rows[0].position, rows[-1].position),
+        }
+        self.earlier, self.ratings, self.counted = defaultdict(list), defaultdict(list), defaultdict(list)
         spoken = PromptMessage.objects.filter(prompt__in={row.prompt_pk for row in rows if row.earlier})
         for prompt, role, text in spoken.values_list("prompt", "role", "text"):
             self.earlier[prompt].append({"role": role, "content": text})
-        self.ratings, self.counted = defaultdict(list), defaultdict(list)
-        for rating in Rating.objects.filter(**of).order_by("pk").values_list(*RATING.values()):
-            self.ratings[rating[1]].append(RatingRow._make(rating))
+        given = Rating.objects.filter(**of).order_by("pk").values_list(*RATING.values())
+        for rating in map(RatingRow._make, given):
+            self.ratings[rating.response].append(rating)
         self.scores, self.labels = _answers(Rating, of)
         self.final_scores, self.final_labels = _answers(FinalLabel, of)
         through = FinalLabel.ratings.through.objects.filter(**_behind("finallabel", of))

@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 from annotation.models import Response
 from arbitration.cases import claim_case, exclude_response
 from arbitration.labels import finalize_labels
+from exchange.record_rows import CHUNK
 from exchange.records import records
 from tests.factories.annotation import (
     CONVERSATION,
@@ -141,6 +142,11 @@ class TestRecords:
         assert list(records(team.project)) == []
         everything = list(records(team.project, unlabeled=True))
         assert [record["final_score"] for record in everything] == [None, None]
+
+    def test_go_on_from_chunk_to_chunk(self, team):
+        stage = make_rating_stage(team.project, prompts=2 * CHUNK + 1)
+        found = [record["id"] for record in records(team.project, unlabeled=True)]
+        assert found == list(stage.responses.order_by("position").values_list("pk", flat=True))
 
     def test_read_a_fixed_number_of_queries_a_chunk(self, team, django_assert_num_queries):
         make_final_stage(team, prompts=12)
