@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from core.models import Stage
-from tests.factories.annotation import make_rating_stage, rate
+from tests.factories.annotation import make_conversation, make_prompts, make_rating_stage, rate
 from tests.factories.arbitration import make_divergent
 from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import make_paper_stages
@@ -48,7 +48,9 @@ class TestPagesOfARatingStage:
     @pytest.fixture
     def team(self):
         team = make_project(name="Garden advice", experts=4)
-        responses = list(make_rating_stage(team.project, prompts=6).responses.order_by("position"))
+        make_conversation(team.project)
+        make_prompts(team.project, count=5)
+        responses = list(make_rating_stage(team.project).responses.order_by("position"))
         for response in responses[:2]:
             make_divergent(response, team.experts[:3], revised_response="Boil it for six minutes.")
         for response in responses[2:4]:

@@ -12,9 +12,10 @@ from django.utils import timezone
 from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent, ModelVersion, Stage
 from jobs import life
+from jobs.files import read_lines
 from jobs.models import Job
 from jobs.run_dir import run_dir_of
-from tests.factories.annotation import make_rating_stage
+from tests.factories.annotation import make_conversation, make_prompts, make_rating_stage
 from tests.factories.core import NOW, make_project
 from tests.factories.training import make_run, make_trainable_stage
 from tests.integration.training.test_generation import BrokenOff
@@ -127,6 +128,18 @@ class TestRunTraining:
         events = AuditEvent.objects.count()
         run_training(pk=run.pk)  # a message delivered twice
         assert AuditEvent.objects.count() == events
+
+    @pytest.mark.once
+    def test_learns_from_a_conversation_and_a_single_question_alike(self, transactional_db, tiny_model):
+        team = make_project(leads=2)
+        make_conversation(team.project)
+        make_prompts(team.project, count=2, splits=("validation", "train"))
+        run = make_run(make_trainable_stage(team, revised=0))
+        run_training(pk=run.pk)
+        run.refresh_from_db()
+        assert (run.status, run.reason) == (Job.Status.SUCCEEDED, "")
+        talk, *plain = read_lines(run_dir_of(run) / "dataset.jsonl")
+        assert [len(talk["messages"]), *("messages" in line for line in plain)] == [4, False]
 
     @pytest.mark.once
     @pytest.mark.deep
