@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.db.models import Max
+
 from annotation.models import Prompt, Response
 from annotation.responses import prompts_without_response
 from jobs.models import Job
@@ -67,6 +69,18 @@ def training_progress(run):
         return Progress(0, total)
     done = newest[0][0]
     return Progress(min(done, total), total, _left([time for _, time in newest[::-1]], total - done))
+
+
+def progress_of_runs(runs):
+    """{primary key: Progress} of several runs: in one statement, but for the pace of those that are running now."""
+    steps = RunMeasure.objects.filter(run__in=runs, kind=RunMeasure.Kind.TRAIN).order_by()
+    done = dict(steps.values_list("run").annotate(Max("step")))
+    return {
+        run.pk: training_progress(run)
+        if run.status == Job.Status.RUNNING
+        else Progress(min(done.get(run.pk, 0), run.total_steps or 0), run.total_steps or 0)
+        for run in runs
+    }
 
 
 def curves(run):

@@ -105,13 +105,14 @@ def stage_panel(request, project, number):
         return _reload()
     waiting = stage.status == Stage.Status.RESPONDING
     promotion = promotion_of(stage)
+    steps = progress.progress_of_runs(runs)
     context = {
         "project": project,
         "stage": stage,
         "generation": generation,
         "responses": progress.generation_progress(stage) if waiting else None,
         "attempts": attempts_of(generation) if waiting and generation else None,
-        "runs": [(run, progress.training_progress(run)) for run in runs],
+        "runs": [(run, steps[run.pk]) for run in runs],
         "watched": next(
             ((run, progress.curves(run)) for run in reversed(runs) if progress.is_live(run)), None
         ),

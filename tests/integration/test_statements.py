@@ -1,0 +1,210 @@
+"""How many statements the hot use cases and every page take: frozen here, and the same at one item and at three.
+
+A number that rises is a read too many; one that falls is written down lower. What begins and ends a transaction counts
+as well, and policies are in memory already, as they are after a process' first request.
+"""
+
+import uuid
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from annotation.assignment import decline, next_assignment
+from annotation.models import Response
+from annotation.rating import submit_rating
+from arbitration.cases import claim_case, claim_next_case, release_case, resolve_case
+from core.models import Membership
+from core.projects import add_member
+from evaluation.coherence import open_runs
+from tests.factories.annotation import make_rating_stage, rate
+from tests.factories.arbitration import decide, make_divergent, required_labels
+from tests.factories.core import NOW, make_project, make_user
+from tests.factories.training import make_run, make_trainable_stage
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+
+USE_CASES = {}
+PAGES = {}
+
+
+class World:
+    """A project in its second stage, with `items` of everything that a page could list."""
+
+    def __init__(self, items):
+        team = self.team = make_project(leads=2)
+        self.project = team.project
+        self.base = make_trainable_stage(team, prompts=8 * items, revised=items)
+        self.runs = [make_run(self.base) for _ in range(items)]
+        self.stage = make_rating_stage(self.project, by=team.admin)
+        for _ in range(items):
+            for role in Membership.Role:
+                add_member(project=self.project, user=make_user(), role=role, by=None, now=NOW)
+        open_runs(now=NOW)
+        one, others = make_user(), team.experts
+        add_member(project=self.project, user=one, role=Membership.Role.EXPERT, by=None, now=NOW)
+        self.expert = one
+        responses = list(Response.objects.filter(stage=self.stage).order_by("position"))
+        for number in range(items):
+            waiting, decided, revised, half = responses[4 * number : 4 * number + 4]
+            make_divergent(waiting, others, comment="Why?")
+            make_divergent(decided, others)
+            decide(claim_case(response=decided, by=team.lead, now=NOW))
+            for expert in others:
+                rate(revised, expert, score=2, revised_response=f"Like this, says {expert}.")
+            rate(half, one)
+        self.mine = one.ratings.latest("pk")
+
+    def pages(self):
+        """{name: (who, address)} of every page that is looked at."""
+        expert, lead, admin = self.expert, self.team.lead, self.team.admin
+        case = claim_next_case(stage=self.stage, by=lead, now=NOW)
+        for_expert = {
+            "home": reverse("home"),
+            "password": reverse("password-change"),
+            "projects": reverse("project-list"),
+            "expert's project": self.at("project-detail"),
+            "guidelines": self.at("annotation:guidelines"),
+            "rate": self.at("annotation:rate"),
+            "my ratings": self.at("annotation:my-ratings"),
+            "my rating": self.at("annotation:my-rating", self.mine.pk),
+        }
+        for_lead = {
+            "queue": self.at("arbitration:queue"),
+            "case": self.at("arbitration:case", case.pk),
+            "decisions": self.at("arbitration:decisions"),
+            "revisions": self.at("arbitration:revisions"),
+            "report": self.at("evaluation:report"),
+            "report, as data": self.at("evaluation:report-json"),
+            "figures": self.at("evaluation:figure"),
+            "figure": self.at("evaluation:figure-file", "score-safety"),
+        }
+        number, run = self.stage.number, self.runs[0]
+        for_admin = {
+            "project": self.at("project-detail"),
+            "stage": self.at("stage-detail", number),
+            "setup": self.at("project-setup"),
+            "new project": reverse("project-create"),
+            "prompts": self.at("annotation:prompts"),
+            "ratings of a stage": self.at("annotation:stage-panel", number),
+            "agreement of a stage": self.at("annotation:stage-agreement", number),
+            "import of responses": self.at("annotation:import-responses", number),
+            "arbitration of a stage": self.at("arbitration:stage-panel", number),
+            "finalize": self.at("arbitration:finalize", number),
+            "training of a stage": self.at("training:stage-panel", self.base.number),
+            "launch": self.at("training:launch", self.base.number),
+            "promote": self.at("training:promote", self.base.number),
+            "run": self.at("training:run", run.pk),
+            "models": self.at("training:models"),
+            "training set": self.at("training:training-set", run.training_set_id),
+            "training set, as a file": self.at("training:training-set-file", run.training_set_id),
+            "coherence of a stage": self.at("evaluation:stage-panel", number),
+            "export": self.at("evaluation:export"),
+        }
+        return (
+            {name: (expert, url) for name, url in for_expert.items()}
+            | {name: (lead, url) for name, url in for_lead.items()}
+            | {name: (admin, url) for name, url in for_admin.items()}
+        )
+
+    def at(self, name, *args):
+        return reverse(name, args=[self.project.slug, *args])
+
+
+def statements(act):
+    with CaptureQueriesContext(connection) as captured:
+        act()
+    return len(captured)
+
+
+def count_pages(world):
+    counts = {}
+    for name, (who, url) in world.pages().items():
+        client = Client()
+        client.force_login(who)
+
+        def look(client=client, url=url):
+            answer = client.get(url)
+            assert answer.status_code in (200, 302), (url, answer.status_code)
+            if answer.streaming:
+                b"".join(answer.streaming_content)
+
+        look()
+        counts[name] = statements(look)
+    return counts
+
+
+def count_use_cases(items):
+    team = make_project(experts=4)
+    stage = make_rating_stage(team.project, prompts=4 * items)
+    one, two, three, four = team.experts
+    counts = {}
+
+    def give(name, act, **fields):
+        made = []
+        counts[name] = statements(lambda: made.append(act(now=NOW, **fields)))
+        return made[0]
+
+    def answers(**scores):
+        everywhere = dict.fromkeys(("safety", "helpfulness", "relevance"), 4) | scores
+        return {"scores": everywhere, "labels": required_labels(stage.policy), "submission": uuid.uuid4()}
+
+    first = next_assignment(stage=stage, expert=one, now=NOW)
+    give("next, once more", next_assignment, stage=stage, expert=one)
+    give("submit", submit_rating, assignment=first, by=one, **answers())
+    second = give("next", next_assignment, stage=stage, expert=one)
+    give("decline", decline, assignment=second, by=one, reason="No idea.")
+    agreed, apart = Response.objects.filter(stage=stage, pk__in=[first.response_id]), None
+    response = agreed.get()
+    rate(response, two)
+    slot = next_assignment(stage=stage, expert=three, now=NOW)
+    assert slot.response_id == response.pk
+    give("submit, the last one, agreed", submit_rating, assignment=slot, by=three, **answers())
+    apart = (
+        Response.objects.filter(stage=stage, assignments__reopened_at=None).exclude(pk=response.pk).first()
+    )
+    for expert in (two, three):
+        rate(apart, expert)
+    slot = next_assignment(stage=stage, expert=four, now=NOW)
+    give("submit, the last one, apart", submit_rating, assignment=slot, by=four, **answers(safety=1))
+    apart.refresh_from_db()
+    assert apart.status == Response.Status.DIVERGENT
+    case = give("claim", claim_case, response=apart, by=team.lead)
+    release_case(case=case, by=team.lead, now=NOW)
+    case = give("claim the next", claim_next_case, stage=stage, by=team.lead)
+    give("resolve", resolve_case, case=case, by=team.lead, rationale="So it is.", **answers())
+    return counts
+
+
+class TestUseCases:
+    def test_take_as_many_statements_at_one_item_as_at_three(self):
+        one, three = count_use_cases(1), count_use_cases(3)
+        assert one == three
+        assert three == USE_CASES
+
+
+class TestPages:
+    def test_take_as_many_statements_at_one_item_as_at_three(self):
+        one, three = count_pages(World(1)), count_pages(World(3))
+        assert one == three
+        assert three == PAGES
+
+
+class TestSubmitAndNext:
+    def test_takes_eighteen_statements_and_next_alone_eight(self):
+        team = make_project(experts=4)
+        make_rating_stage(team.project, prompts=4)
+        client = Client()
+        client.force_login(team.experts[0])
+        rate_url = reverse("annotation:rate", args=[team.project.slug])
+        client.get(rate_url)
+        page = client.get(rate_url)
+        form = dict.fromkeys(("score-safety", "score-helpfulness", "score-relevance"), "4")
+        form |= {"label-verdict": "aligned", "submission": page.context["form"].submission}
+        url = reverse("annotation:submit", args=[team.project.slug, page.context["slot"].pk])
+
+        assert statements(lambda: client.get(rate_url)) <= 8
+        assert statements(lambda: client.post(url, form, headers=HTMX)) <= 18
