@@ -3,15 +3,16 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Count, OuterRef, Subquery
+from django.core.cache import cache
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 
 from annotation.models import Assignment, Involvement, QueueCursor, Rating, Response
 from annotation.responses import prompts_without_response
 from core.models import Membership, Stage, User
 
-# An expert's own counts are kept by each process: for so long, and for so many experts and stages.
-AGE, KEPT = timedelta(seconds=15), 4096
-_kept = {}
+AGE = timedelta(seconds=15)
+"""How old counts may be that each process keeps: an expert's own, and those of a stage with so many slots:"""
+LARGE = 100_000
 
 
 @dataclass(frozen=True)
@@ -64,22 +65,15 @@ def own_progress(*, stage, expert, now, submitted=0):
 
     Counted in a large stage, they would cost more than the rating itself.
     """
-    key = (stage.pk, stage.created_at, expert.pk)
-    counted_at, progress = _kept.get(key, (None, None))
+    key = f"own-progress:{stage.pk}:{stage.created_at.isoformat()}:{expert.pk}"
+    counted_at, progress = cache.get(key, (None, None))
     if progress is None or not timedelta(0) <= now - counted_at < AGE:
-        progress = _count_own(stage, expert, now)
-        if len(_kept) >= KEPT:
-            _kept.clear()
-        _kept[key] = now, progress
+        counted_at, progress = now, _count_own(stage, expert, now)
+        cache.set(key, (counted_at, progress), AGE.total_seconds())
     elif submitted:
         progress = progress.after(submitted)
-        _kept[key] = counted_at, progress
+        cache.set(key, (counted_at, progress), AGE.total_seconds())
     return progress
-
-
-def forget():
-    """Keep no counts. For tests, whose databases give the same keys again."""
-    _kept.clear()
 
 
 def _count_own(stage, expert, now):
@@ -96,28 +90,15 @@ def _count_own(stage, expert, now):
 
 def stage_progress(stage):
     """Responses by status, ratings given of needed, and how far each expert is (members and former members)."""
-    counts = dict(
-        Response.objects.filter(stage=stage).order_by().values_list("status").annotate(count=Count("id"))
-    )
-    slots = (
-        Assignment.objects.filter(stage=stage)
-        .order_by()
-        .values_list("expert", "status")
-        .annotate(count=Count("id"))
-    )
-    experts = {
-        user.pk: ExpertProgress(user)
-        for user in User.objects.filter(
-            memberships__project=stage.project_id, memberships__role=Membership.Role.EXPERT
-        ).order_by("username")
-    }
+    counts, slots = _count_stage(stage)
+    experts = {user.pk: ExpertProgress(user) for user in _experts_of(stage, {expert for expert, *_ in slots})}
     ratings = needed = 0
     for expert, status, count in slots:
         needed += count
         ratings += count if status == Assignment.Status.SUBMITTED else 0
         if expert is None:
             continue
-        row = experts.get(expert) or experts.setdefault(expert, ExpertProgress(User.objects.get(pk=expert)))
+        row = experts[expert]
         if status == Assignment.Status.SUBMITTED:
             row.rated = count
         else:
@@ -136,6 +117,28 @@ def stage_progress(stage):
         needed=needed,
         experts=list(experts.values()),
     )
+
+
+def _count_stage(stage):
+    """(responses by status, [(expert, status of a slot, how many)]); of a large stage, at most AGE old."""
+    key = f"stage-counts:{stage.pk}:{stage.created_at.isoformat()}:{stage.status}"
+    counted = cache.get(key)
+    if counted is None:
+        responses = Response.objects.filter(stage=stage).order_by().values_list("status")
+        slots = Assignment.objects.filter(stage=stage).order_by().values_list("expert", "status")
+        counted = dict(responses.annotate(n=Count("id"))), list(slots.annotate(n=Count("id")))
+        if sum(n for _, _, n in counted[1]) > LARGE:
+            cache.set(key, counted, AGE.total_seconds())
+    return counted
+
+
+def _experts_of(stage, at_work):
+    """Who is an expert of the project, and then whoever else was at work in the stage."""
+    role = Membership.objects.filter(
+        user=OuterRef("pk"), project=stage.project_id, role=Membership.Role.EXPERT
+    )
+    people = User.objects.annotate(is_expert=Exists(role))
+    return people.filter(Q(is_expert=True) | Q(pk__in=at_work - {None})).order_by("-is_expert", "username")
 
 
 def _add_declined(stage, experts):

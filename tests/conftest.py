@@ -119,11 +119,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
 @pytest.fixture(autouse=True)
 def nothing_kept():
     """What a process keeps in memory of one test's database must not answer for the next one's."""
-    from annotation import progress
+    from django.core.cache import cache
+
     from core import policies
 
     policies.forget()
-    progress.forget()
+    cache.clear()
 
 
 @pytest.fixture
