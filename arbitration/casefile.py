@@ -5,11 +5,13 @@ Nothing here says which model wrote the response or in which stage.
 
 from dataclasses import dataclass, field
 
+from django.db.models import F
 from django.utils.crypto import salted_hmac
 
-from annotation.answers import with_answers
+from annotation.answers import load_answers
 from annotation.models import DivergenceReason, Involvement, Rating
 from arbitration.diff import word_diff
+from core.policies import whole
 from core.texts import tidy
 
 Kind = DivergenceReason.Kind
@@ -71,18 +73,35 @@ class CaseFile:
 
 
 def open_file(response):
-    """The CaseFile of a response, read in a fixed number of queries."""
-    policy = response.stage.policy
-    ratings = list(with_answers(Rating.objects.filter(response=response).select_related("expert")))
-    declined = list(
-        Involvement.objects.filter(response=response, part=Involvement.Part.DECLINED).select_related("user")
-    )
+    """The CaseFile of a response."""
+    return open_files([response])[0]
+
+
+def open_files(responses):
+    """The CaseFiles of some responses, in their order, read in a fixed number of statements."""
+    ratings, declined, reasons = ({response.pk: [] for response in responses} for _ in range(3))
+    for rating in Rating.objects.filter(response__in=responses).select_related("expert"):
+        ratings[rating.response_id].append(rating)
+    given = load_answers(Rating, [rating.pk for each in ratings.values() for rating in each])
+    refusals = Involvement.objects.filter(response__in=responses, part=Involvement.Part.DECLINED)
+    for refusal in refusals.select_related("user"):
+        declined[refusal.response_id].append(refusal)
+    found = DivergenceReason.objects.filter(divergence__response__in=responses)
+    found = found.select_related("axis", "label_set", "asked_by").prefetch_related("values")
+    for reason in found.annotate(response=F("divergence__response")):
+        reasons[reason.response].append(reason)
+    return [_file(each, ratings[each.pk], given, declined[each.pk], reasons[each.pk]) for each in responses]
+
+
+def _file(response, ratings, given, declined, reasons):
+    policy = whole(response.stage.policy)
     people = [rating.expert for rating in ratings] + [involvement.user for involvement in declined]
     names = name_people(response, people, blind=policy.blind_lead)
-    tau = dict(policy.tolerances.values_list("axis_id", "tau"))
-    axes = list(policy.rubric.axes.all())
-    label_sets = list(policy.rubric.label_sets.prefetch_related("values"))
-    opinions = [_opinion(rating, names, axes, label_sets, response.text) for rating in ratings]
+    tau = {each.axis_id: each.tau for each in policy.tolerances.all()}
+    axes, label_sets = list(policy.rubric.axes.all()), list(policy.rubric.label_sets.all())
+    opinions = [
+        _opinion(rating, given[rating.pk], names, axes, label_sets, response.text) for rating in ratings
+    ]
     opinions.sort(key=lambda opinion: (len(opinion.who), opinion.who))
     tracks = [
         AxisTrack(
@@ -92,12 +111,13 @@ def open_file(response):
         )
         for index, axis in enumerate(axes)
     ]
+    scores = {track.axis.pk: [value for _, value in track.scores] for track in tracks}
     return CaseFile(
         response=response,
         opinions=opinions,
         tracks=tracks,
         label_sets=label_sets,
-        reasons=tell_reasons(response, tracks, names),
+        reasons=[_tell(reason, scores, names, policy.ratings_per_response) for reason in reasons],
         declined=sorted((names[each.user_id], each.reason) for each in declined),
         simulated=any(rating.expert.is_simulated for rating in ratings),
     )
@@ -113,17 +133,6 @@ def name_people(response, people, *, blind):
         return {user.pk: str(user) for user in people}
     drawn = sorted({user.pk for user in people}, key=lambda pk: _draw(response, pk))
     return {pk: f"Expert {_letters(place)}" for place, pk in enumerate(drawn)}
-
-
-def tell_reasons(response, tracks, names):
-    """Why the experts diverged, a sentence a reason; empty for a response they agreed on."""
-    divergence = getattr(response, "divergence", None)
-    if divergence is None:
-        return []
-    scores = {track.axis.pk: [value for _, value in track.scores] for track in tracks}
-    reasons = divergence.reasons.select_related("axis", "label_set", "asked_by").prefetch_related("values")
-    k = response.stage.policy.ratings_per_response
-    return [_tell(reason, scores, names, k) for reason in reasons]
 
 
 def _tell(reason, scores, names, k):
@@ -142,16 +151,15 @@ def _tell(reason, scores, names, k):
     raise ValueError(f"There is no reason of kind {reason.kind}.")
 
 
-def _opinion(rating, names, axes, label_sets, text):
-    scores = {score.axis_id: score.value for score in rating.scores.all()}
-    labels = {label.label_set_id: label.value for label in rating.labels.all()}
+def _opinion(rating, answers, names, axes, label_sets, text):
+    values = {value.pk: value for label_set in label_sets for value in label_set.values.all()}
     # Texts from before line ends were evened out differ in them alone.
     revised = tidy(rating.revised_response)
     return Opinion(
         who=names[rating.expert_id],
         rating=rating,
-        scores=[scores.get(axis.pk) for axis in axes],
-        labels=[labels.get(label_set.pk) for label_set in label_sets],
+        scores=[answers.scores.get(axis.pk) for axis in axes],
+        labels=[values.get(answers.labels.get(label_set.pk)) for label_set in label_sets],
         changes=word_diff(tidy(text), revised) if revised else [],
     )
 

@@ -193,5 +193,6 @@ def _lapse(case, *, by, now):
 
 def _close(case, status, decision, *, by, now):
     detail = f"Decision {decision.pk}: {decision.get_outcome_display().lower()}"
-    transition(case, Status.RESOLVED, by=by, now=now, detail=detail, closed_at=now)
-    transition(case.response, status, by=by, now=now, detail=detail)
+    with audit.Trail() as trail:
+        transition(case, Status.RESOLVED, by=by, now=now, trail=trail, detail=detail, closed_at=now)
+        transition(case.response, status, by=by, now=now, trail=trail, detail=detail)

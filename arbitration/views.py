@@ -12,7 +12,7 @@ from annotation.answer_fields import SCORE, faults_by_field, label_fields
 from annotation.answers import InvalidAnswers, with_answers
 from annotation.models import Rating, Response, load_earlier
 from arbitration import forms
-from arbitration.casefile import open_file
+from arbitration.casefile import open_file, open_files
 from arbitration.cases import (
     claim_case,
     claim_next_case,
@@ -161,7 +161,7 @@ def revisions(request, project):
         list(page.object_list)
     )
     load_earlier([response.prompt for response in responses.values()])
-    files = [open_file(responses[pk]) for pk in page.object_list]
+    files = open_files([responses[pk] for pk in page.object_list])
     context = {
         "page_obj": page,
         "files": files,
