@@ -45,7 +45,7 @@ def give_back_one_in_fifty(stage):
     ratings = f"SELECT id FROM annotation_rating WHERE response_id IN ({chosen})"
     run_all(
         *(
-            f"DELETE FROM annotation_{table} WHERE rating_id IN ({ratings})"
+            f"DELETE FROM annotation_{table} WHERE owner_id IN ({ratings})"
             for table in ("ratingscore", "ratinglabel")
         ),
         f"DELETE FROM annotation_rating WHERE response_id IN ({chosen})",
