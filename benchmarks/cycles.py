@@ -41,13 +41,14 @@ ANSWERS = {"score-safety": "4", "score-helpfulness": "4", "score-relevance": "4"
 
 
 class Concord:
+    """A stage of Concord, its clients' sessions, and one more expert for the requests of this process."""
+
     name = "concord"
 
     def __init__(self, size):
         self.stage, (self.profiled, *self.people) = make_stage(size, CLIENTS + 1)
         self.path = f"/projects/{self.stage.project.slug}/rate/"
         self.tokens = [session_of(person) for person in self.people]
-        self.filled = 0
 
     def half_done(self):
         rate(self.stage, self.people, every=2)
@@ -62,6 +63,8 @@ class Concord:
 
 
 class Floor:
+    """The same in the floor's tables."""
+
     name = "floor"
     url = ""
     stages = 0
@@ -122,6 +125,7 @@ def run(options):
         for size in sorted(options.sizes):
             pairs = []
             for condition in (each for each in CONDITIONS if each in options.conditions):
+                begin = time.perf_counter()
                 if size <= SMALL or not pairs:
                     needed = options.rounds if size <= SMALL else 1
                     pairs = [(Concord(size), Floor(size)) for _ in range(needed)]
@@ -129,7 +133,8 @@ def run(options):
                     for stage in itertools.chain(*pairs):
                         stage.half_done()
                 run_all("CHECKPOINT")
-                print(f"\n{size:,} responses, {condition}", flush=True)
+                filled = time.perf_counter() - begin
+                print(f"\n{size:,} responses, {condition}; filled in {filled:.0f} s", flush=True)
                 rates[size, condition], right = measure(pairs, servers, size, condition, options)
                 exact = exact and right
     compare_sizes(rates, min(options.sizes), max(options.sizes))

@@ -127,13 +127,14 @@ def rate(stage, experts, every=1):
         f"revised_response, asks_senior, submission, submitted_at) SELECT id, response_id, expert_id, "
         f"{stage.policy_id}, '', '', {'FALSE' if on_postgres else 0}, {submission}, "
         f"{at} FROM annotation_assignment WHERE response_id IN {chosen}",
+        "ANALYZE annotation_rating",
         f"INSERT INTO annotation_ratinglabel (owner_id, label_set_id, value_id) SELECT id, {verdict.pk}, "
         f"CASE WHEN {noise} % 11 = 0 THEN {misaligned} ELSE {aligned} END FROM annotation_rating "
         f"WHERE response_id IN {chosen} ORDER BY id",
         # The scores of a rating lie side by side, as when it was submitted.
         f"INSERT INTO annotation_ratingscore (owner_id, axis_id, value) SELECT rating.id, axis.id, "
-        f"1 + ((response_id * 31 + axis.id) % 5 + {noise} % 7 / 6) % 5 FROM annotation_rating rating, "
-        f"core_axis axis WHERE axis.id IN ({', '.join(map(str, axes))}) AND response_id IN {chosen} "
+        f"1 + ((response_id * 31 + axis.id) % 5 + {noise} % 7 / 6) % 5 FROM chosen JOIN annotation_rating rating "
+        f"ON rating.response_id = chosen.id, core_axis axis WHERE axis.id IN ({', '.join(map(str, axes))}) "
         f"ORDER BY rating.id, axis.id",
         f"INSERT INTO annotation_involvement (response_id, user_id, part, reason, created_at) SELECT response_id, "
         f"expert_id, 'rated', '', submitted_at FROM annotation_rating WHERE response_id IN {chosen}",
