@@ -26,6 +26,8 @@ TEXT = "A response of some length. " * 20
 
 def run(options):
     print(f"{options.database}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+    if "sweeps" in options.only:
+        sweep(options.projects)  # before the others leave stages that are due for something
     if "import" in options.only:
         take_in(options.responses)
     stages = []
@@ -34,8 +36,6 @@ def run(options):
     if "export" in options.only:
         for stage in stages:
             export(stage)
-    if "sweeps" in options.only:
-        sweep(options.projects)
     if "polls" in options.only:
         poll(options.steps)
 

@@ -81,10 +81,11 @@ def rate(stage, expert, rounds):
 
 
 def plan(stage, expert):
+    """How the database finds the expert's next response: by far the longest statement of the use case."""
     from django.db import connection
+    from django.utils import timezone
 
-    from annotation import assignment
-    from annotation.models import QueueCursor
+    from annotation.assignment import next_assignment
 
     captured = []
 
@@ -92,10 +93,9 @@ def plan(stage, expert):
         captured.append((sql, params))
         return execute(sql, params, many, context)
 
-    reached = QueueCursor.objects.get(stage=stage, expert=expert)
     with connection.execute_wrapper(capture):
-        assignment._open_slots(stage, expert, reached)
-    sql, params = captured[0]
+        next_assignment(stage=stage, expert=expert, now=timezone.now())
+    sql, params = max(captured, key=lambda each: len(each[0]))
     explain = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN (COSTS OFF) "
     with connection.cursor() as cursor:
         cursor.execute(explain + sql, params)
