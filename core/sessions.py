@@ -7,6 +7,7 @@ switched off and a role that is taken away count from the next request on.
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.sessions import models as djangos
 from django.contrib.sessions.backends import db
 from django.db.models import F
 from django.utils import timezone
@@ -63,12 +64,34 @@ class SessionStore(db.SessionStore):
         return rows[0]
 
     def _get_session_from_db(self):
-        found = self.model.objects.select_related("user")
-        row = found.filter(session_key=self.session_key, expire_date__gt=timezone.now()).first()
+        named = {"session_key": self.session_key, "expire_date__gt": timezone.now()}
+        row = self.model.objects.select_related("user").filter(**named).first() or self._taken_over(named)
         if row is None:
             self._session_key = None
             return None
         self.person = row.user
+        return row
+
+    def _taken_over(self, named):
+        """A session that stands in Django's own table, moved into ours; None where there is none.
+
+        While an upgrade rolls over several servers, the old ones go on writing there after the migration.
+        """
+        former = djangos.Session.objects.filter(**named).first()
+        if former is None:
+            return None
+        data = {"session_data": former.session_data, "expire_date": former.expire_date}
+        person = (
+            auth.get_user_model()
+            .objects.filter(pk=self.decode(former.session_data).get(auth.SESSION_KEY))
+            .first()
+        )
+        row, _ = self.model.objects.get_or_create(
+            session_key=former.session_key, defaults=data | {"user": person}
+        )
+        former.delete()
+        if self._slug is not None:
+            self._become(Membership.objects.filter(user=person))
         return row
 
 

@@ -95,3 +95,16 @@ class TestTheMove:
         assert Session.objects.get(pk=before.pk).user == personas.experts[0]
         assert Session.objects.get(pk=of_a_guest.session_key).user is None
         assert not DjangosStore.get_model_class().objects.exists()
+
+    def test_takes_over_what_a_server_of_the_revision_before_still_writes(self, client, personas, page):
+        expert = personas.experts[0]
+        former = DjangosStore()
+        former["_auth_user_id"] = str(expert.pk)
+        former["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
+        former["_auth_user_hash"] = expert.get_session_auth_hash()
+        former.create()
+        client.cookies["sessionid"] = former.session_key
+
+        assert [client.get(page).status_code for _ in range(2)] == [200, 200]
+        assert Session.objects.get(pk=former.session_key).user == expert
+        assert not DjangosStore.get_model_class().objects.exists()
