@@ -10,13 +10,13 @@ import json
 from django.utils.crypto import salted_hmac
 
 from annotation.conversations import USER
-from annotation.models import Response, Sampling
+from annotation.models import Response
 from core.models import Axis, LabelSet, LabelValue, User
 from evaluation.encoders import encoder_in_force
 from exchange.record_rows import Around, chunks
 
 ENCODER = json.JSONEncoder(ensure_ascii=False)
-SAMPLING = ("temperature", "top_p", "max_new_tokens", "repetition_penalty")
+SAMPLING = ("temperature", "top_p", "max_new_tokens", "repetition_penalty", "seed")
 
 
 def records(project, *, stage=None, unlabeled=False):
@@ -56,7 +56,7 @@ class Names:
         self.models = dict(project.model_versions.values_list("pk", "name"))
         self.simulated = set(User.objects.filter(is_simulated=True).values_list("pk", flat=True))
         self.salt = f"evaluation.export:{project.pk}"  # as it was first: pseudonyms stay
-        self.people, self.samplings, self.axis_orders, self.set_orders = {}, {}, {}, {}
+        self.people, self.axis_orders, self.set_orders = {}, {}, {}
 
     def person(self, user_id):
         if user_id is None:
@@ -64,12 +64,6 @@ class Names:
         if user_id not in self.people:
             self.people[user_id] = f"person-{salted_hmac(self.salt, str(user_id)).hexdigest()[:10]}"
         return self.people[user_id]
-
-    def sampling(self, pk):
-        """How a response was drawn, without its seed; None for none."""
-        if pk is not None and pk not in self.samplings:
-            self.samplings[pk] = Sampling.objects.values(*SAMPLING).get(pk=pk)
-        return self.samplings.get(pk)
 
     def by_axis(self, scores):
         """{axis key: value} of scores by axis, in the rubric's order."""
@@ -96,7 +90,6 @@ def _record(row, stage_number, around, names):
     labels = [names.by_set(around.labels[rating.pk]) for rating in ratings]
     axes = dict.fromkeys(key for each in scores for key in each)
     sets = dict.fromkeys(key for each in labels for key in each)
-    sampling = names.sampling(row.sampling)
     cosine = around.cosines.get(row.pk)
     return {
         "prompt": row.prompt,
@@ -119,7 +112,7 @@ def _record(row, stage_number, around, names):
         "model": names.models[row.model],
         "candidate": row.candidate,
         "status": row.status,
-        "sampling": sampling and sampling | {"seed": row.seed},
+        "sampling": {name: getattr(row, name) for name in SAMPLING} if row.sampling else None,
         "coherence": cosine and {"cosine": cosine[0], "is_refusal": cosine[1]},
     }
 

@@ -1,5 +1,7 @@
 """Pages that take a file of prompts or responses, or give one of records."""
 
+from itertools import islice
+
 from django.contrib import messages
 from django.http import Http404, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
@@ -93,7 +95,7 @@ def export(request, project):
         raise Http404("No such stage.")
     name = f"{project.slug}{f'-stage-{stage.number}' if stage else ''}.jsonl"
     return StreamingHttpResponse(
-        lines(project, stage=stage),
+        _blocks(lines(project, stage=stage)),
         content_type="application/x-ndjson; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
@@ -102,6 +104,12 @@ def export(request, project):
 def _tell(request, report):
     for note in report.notes:
         messages.info(request, note)
+
+
+def _blocks(lines):
+    """Lines by the hundred: each piece of a stream is sent on its own."""
+    while block := "".join(islice(lines, 100)):
+        yield block
 
 
 def _prompts_page(request, project, *, form, preview=None, error=None, file_name="", status=200):
