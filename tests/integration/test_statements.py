@@ -74,7 +74,7 @@ PAGES = {
     "training set": 11,
     "training set, as a file": 2,
     "coherence of a stage": 3,
-    "export": 17,
+    "export": 18,
 }
 
 
