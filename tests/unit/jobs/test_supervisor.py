@@ -10,7 +10,7 @@ import pytest
 from jobs.events import EventLog
 from jobs.files import read_lines
 from jobs.processes import kill_leftover, start_mark
-from jobs.supervisor import EventTail, Outcome, python_child, supervise
+from jobs.supervisor import EventTail, NotNow, Outcome, python_child, supervise
 
 QUICK = {"poll": 0.02, "check_every": 0.05, "grace": 0.4}
 
@@ -91,7 +91,7 @@ class TestSupervise:
             ("fails", "failed", "oom", "Memory ran out."),
             ("is_surprised", "errored", "error", "KeyError: 'x'"),
             ("says_nothing", "errored", "error", "code 9: Segmentation something"),
-            ("is_killed", "interrupted", "killed", "SIGKILL"),
+            ("is_killed", "interrupted", "killed", "The process was ended by SIGKILL."),
         ],
     )
     def test_says_how_it_ended(self, tmp_path, mode, status, code, words):
@@ -137,6 +137,33 @@ class TestSupervise:
 
         outcome = run("framed", tmp_path, on_event=told.append, heartbeat=terminate)
         assert (outcome.status, outcome.code, outcome.resumable) == ("interrupted", "interrupted", True)
+
+    def test_goes_on_while_the_caller_cannot_listen_and_tells_everything_once_afterwards(self, tmp_path):
+        told, refused = [], []
+
+        def take(event):
+            if event["kind"] == "log" and len(refused) < 5:
+                refused.append(event)
+                raise NotNow
+            told.append(event["kind"])
+
+        def beat():
+            if len(refused) == 5 and "once more" not in refused:
+                refused.append("once more")
+                raise NotNow
+
+        assert run("succeeds", tmp_path, on_event=take, heartbeat=beat) == Outcome("succeeded")
+        assert told == ["start", "log", "end"]
+
+    def test_gives_up_waiting_for_the_caller_once_the_child_is_done(self, tmp_path):
+        def never(event):
+            raise NotNow
+
+        with pytest.raises(NotNow):
+            run("succeeds", tmp_path, on_event=never, patience=0.3)
+        told = []
+        EventTail(tmp_path).tell(told.append)
+        assert [event["kind"] for event in told] == ["start", "log", "end"]
 
     def test_kills_descendants_in_sessions_of_their_own(self, tmp_path):
         assert run("leaves_one_behind", tmp_path).status == "succeeded"
