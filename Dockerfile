@@ -7,7 +7,7 @@ RUN useradd --create-home --uid 10001 concord && mkdir /var/lib/concord && chown
 WORKDIR /srv/concord
 # What to install changes more rarely than the code: a layer of its own.
 COPY pyproject.toml constraints.txt ./
-RUN pip install -c constraints.txt '.[s3]' && rm -rf build concord.egg-info
+RUN pip install -c constraints.txt . && rm -rf build concord.egg-info
 COPY manage.py ./
 COPY config config
 COPY core core

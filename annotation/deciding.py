@@ -1,7 +1,8 @@
 """What becomes of a response once it has its ratings, or can no longer get them."""
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
 from annotation.agreement import Judgement, Reason, Rules, find_divergence
 from annotation.answers import label_rows, load_answers
@@ -81,13 +82,28 @@ def escalate_unjudgeable(*, now):
     A decline decides at once; this finds what only a change of the project's people made hopeless.
     """
     declined = Involvement.objects.filter(response=OuterRef("response"), part=Involvement.Part.DECLINED)
-    slots = Assignment.objects.filter(status=Assignment.Status.OPEN, reopened_at__isnull=False)
+    slots = Assignment.objects.filter(response=OuterRef("pk"), status=Assignment.Status.OPEN)
+    taken_part = Involvement.objects.filter(response=OuterRef(OuterRef("pk")), user=OuterRef("user"))
+    experts = Membership.objects.filter(project=OuterRef("stage__project"), role=Membership.Role.EXPERT)
+    due = (
+        Response.objects.filter(Exists(slots.filter(reopened_at__isnull=False).filter(Exists(declined))))
+        .exclude(assignments__status=Assignment.Status.LEASED)
+        .annotate(
+            left=_how_many(slots, "response"), able=_how_many(experts.filter(~Exists(taken_part)), "project")
+        )
+        .filter(able__lt=F("left"))
+    )
     escalated = 0
-    for pk in slots.filter(Exists(declined)).order_by().values_list("response", flat=True).distinct():
+    for pk in list(due.order_by("pk").values_list("pk", flat=True)):
         with transaction.atomic():
             response = decide_response(lock_response(pk), by=None, now=now)
             escalated += response.status == Response.Status.DIVERGENT
     return escalated
+
+
+def _how_many(rows, of):
+    """The number of `rows` of the outer query's row, in the query itself. `of`: the field they share."""
+    return Coalesce(Subquery(rows.order_by().values(of).annotate(n=Count("pk")).values("n")), 0)
 
 
 def judgements_of(ratings):

@@ -17,6 +17,7 @@ from core.models import Membership, Project, Stage, User
 from core.projects import add_member, create_project
 from evaluation.coherence import unscored
 from evaluation.simulation import simulate_stage
+from evaluation.stage_coherence import stage_coherence
 from jobs.models import Job
 from training.generation import open_base_stage
 from training.models import GenerationRun, TrainingRun
@@ -199,15 +200,29 @@ class Loop:
             bar.close("")
 
     def await_scores(self):
+        """Wait for the end of every scoring run, not for its last cosine: the report reads what a run says then."""
         total = sum(stage.responses.count() for stage in self.project.stages.all())
         bar, shown = self.bar("Coherence", total), 0
-        while (left := unscored(self.project).count()) > 0:
-            bar.update(total - left - shown)
-            shown = total - left
+        while waiting := [stage for stage in self.project.stages.all() if not self.is_scored(stage)]:
+            done = total - unscored(self.project).count()
+            bar.update(done - shown)
+            shown = done
             self.check()
             time.sleep(WAIT_SECONDS)
+            for stage in waiting:
+                self.check_scoring(stage)
         bar.update(total - shown)
         bar.close("")
+
+    def is_scored(self, stage):
+        return stage_coherence(stage).summary is not None
+
+    def check_scoring(self, stage):
+        coherence = stage_coherence(stage)
+        if coherence.can_resume:
+            run = coherence.run
+            ended = run.get_status_display().lower()
+            raise LoopStopped(f"{stage}: coherence ended as {ended}: {run.reason}")
 
     def admin(self):
         return self.project.memberships.filter(role=Membership.Role.ADMIN).earliest("id").user

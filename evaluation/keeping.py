@@ -11,8 +11,10 @@ import hashlib
 import json
 from datetime import timedelta
 
+from django.db.models import Exists, F, OuterRef, Subquery
+
 from annotation.models import Response
-from core.models import Project, Stage
+from core.models import AuditEvent, Project, Stage
 from evaluation.encoders import encoder_in_force
 from evaluation.models import KeptReport, ScoringRun
 
@@ -22,6 +24,8 @@ VERSION = 2
 SMALL = 5_000  # responses
 # A worker that has not stored what it claimed after this time is taken for lost.
 CLAIM = timedelta(minutes=10)
+# An event may become visible after one with a later number, but not this much later.
+SETTLED = timedelta(minutes=1)
 
 
 def fingerprint(project):
@@ -60,17 +64,35 @@ def report_figures(project):
 
 
 def stale_projects(*, now):
-    """Primary keys of the projects with final labels whose copy is outdated and not being computed."""
-    kept = {
-        row["project"]: row
-        for row in KeptReport.objects.values("project", "fingerprint", "claimed", "claimed_at")
-    }
+    """Primary keys of the projects with final labels whose copy is outdated and not being computed.
+
+    Whatever changes a report writes an audit event, so a project without a new one is not looked at: two statements
+    for any number of idle projects.
+    """
+    encoder = encoder_in_force()
+    newest = AuditEvent.objects.filter(project=OuterRef("pk")).order_by("-id")
+    final = Stage.objects.filter(project=OuterRef("pk"), status__in=Stage.FINAL)
+    projects = Project.objects.filter(Exists(final)).annotate(
+        event=Subquery(newest.values("pk")[:1]),
+        event_at=Subquery(newest.values("created_at")[:1]),
+        seen=F("kept_report__seen"),
+    )
     stale = []
-    for project in Project.objects.filter(stages__status__in=Stage.FINAL).distinct():
-        at, row = fingerprint(project), kept.get(project.pk)
-        claimed = row and row["claimed"] == at and row["claimed_at"] > now - CLAIM
-        if not row or (row["fingerprint"] != at and not claimed):
-            stale.append(project.pk)
+    for project in projects:
+        sight = hashlib.sha256(
+            json.dumps([VERSION, encoder and encoder.pk, project.name, project.event]).encode()
+        ).hexdigest()
+        if project.seen == sight:
+            continue
+        at = fingerprint(project)
+        kept = (
+            KeptReport.objects.filter(project=project).values("fingerprint", "claimed", "claimed_at").first()
+        )
+        if kept is None or kept["fingerprint"] != at:
+            if not (kept and kept["claimed"] == at and kept["claimed_at"] > now - CLAIM):
+                stale.append(project.pk)
+        elif project.event_at is None or project.event_at < now - SETTLED:
+            KeptReport.objects.filter(project=project).update(seen=sight)
     return stale
 
 

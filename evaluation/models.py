@@ -100,7 +100,8 @@ class KeptReport(models.Model):
     """The newest report of a project, computed by a worker so that its page answers at once.
 
     A copy, never a source: `fingerprint` names the state it was computed from (reports.fingerprint); where the
-    project has moved on, it is computed again. `body` is the report as JSON, `figures` its drawings (figures.py).
+    project has moved on, it is computed again. `seen` names what of the project the sweep saw when the copy was true,
+    so that an idle project is looked at no further. `body` is the report as JSON, `figures` its drawings (figures.py).
     `claimed` names the state that a worker is computing since `claimed_at`, so that no second one does.
     """
 
@@ -108,6 +109,7 @@ class KeptReport(models.Model):
     fingerprint = models.CharField(max_length=64, blank=True)
     body = models.JSONField(default=dict)
     figures = models.JSONField(default=list)
+    seen = models.CharField(max_length=64, blank=True, default="")
     claimed = models.CharField(max_length=64, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
 

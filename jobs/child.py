@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from jobs.events import EventLog
@@ -142,6 +143,38 @@ def run_child(work, usage, arguments):
     with Child(arguments[0]) as child:
         work(child)
     return child.exit_code
+
+
+@contextmanager
+def telling_work(events, folder):
+    """Beat while this process computes or the folder grows, for steps of libraries that cannot tell it themselves.
+
+    Without, weights that take longer to convert, copy or download than a stall may last would never be done.
+    """
+    done = threading.Event()
+
+    def signs():
+        files = [path.stat() for path in Path(folder).rglob("*") if path.is_file()]
+        return sum(os.times()[:2]), sum(file.st_size for file in files)
+
+    def watch():
+        computed, size = 0.0, -1
+        while not done.wait(events.BEAT_SECONDS):
+            try:
+                now_computed, now_size = signs()
+            except FileNotFoundError:
+                continue  # a file was renamed as we looked
+            if now_size != size or now_computed - computed > 0.1:
+                events.beat()
+            computed, size = now_computed, now_size
+
+    thread = threading.Thread(target=watch, daemon=True, name="telling-work")
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def keep_freed_memory():

@@ -6,6 +6,8 @@ import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
+PIECE = 16 * 1024 * 1024
+
 
 def read_lines(path):
     """The objects of a JSON-lines file; none if it isn't there. A last line without its newline was torn by a
@@ -73,6 +75,14 @@ def cut_torn_line(path):
                 return
             end = start
         handle.truncate(0)
+
+
+def copy_file(source, target, *, tell=lambda: None):
+    """Copy a file's bytes; `tell()` is called after each piece, because a large one takes long."""
+    with open(source, "rb") as original, open(target, "wb") as copy:
+        while piece := original.read(PIECE):
+            copy.write(piece)
+            tell()
 
 
 @contextmanager

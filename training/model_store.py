@@ -7,7 +7,7 @@ from pathlib import Path
 from django.conf import settings
 
 from core.models import ModelVersion
-from jobs.files import new_folder
+from jobs.files import copy_file, new_folder
 from jobs.life import NotFinished, Refused
 from jobs.processes import kill_leftover
 from training.trainer.hashing import hash_folder
@@ -32,7 +32,12 @@ def keep_model(folder, name, *, attempt):
             if error.errno != errno.EXDEV:
                 raise
             with attempt.kept_alive(), new_folder(target) as beside:
-                shutil.copytree(folder, beside, dirs_exist_ok=True)
+                for path in sorted(folder.rglob("*")):
+                    if path.is_dir():
+                        (beside / path.relative_to(folder)).mkdir()
+                    else:
+                        copy_file(path, beside / path.relative_to(folder))
+            shutil.rmtree(folder)
     return ARTIFACT + name
 
 

@@ -12,7 +12,7 @@ from training.models import RunMeasure
 RECENT = 64
 """How many of the newest responses the pace is taken from: an interruption long ago does not count."""
 MOST_POINTS = 300
-"""Points drawn of a curve; a longer one is thinned evenly, its ends kept."""
+"""Points read and drawn of a curve; of a longer one evenly chosen steps, its ends among them."""
 
 
 @dataclass(frozen=True)
@@ -83,20 +83,30 @@ def progress_of_runs(runs):
     }
 
 
+def sight(run):
+    """What a page that shows the run can see of it, as a short text: the same text, nothing new."""
+    newest = [
+        run.measures.filter(kind=kind).order_by("-step").values_list("step", flat=True).first()
+        for kind in RunMeasure.Kind
+    ]
+    return "-".join(map(str, [run.status, run.attempt, int(run.cancel_requested_at is not None), *newest]))
+
+
 def curves(run):
     """The run's losses for `line_chart`: [(name, [(step, loss), …])], the training curve first."""
     found = []
     for kind in RunMeasure.Kind:
-        points = list(run.measures.filter(kind=kind).order_by("step").values_list("step", "loss"))
-        found.append((kind.label, thinned(points)))
+        measures = run.measures.filter(kind=kind).order_by("step")
+        last = measures.reverse().values_list("step", flat=True).first() or 0
+        if last > MOST_POINTS:
+            measures = measures.filter(step__in=evenly(last))
+        found.append((kind.label, list(measures.values_list("step", "loss"))))
     return found
 
 
-def thinned(points, most=MOST_POINTS):
-    """At most `most` of the points, evenly chosen, the first and last among them."""
-    if len(points) <= most:
-        return points
-    return [points[round(place * (len(points) - 1) / (most - 1))] for place in range(most)]
+def evenly(last, most=MOST_POINTS):
+    """At most `most` of the steps from 1 to `last`, evenly chosen, both ends among them, and step 0."""
+    return [0, *(1 + round(place * (last - 1) / (most - 1)) for place in range(most))]
 
 
 def validation_change(run):

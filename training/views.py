@@ -169,24 +169,31 @@ def run_page(request, project, pk):
     """One training run: live losses, what it was launched with, what it made, why it failed."""
     run = _run(project, pk)
     live = progress.is_live(run)
-    if not live and "polling" in request.GET:
+    polling, sight = "polling" in request.GET, progress.sight(run)
+    if not live and polling:
         return _reload()
+    if polling and request.GET.get("seen") == sight:
+        return HttpResponse(status=204)  # htmx leaves the page as it is
     before, after = progress.validation_change(run)
-    promotion = promotion_of(run.stage)
     context = {
         "run": run,
         "live": live,
-        "promoted": promotion and tell(promotion),
-        "may_promote": run.model_version is not None and run.stage.status == Stage.Status.LABELS_FINAL,
+        "sight": sight,
         "attempts": attempts_of(run),
         "steps": progress.training_progress(run),
         "curves": progress.curves(run),
         "validation_before": before,
         "validation_after": after,
-        "took": run.seconds and progress.duration(run.seconds),
-        "examples": _count_examples(run.training_set),
-        "simulated": rests_on_simulation(run.stage),
     }
+    if not polling:
+        promotion = promotion_of(run.stage)
+        context |= {
+            "promoted": promotion and tell(promotion),
+            "may_promote": run.model_version is not None and run.stage.status == Stage.Status.LABELS_FINAL,
+            "took": run.seconds and progress.duration(run.seconds),
+            "examples": _count_examples(run.training_set),
+            "simulated": rests_on_simulation(run.stage),
+        }
     return render_page_or_fragment(request, "training/run.html", "training/_run-live.html", context)
 
 

@@ -148,6 +148,50 @@ class TestServe:
         assert f"make run PORT={port + 1}" in words
 
 
+class TestCtrlC:
+    @pytest.mark.deep
+    def test_in_the_middle_of_a_training_gives_it_the_time_to_save(self, served, tiny_model):
+        env = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        env |= {"CONCORD_VAR": str(served.var), "DATABASE_URL": ""}
+
+        def ask(*arguments):
+            return subprocess.run(
+                [sys.executable, "manage.py", *arguments],
+                env=env, cwd=settings.BASE_DIR, capture_output=True, text=True, check=True,
+            ).stdout  # fmt: skip
+
+        ask("migrate", "-v0")
+        ask(
+            "shell", "-v0", "-c",
+            "from django.utils import timezone; from tests.factories.training import make_run, make_trainable_stage;"
+            "from tests.factories.evaluation import score_stage; stage = make_trainable_stage();"
+            "score_stage(stage, [0.5] * stage.responses.count());"
+            "make_run(stage, now=timezone.now(), epochs=100, batch_size=1)",
+        )  # fmt: skip
+        served.start("--no-demo").ready()
+        runs = served.var / "runs"
+        wait_until(
+            lambda: any('"log"' in path.read_text() for path in runs.glob("training-*/events.jsonl")),
+            seconds=120,
+            what="the first steps",
+        )
+        served.seen = psutil.Process(served.process.pid).children(recursive=True)
+        served.process.send_signal(signal.SIGINT)
+        code, words = served.end()
+        assert code == 0 and "Stopped." in words
+        assert served.left() == []
+        (folder,) = runs.glob("training-*")
+        events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+        assert events[-1]["kind"] == "end" and events[-1]["status"] == "cancelled"
+        assert events[-2]["kind"] == "checkpoint"
+        row = ask(
+            "shell", "-v0", "-c",
+            "from training.models import TrainingRun; run = TrainingRun.objects.get();"
+            "print(run.status, run.fruitless, run.reason_code)",
+        )  # fmt: skip
+        assert row.split() == ["queued", "0", "worker_stopped"]
+
+
 class TestKeeper:
     def test_ends_a_trainer_in_a_session_of_its_own_when_its_worker_is_killed(self, tmp_path):
         """The trainer is the worker's child, leads its own session, and ignores SIGTERM."""

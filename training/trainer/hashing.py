@@ -3,17 +3,16 @@
 import hashlib
 from pathlib import Path
 
+from jobs.files import PIECE
+
 WEIGHTS = "*.safetensors"
-
-
-CHUNK = 16 * 1024 * 1024
 
 
 def hash_file(path, *, tell=lambda: None):
     """The SHA-256 of a file's bytes, in hex. `tell()` is called after each piece read: a large file takes long."""
     digest = hashlib.sha256()
     with open(path, "rb") as handle:
-        while piece := handle.read(CHUNK):
+        while piece := handle.read(PIECE):
             digest.update(piece)
             tell()
     return digest.hexdigest()

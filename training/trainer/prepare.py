@@ -5,11 +5,11 @@ folder, or a hub id. The last line of stdout is `{"path": …, "sha256": …}`.
 """
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
-from jobs.child import Child
+from jobs.child import Child, telling_work
+from jobs.files import copy_file
 from training.trainer.sources import PREFIX, Unusable, claim_target, files_of_package, finish, ready_model
 
 
@@ -74,19 +74,25 @@ def prepare(source, target, events):
     with claim_target(target) as (folder, made_meanwhile):
         if made_meanwhile:
             return ready_model(source, target)
-        if source.startswith(PREFIX):
-            found = files_of_package(source)
-            if found.is_dir():
-                events.emit("progress", step="copy", message=f"Copying {found.name}")
-                copy_model(found, folder)
-            else:
-                events.emit("progress", step="convert", message=f"Converting {found.name} to safetensors")
-                convert_gguf(found, folder)
-        else:
-            download(source, folder, events)
-        events.emit("progress", step="hash", message="Hashing the weights")
-        finish(source, folder)
+        with telling_work(events, folder):
+            make(source, folder, events)
     return ready_model(source, target)
+
+
+def make(source, folder, events):
+    """Fill the folder with the ready model of `source`."""
+    if source.startswith(PREFIX):
+        found = files_of_package(source)
+        if found.is_dir():
+            events.emit("progress", step="copy", message=f"Copying {found.name}")
+            copy_model(found, folder)
+        else:
+            events.emit("progress", step="convert", message=f"Converting {found.name} to safetensors")
+            convert_gguf(found, folder)
+    else:
+        download(source, folder, events)
+    events.emit("progress", step="hash", message="Hashing the weights")
+    finish(source, folder, tell=events.beat)
 
 
 def copy_model(found, folder):
@@ -95,7 +101,7 @@ def copy_model(found, folder):
         name = path.relative_to(found)
         if path.is_file() and wanted(name.as_posix()):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, folder / name)
+            copy_file(path, folder / name)
 
 
 def main(arguments):

@@ -60,9 +60,9 @@ def ready_model(source, target):
     return ReadyModel(Path(target).resolve(), mark["sha256"])
 
 
-def finish(source, folder):
-    """Mark a filled folder as ready."""
-    write_json(Path(folder) / MARK, {"source": source, "sha256": hash_folder(folder)})
+def finish(source, folder, *, tell=lambda: None):
+    """Mark a filled folder as ready. `tell()` is called as large weights are hashed."""
+    write_json(Path(folder) / MARK, {"source": source, "sha256": hash_folder(folder, tell=tell)})
 
 
 @contextmanager

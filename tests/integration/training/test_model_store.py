@@ -1,6 +1,12 @@
+import os
 import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from core.models import ModelVersion
@@ -61,6 +67,70 @@ class TestKeepModel:
     def test_missing_weights_are_told(self, attempt):
         with pytest.raises(Refused, match="missing from the storage"):
             ready_folder(make_model(f"{ARTIFACT}models/gone"), attempt=attempt)
+
+
+class SlowWeights:
+    """Weights on a slow file system: a pipe through which the bytes come drop by drop."""
+
+    def __init__(self, path, content, drops=12, pause=0.25):
+        os.mkfifo(path)
+        self.path, self.content, self.drops, self.pause = path, content, drops, pause
+        threading.Thread(target=self.pour, daemon=True).start()
+
+    def pour(self):
+        size = len(self.content) // self.drops + 1
+        with open(self.path, "wb", buffering=0) as pipe:
+            for start in range(0, len(self.content), size):
+                pipe.write(self.content[start : start + size])
+                time.sleep(self.pause)
+
+
+class TestASlowFileSystem:
+    """What takes longer than a silence may last, which is 4 s in these tests, goes on saying that the job lives."""
+
+    @pytest.fixture
+    def folder(self, tmp_path, tiny_model):
+        folder = tmp_path / "slow"
+        shutil.copytree(tiny_model, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+        content = (tiny_model / "model.safetensors").read_bytes()
+        SlowWeights(folder / "model.safetensors", content, drops=24)
+        return folder
+
+    @pytest.fixture
+    def beats(self, attempt):
+        """The heartbeats that the row shows, looked at every tenth of a second."""
+        seen, done = set(), threading.Event()
+
+        def look():
+            while not done.wait(0.1):
+                seen.add(GenerationRun.objects.get(pk=attempt.job.pk).heartbeat_at)
+            connection.close()
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        yield seen
+        done.set()
+        thread.join()
+
+    def test_hashing_weights_sends_heartbeats(self, attempt, folder, beats, tiny_model):
+        began = time.monotonic()
+        model = make_model(str(folder), hash_folder(tiny_model))
+        assert ready_folder(model, attempt=attempt) == folder.resolve()
+        assert time.monotonic() - began > 4
+        assert len(beats) >= 4
+
+    def test_copying_weights_to_another_file_system_sends_heartbeats(
+        self, attempt, folder, beats, settings, tiny_model
+    ):
+        shared_memory = Path("/dev/shm")
+        if not shared_memory.exists() or shared_memory.stat().st_dev == folder.stat().st_dev:
+            pytest.skip("there is only one file system here")
+        with tempfile.TemporaryDirectory(dir=shared_memory) as other:
+            settings.MEDIA_ROOT = other
+            keep_model(folder, NAME, attempt=attempt)
+            assert hash_folder(Path(other) / NAME) == hash_folder(tiny_model)
+        assert len(beats) >= 4
+        assert not folder.exists()
 
 
 class TestSources:

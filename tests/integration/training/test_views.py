@@ -1,17 +1,22 @@
+import re
 import uuid
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from annotation.models import Sampling
 from core.models import User
 from jobs import life
-from jobs.models import Job
+from jobs.models import Job, JobAttempt
+from jobs.reasons import reason
 from tests.factories.annotation import make_prompts, make_rating_stage
 from tests.factories.core import NOW, make_project
-from tests.factories.jobs import end_badly
+from tests.factories.jobs import claimed, end_badly
 from tests.factories.training import make_base_stage, make_run, make_trainable_stage
+from training import progress
 from training.models import GenerationRun, RunMeasure, TrainingRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]  # on PostgreSQL the access matrix asks every page
@@ -203,6 +208,39 @@ class TestRunPage:
         assert fragment.startswith('<section class="panel" id="run-live"')
         assert "every 2s" in fragment and "<polyline" in fragment and "style=" not in fragment
         assert "<strong>2</strong> of 4" in fragment
+
+    def test_a_poll_reads_only_what_is_new(self, admin, team):
+        run = make_run(make_trainable_stage(team))
+        life.claim(TrainingRun, run.pk, now=timezone.now())
+        TrainingRun.objects.update(total_steps=2000)
+        steps = [
+            RunMeasure(run=run, kind="train", step=step, epoch=1, loss=1 / step, created_at=NOW)
+            for step in range(1, 1001)
+        ]
+        RunMeasure.objects.bulk_create(steps)
+        fragment = page_of(admin.get(url("run", team.project, run.pk) + "?polling=1", headers=HTMX))
+        again = re.search(r'hx-get="([^"]*)"', fragment)[1].replace("&amp;", "&")
+        with CaptureQueriesContext(connection) as nothing_new:
+            assert admin.get(again, headers=HTMX).status_code == 204
+        assert not any("RunMeasure" in query["sql"] or '"loss"' in query["sql"] for query in nothing_new)
+        run.measures.create(kind="train", step=1001, epoch=1, loss=0.5, created_at=NOW)
+        with CaptureQueriesContext(connection) as one_new:
+            assert "<strong>1001</strong> of 2000" in page_of(admin.get(again, headers=HTMX))
+        assert len(nothing_new) < len(one_new)
+        points = dict(progress.curves(run))[RunMeasure.Kind.TRAIN.label]
+        assert len(points) <= progress.MOST_POINTS
+        assert (points[0][0], points[-1][0]) == (1, 1001)
+
+    def test_shows_who_worked_on_it_and_why_each_attempt_ended(self, admin, team):
+        run = make_run(make_trainable_stage(team))
+        claimed(run).give_back(reason("killed", signal="SIGKILL"))
+        run.refresh_from_db()
+        end_badly(run)
+        page = page_of(admin.get(url("run", team.project, run.pk)))
+        table = page[page.index("Attempts") :]
+        assert "Given back. The process was ended by SIGKILL." in table
+        assert "Failed. Memory ran out. Use a smaller batch." in table
+        assert JobAttempt.objects.first().worker in table
 
     def test_cancels_and_resumes(self, admin, team):
         run = make_run(make_trainable_stage(team))
