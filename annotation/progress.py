@@ -6,13 +6,10 @@ from datetime import datetime, timedelta
 from django.core.cache import cache
 from django.db.models import Count, Exists, OuterRef, Q, Subquery
 
+from annotation.counting import AGE, shown_responses, shown_slots
 from annotation.models import Assignment, Involvement, QueueCursor, Rating, Response
 from annotation.responses import prompts_without_response
 from core.models import Membership, Stage, User
-
-AGE = timedelta(seconds=15)
-"""How old counts may be that each process keeps: an expert's own, and those of a stage with so many slots:"""
-LARGE = 100_000
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ def _count_own(stage, expert, now):
 
 def stage_progress(stage):
     """Responses by status, ratings given of needed, and how far each expert is (members and former members)."""
-    counts, slots = _count_stage(stage)
+    counts, slots = shown_responses(stage), shown_slots(stage)
     experts = {user.pk: ExpertProgress(user) for user in _experts_of(stage, {expert for expert, *_ in slots})}
     ratings = needed = 0
     for expert, status, count in slots:
@@ -117,19 +114,6 @@ def stage_progress(stage):
         needed=needed,
         experts=list(experts.values()),
     )
-
-
-def _count_stage(stage):
-    """(responses by status, [(expert, status of a slot, how many)]); of a large stage, at most AGE old."""
-    key = f"stage-counts:{stage.pk}:{stage.created_at.isoformat()}:{stage.status}"
-    counted = cache.get(key)
-    if counted is None:
-        responses = Response.objects.filter(stage=stage).order_by().values_list("status")
-        slots = Assignment.objects.filter(stage=stage).order_by().values_list("expert", "status")
-        counted = dict(responses.annotate(n=Count("id"))), list(slots.annotate(n=Count("id")))
-        if sum(n for _, _, n in counted[1]) > LARGE:
-            cache.set(key, counted, AGE.total_seconds())
-    return counted
 
 
 def _experts_of(stage, at_work):

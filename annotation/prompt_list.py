@@ -27,7 +27,10 @@ def prompt_list(project, *, words="", split="", page=None):
             | Q(Exists(PromptMessage.objects.filter(prompt=OuterRef("pk"), text__icontains=words)))
         )
     found = found.prefetch_related("tags").order_by("position")
-    shown = Paginator(found, PER_PAGE).get_page(page)
+    paginator = Paginator(found, PER_PAGE)
+    if not words:
+        paginator.count = splits.get(split, 0) if split in Prompt.Split.values else sum(splits.values())
+    shown = paginator.get_page(page)
     shown.object_list = list(shown.object_list)
     load_earlier(shown.object_list)
     newest = project.stages.order_by("-number").first()

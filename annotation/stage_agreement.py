@@ -12,6 +12,7 @@ from django.db import connection
 
 from annotation.agreement import SCALE, exact_share, krippendorff_alpha, spread_share
 from annotation.answers import label_rows, score_rows
+from annotation.counting import shown_responses
 from annotation.models import Rating, Response
 
 KEPT_SECONDS = 24 * 3600
@@ -93,7 +94,8 @@ def measure_agreement(stage, finished):
 
 
 def _finished(stage):
-    return Response.objects.filter(stage=stage).exclude(status=Response.Status.AWAITING_RATINGS).count()
+    counts = shown_responses(stage)
+    return sum(counts.values()) - counts.get(Response.Status.AWAITING_RATINGS, 0)
 
 
 def _key(stage):

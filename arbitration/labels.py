@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from django.db import connection, transaction
-from django.db.models import Count
 
 from annotation.answers import Answers, load_answers, write_answers
+from annotation.counting import count_responses
 from annotation.models import Rating, Response
 from arbitration.models import AcceptedRevision, Case, Decision, FinalLabel
 from arbitration.outcomes import Outcome, Rulebook, chunks, gather
@@ -48,7 +48,7 @@ class Finalized:
 def open_work(stage, count):
     """What still keeps the stage from being finalized: sentences, each with its number. Empty when nothing does.
 
-    `count`: its responses by status (`count_by_status`).
+    `count`: its responses by status (annotation.counting).
     """
     if stage.status == Stage.Status.RESPONDING:
         return ["The stage still waits for its responses."]
@@ -66,12 +66,6 @@ def open_work(stage, count):
     return sentences
 
 
-def count_by_status(stage):
-    """How many responses of the stage have each status: {status: n}."""
-    rows = Response.objects.filter(stage=stage).order_by().values_list("status").annotate(n=Count("pk"))
-    return dict(rows)
-
-
 @transaction.atomic
 def finalize_labels(*, stage, by, now):
     """Freeze the labels of a stage in which nothing is open: RATING → LABELS_FINAL. Returns what was Finalized.
@@ -87,7 +81,7 @@ def finalize_labels(*, stage, by, now):
     )
     if stage.status in Stage.FINAL:
         raise Conflict(f"The labels of {stage} are already final.")
-    if sentences := open_work(stage, count_by_status(stage)):
+    if sentences := open_work(stage, count_responses(stage)):
         raise WorkIsOpen(sentences)
     done = Finalized()
     _label_agreed(stage, done, by=by, now=now)

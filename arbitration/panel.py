@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from django.db.models import Count, Exists, OuterRef, Q
 
 from annotation.answers import label_rows, score_rows
+from annotation.counting import shown_responses
 from annotation.models import Rating, Response
-from arbitration.labels import count_by_status, open_work
+from arbitration.labels import open_work
 from arbitration.models import Case, Decision, FinalLabel
 from core.models import Stage, User
 
@@ -58,7 +59,7 @@ class Arbitration:
 
 def survey(stage) -> Arbitration:
     """The arbitration of a stage as it stands."""
-    count = count_by_status(stage)
+    count = shown_responses(stage)
     claimed = list(
         Case.objects.filter(response__stage=stage, status=Case.Status.CLAIMED)
         .select_related("lead")

@@ -20,6 +20,7 @@ from core.models import (
     Stage,
     User,
 )
+from core.policies import whole
 from core.rubrics import (
     DEFAULT_POLICY,
     DEFAULT_RUBRIC,
@@ -151,7 +152,8 @@ def may_create_projects(user):
 
 def specs_of(policy):
     """The (RubricSpec, PolicySpec) that would write `policy` and its rubric again."""
-    tau = dict(policy.tolerances.values_list("axis_id", "tau"))
+    policy = whole(policy)
+    tau = {each.axis_id: each.tau for each in policy.tolerances.all()}
     axes = tuple(
         AxisSpec(axis.key, axis.name, axis.question, tuple(text for _, text in axis.anchors), tau[axis.pk])
         for axis in policy.rubric.axes.all()
@@ -168,7 +170,7 @@ def specs_of(policy):
             escalates=labels.escalates,
             required=labels.required,
         )
-        for labels in policy.rubric.label_sets.prefetch_related("values")
+        for labels in policy.rubric.label_sets.all()
     )
     rules = PolicySpec(**{each.name: getattr(policy, each.name) for each in fields(PolicySpec)})
     return RubricSpec(axes, label_sets), rules

@@ -119,10 +119,11 @@ def _page(
     people = {}
     for membership in project.memberships.select_related("user").order_by("user__username", "role"):
         people.setdefault(membership.user, []).append(membership)
+    policy = project.policy
     context = {
         "project": project,
-        "policy": project.policy,
-        "editor": editor or RubricEditor(policy=project.policy),
+        "policy": policy,
+        "editor": editor or RubricEditor(policy=policy),
         "faults": faults,
         "guidelines": guidelines or GuidelinesForm(initial={"guidelines": project.guidelines}),
         "people": people,

@@ -29,7 +29,8 @@ def my_ratings(request, project):
     )
     paginator = Paginator(with_answers(ratings), PER_PAGE)
     submitted = Assignment.objects.filter(expert=request.user, status=Assignment.Status.SUBMITTED)
-    paginator.count = submitted.filter(stage__project=project).count()
+    # By the stages' keys, so that the index alone answers.
+    paginator.count = submitted.filter(stage__in=list(project.stages.values_list("pk", flat=True))).count()
     page = paginator.get_page(request.GET.get("page"))
     context = {"project": project, "page_obj": page, "leftovers": _leftovers(request.user, project)}
     return render(request, "annotation/my_ratings.html", context)

@@ -3,9 +3,10 @@ from datetime import timedelta
 
 import pytest
 
+from annotation.counting import count_responses
 from annotation.models import Response
 from arbitration.cases import claim_case, exclude_response
-from arbitration.labels import WorkIsOpen, count_by_status, finalize_labels, open_work
+from arbitration.labels import WorkIsOpen, finalize_labels, open_work
 from arbitration.models import AcceptedRevision, FinalLabel
 from arbitration.panel import survey
 from arbitration.revisions import accept_revision, pending_revisions
@@ -41,7 +42,7 @@ def scores_of(label):
 
 
 def open_work_of(stage):
-    return open_work(stage, count_by_status(stage))
+    return open_work(stage, count_responses(stage))
 
 
 class TestOpenWork:
