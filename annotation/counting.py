@@ -1,4 +1,4 @@
-"""Counts that pages show. A large stage takes a moment to count: each process keeps what it counted for some seconds.
+"""Counts that pages show. What is large takes a moment to count: each process keeps what it counted for some seconds.
 
 What decides something (whether a stage may be finalized) counts anew.
 """
@@ -8,11 +8,11 @@ from datetime import timedelta
 from django.core.cache import cache
 from django.db.models import Count
 
-from annotation.models import Assignment, Response
+from annotation.models import Assignment, Prompt, Response
 
 AGE = timedelta(seconds=15)
 LARGE = 30_000
-"""Responses from which on a stage's counts are kept."""
+"""Responses or prompts from which on their counts are kept."""
 
 
 def count_responses(stage):
@@ -31,17 +31,27 @@ def shown_slots(stage):
     return _kept("slots", stage, _count_slots, lambda found: sum(n for *_, n in found) > LARGE)
 
 
+def shown_prompts(project):
+    """How many prompts of the project each split has, {split: n}, as a page shows it."""
+    return _kept("prompts", project, _count_prompts, lambda found: sum(found.values()) > LARGE)
+
+
+def _count_prompts(project):
+    rows = Prompt.objects.filter(project=project).order_by().values_list("split")
+    return dict(rows.annotate(n=Count("pk")))
+
+
 def _count_slots(stage):
     rows = Assignment.objects.filter(stage=stage).order_by().values_list("expert", "status")
     return list(rows.annotate(n=Count("pk")))
 
 
-def _kept(what, stage, count, is_large):
+def _kept(what, row, count, is_large):
     # A stage that has moved on is counted anew at once.
-    key = f"annotation.{what}.{stage.pk}.{stage.created_at.isoformat()}.{stage.status}"
+    key = f"annotation.{what}.{row.pk}.{row.created_at.isoformat()}.{getattr(row, 'status', '')}"
     found = cache.get(key)
     if found is None:
-        found = count(stage)
+        found = count(row)
         if is_large(found):
             cache.set(key, found, AGE.total_seconds())
     return found

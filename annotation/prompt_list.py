@@ -1,8 +1,9 @@
 """The project's prompts as a page shows them: searched, filtered, a page at a time."""
 
 from django.core.paginator import Paginator
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 
+from annotation.counting import shown_prompts
 from annotation.models import Prompt, PromptMessage, PromptTag, load_earlier
 from core.models import Stage
 
@@ -16,7 +17,7 @@ def prompt_list(project, *, words="", split="", page=None):
     is none.
     """
     found = Prompt.objects.filter(project=project)
-    splits = dict(found.order_by().values_list("split").annotate(count=Count("id")))
+    splits = shown_prompts(project)
     if split in Prompt.Split.values:
         found = found.filter(split=split)
     if words:
