@@ -45,6 +45,19 @@ def next_assignment(*, stage, expert, now):
     return slot
 
 
+def next_of(*, stages, expert, now):
+    """The slot `expert` judges next in any of the `stages`: one that they hold, else of the first that has one left.
+
+    The stages come in the order of hand-out. One stage costs what `next_assignment` costs.
+    """
+    if len(stages) > 1:
+        held = Assignment.objects.filter(stage__in=stages, expert=expert, status=Assignment.Status.LEASED)
+        begun = set(held.filter(lease_until__gt=now).values_list("stage", flat=True))
+        stages = sorted(stages, key=lambda stage: stage.pk not in begun)
+    slots = (next_assignment(stage=stage, expert=expert, now=now) for stage in stages)
+    return next(filter(None, slots), None)
+
+
 @transaction.atomic
 def take_slot(*, response, expert, now):
     """Lease any open slot of one response to `expert`; the one they hold already, if they do.
@@ -128,7 +141,7 @@ def _next_slot(stage, expert, now):
 
 def _begin(stage, expert):
     """The expert's first time in the stage: their cursor, with about how many responses fall to them."""
-    k = stage.policy.ratings_per_response
+    k = stage.ratings_per_response
     experts = Membership.objects.filter(project=stage.project_id, role=Membership.Role.EXPERT).count()
     responses = Response.objects.filter(stage=stage).count()
     share = responses if experts <= k else -(-responses * k // experts)

@@ -1,5 +1,7 @@
 """What becomes of a response once it has its ratings, or can no longer get them."""
 
+from dataclasses import replace
+
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
@@ -8,7 +10,7 @@ from annotation.agreement import Judgement, Reason, Rules, find_divergence
 from annotation.answers import label_rows, load_answers
 from annotation.models import Assignment, Divergence, DivergenceReason, Involvement, Rating, Response
 from core import audit
-from core.models import Membership
+from core.models import Membership, Stage
 from core.policies import whole, worked_out
 from core.transitions import transition, transition_all
 
@@ -19,10 +21,13 @@ def lock_response(pk=None, *, slot=None):
     Whoever writes a rating, a refusal or the end of a lease takes these locks first, in this one statement, so that
     on PostgreSQL nothing of it can change between reading and deciding. A claim waits for none but the slot it takes.
     SQLite runs one writing transaction at a time anyway. `slots` of the response are the slots as they are now.
-    Raises Response.DoesNotExist.
+    `stage.is_alone` tells whether no other stage of the project is open for rating. Raises Response.DoesNotExist.
     """
+    others = Stage.objects.filter(project=OuterRef("stage__project"), status=Stage.Status.RATING)
+    others = others.exclude(pk=OuterRef("stage"))
     slots = Assignment.objects.select_for_update(of=("self", "response"), no_key=True)
     slots = slots.select_related("response__stage__policy").defer("response__text").order_by("slot")
+    slots = slots.annotate(others_open=Exists(others))
     if slot is not None:
         pk = Subquery(Assignment.objects.filter(pk=slot).values("response")[:1])
     found = list(slots.filter(response=pk))
@@ -30,6 +35,7 @@ def lock_response(pk=None, *, slot=None):
         raise Response.DoesNotExist
     response = found[0].response
     response.stage.policy = whole(response.stage.policy)
+    response.stage.is_alone = not found[0].others_open
     response.slots = found
     for each in found:
         each.response, each.stage = response, response.stage
@@ -44,12 +50,12 @@ def decide_response(response, *, by, now, trail=audit):
     """
     if response.status != Response.Status.AWAITING_RATINGS:
         return response
-    k = response.stage.policy.ratings_per_response
+    k = response.k
     given = sum(slot.status == Assignment.Status.SUBMITTED for slot in response.slots)
     if given < k and not _is_unjudgeable(response, still_needed=k - given):
         return response
     ratings = list(Rating.objects.filter(response=response).order_by("id"))
-    reasons = find_divergence(judgements_of(ratings), rules_of(response.stage.policy))
+    reasons = find_divergence(judgements_of(ratings), rules_of(response.stage.policy, k))
     if not reasons:
         return transition(response, Response.Status.AGREED, by=by, now=now, trail=trail)
     transition(
@@ -116,9 +122,9 @@ def judgements_of(ratings):
     ]
 
 
-def rules_of(policy):
-    """What of a policy decides divergence, by primary key."""
-    return worked_out(policy, _make_rules)
+def rules_of(policy, k):
+    """What of a policy decides divergence, by primary key, for a response that gets `k` ratings."""
+    return replace(worked_out(policy, _make_rules), ratings_per_response=k)
 
 
 def _make_rules(policy):
@@ -135,7 +141,8 @@ def _make_rules(policy):
 
 def replay(divergence):
     """The reasons that the stored ratings of a divergence give under its policy: what was stored then."""
-    return find_divergence(judgements_of(divergence.ratings.order_by("id")), rules_of(divergence.policy))
+    rules = rules_of(divergence.policy, divergence.response.k)
+    return find_divergence(judgements_of(divergence.ratings.order_by("id")), rules)
 
 
 def stored_reasons(divergence):

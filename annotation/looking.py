@@ -59,7 +59,7 @@ class Look:
 def look(stage, expert):
     """The Look of an expert at a stage; None for one who has no cursor there yet."""
     # Twice the window: of what lies ahead, the expert has usually had some already.
-    size = 2 * WINDOW * max(stage.policy.ratings_per_response, 2)
+    size = 2 * WINDOW * max(stage.ratings_per_response, 2)
     given = {"stage": stage.pk, "expert": expert.pk, "size": size}
     rows = _rows(_FIRST, given)
     if not rows:

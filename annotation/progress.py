@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.core.cache import cache
-from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, Subquery, Sum
 
 from annotation.counting import AGE, shown_responses, shown_slots
 from annotation.models import Assignment, Involvement, QueueCursor, Rating, Response
@@ -57,15 +57,16 @@ class StageProgress:
         return any(row.expert.is_simulated and row.rated for row in self.experts)
 
 
-def own_progress(*, stage, expert, now, submitted=0):
-    """Counts over this expert's own rows alone, at most AGE old; `submitted`: how many they have added just now.
+def own_progress(*, project, expert, now, submitted=0):
+    """Counts over this expert's own rows in all that is open, at most AGE old.
 
-    Counted in a large stage, they would cost more than the rating itself.
+    `submitted`: how many they have added just now. Counted in a large stage, they would cost more than the rating
+    itself.
     """
-    key = f"own-progress:{stage.pk}:{stage.created_at.isoformat()}:{expert.pk}"
+    key = f"own-progress:{project.pk}:{project.created_at.isoformat()}:{expert.pk}"
     counted_at, progress = cache.get(key, (None, None))
     if progress is None or not timedelta(0) <= now - counted_at < AGE:
-        counted_at, progress = now, _count_own(stage, expert, now)
+        counted_at, progress = now, _count_own(project, expert, now)
         cache.set(key, (counted_at, progress), AGE.total_seconds())
     elif submitted:
         progress = progress.after(submitted)
@@ -73,15 +74,12 @@ def own_progress(*, stage, expert, now, submitted=0):
     return progress
 
 
-def _count_own(stage, expert, now):
+def _count_own(project, expert, now):
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    today = Rating.objects.filter(
-        expert=expert, submitted_at__gte=midnight, policy__project=stage.project_id
-    ).count()
-    done = Assignment.objects.filter(stage=stage, expert=expert, status=Assignment.Status.SUBMITTED).count()
-    share = (
-        QueueCursor.objects.filter(stage=stage, expert=expert).values_list("share", flat=True).first() or 0
-    )
+    today = Rating.objects.filter(expert=expert, submitted_at__gte=midnight, policy__project=project).count()
+    is_open = {"stage__project": project, "stage__status": Stage.Status.RATING, "expert": expert}
+    done = Assignment.objects.filter(**is_open, status=Assignment.Status.SUBMITTED).count()
+    share = QueueCursor.objects.filter(**is_open).aggregate(total=Sum("share"))["total"] or 0
     return OwnProgress(today=today, done=done, left=max(share - done, 0))
 
 

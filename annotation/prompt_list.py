@@ -34,7 +34,7 @@ def prompt_list(project, *, words="", split="", page=None):
     shown = paginator.get_page(page)
     shown.object_list = list(shown.object_list)
     load_earlier(shown.object_list)
-    newest = project.stages.order_by("-number").first()
+    newest = project.stages.turns().order_by("-number").first()
     return {
         "project": project,
         "page_obj": shown,

@@ -7,7 +7,8 @@ from itertools import islice
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, F, Max, OuterRef
+from django.db.models.functions import Coalesce
 
 from annotation.models import Assignment, Prompt, QueueCursor, Response
 from core import audit
@@ -22,7 +23,8 @@ BATCH = 1000
 class NewResponse:
     """One answer of a model, not yet a row. `prompt` and `model_version` are rows or their primary keys.
 
-    `sampling` (a Sampling row or key) and `seed` say how it was drawn; empty where it was imported.
+    `sampling` (a Sampling row or key) and `seed` say how it was drawn; empty where it was imported. `ratings` is a k
+    of its own; `copy_of` the response that it copies, in a comparison or calibration.
     """
 
     prompt: Any
@@ -32,6 +34,8 @@ class NewResponse:
     sampling: Any = None
     seed: int | None = None
     finish_reason: str = ""
+    ratings: int | None = None
+    copy_of: Any = None
 
     @property
     def key(self):
@@ -64,6 +68,8 @@ def _add_batch(stage, answers, now):
         [
             Response(
                 stage=stage,
+                stage_kind=stage.kind,
+                copy_of_id=_pk(answer.copy_of),
                 prompt_id=_pk(answer.prompt),
                 model_version_id=_pk(answer.model_version),
                 candidate=answer.candidate,
@@ -72,12 +78,13 @@ def _add_batch(stage, answers, now):
                 sampling_id=_pk(answer.sampling),
                 seed=answer.seed,
                 finish_reason=answer.finish_reason,
+                ratings_needed=answer.ratings,
                 created_at=now,
             )
             for key, answer in wanted.items()
         ]
     )
-    _create_slots(created, range(1, stage.policy.ratings_per_response + 1))
+    _create_slots((response, range(1, response.k + 1)) for response in created)
     return created
 
 
@@ -101,9 +108,17 @@ def hand_out_positions(stage, keys):
 
 
 def prompts_without_response(stage):
-    """The project's prompts that the stage has no response to."""
+    """The project's prompts that the stage has no response to, though a turn is to answer all of them."""
+    if not stage.is_turn:
+        return Prompt.objects.none()
     answered = Response.objects.filter(stage=stage, prompt=OuterRef("pk"))
     return Prompt.objects.filter(~Exists(answered), project=stage.project_id)
+
+
+def largest_k(stage):
+    """The most ratings that any response of the stage gets."""
+    own = Response.objects.filter(stage=stage, ratings_needed__isnull=False)
+    return max(stage.ratings_per_response, own.aggregate(most=Max("ratings_needed"))["most"] or 0)
 
 
 @transaction.atomic
@@ -145,7 +160,7 @@ def _existing_keys(stage, prompts):
 
 
 def _draw(stage, key):
-    words = f"{stage.project.seed}:{stage.number}:{key[0]}:{key[1]}"
+    words = f"{stage.project.seed}:{stage.key}:{key[0]}:{key[1]}"
     return int.from_bytes(hashlib.sha256(words.encode()).digest()[:4]) % QueueCursor.END
 
 
@@ -154,13 +169,14 @@ def _taken(stage, positions):
     return set(rows.values_list("position", flat=True))
 
 
-def _create_slots(responses, slots):
+def _create_slots(wanted):
+    """Open slots: `wanted` gives (response, its slots' numbers)."""
     Assignment.objects.bulk_create(
         (
             Assignment(
                 response_id=response.pk, slot=slot, stage_id=response.stage_id, position=response.position
             )
-            for response in responses
+            for response, slots in wanted
             for slot in slots
         ),
         batch_size=BATCH,
@@ -168,12 +184,13 @@ def _create_slots(responses, slots):
 
 
 def _fit_slots(stage):
-    k = stage.policy.ratings_per_response
-    Assignment.objects.filter(stage=stage, slot__gt=k, status=Assignment.Status.OPEN).delete()
-    for slot in range(1, k + 1):
-        has_it = Assignment.objects.filter(response=OuterRef("pk"), slot=slot)
-        lacking = Response.objects.filter(~Exists(has_it), stage=stage).only("pk", "stage_id", "position")
-        _create_slots(lacking, [slot])
+    """Give every response exactly its k slots. Slots are numbered from 1 on, so the last ones are those too many."""
+    k = Coalesce("ratings_needed", stage.ratings_per_response)
+    beyond = Coalesce("response__ratings_needed", stage.ratings_per_response)
+    Assignment.objects.filter(stage=stage, slot__gt=beyond, status=Assignment.Status.OPEN).delete()
+    responses = Response.objects.filter(stage=stage).annotate(wanted=k, slots=Count("assignments"))
+    lacking = responses.filter(slots__lt=F("wanted")).only("pk", "stage_id", "position").order_by()
+    _create_slots((response, range(response.slots + 1, response.wanted + 1)) for response in lacking)
 
 
 def _pk(row):

@@ -14,6 +14,7 @@ from annotation.agreement import SCALE, exact_share, krippendorff_alpha, spread_
 from annotation.answers import label_rows, score_rows
 from annotation.counting import shown_responses
 from annotation.models import Rating, Response
+from annotation.responses import largest_k
 
 KEPT_SECONDS = 24 * 3600
 
@@ -112,10 +113,10 @@ def _patterns(stage, model, question_column, value_column, questions):
     """{question: value counts, one row a finished response, one column a value}, in one pass over the answers.
 
     `questions`: {primary key of the axis or label set: its values}. A response's pattern travels as one
-    number a question, in base k + 1, whose digits are the counts. A question with more values than such a
-    number holds (31 at k = 3) is not measured.
+    number a question, in base k + 1 of the largest k, whose digits are the counts. A question with more values than
+    such a number holds (31 at k = 3) is not measured.
     """
-    base = stage.policy.ratings_per_response + 1
+    base = largest_k(stage) + 1
     patterns = {key: np.empty((0, len(values)), dtype=np.int64) for key, values in questions.items()}
     measured = {key: values for key, values in questions.items() if values and base ** len(values) < 2**62}
     if not measured:

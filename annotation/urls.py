@@ -13,7 +13,7 @@ urlpatterns = [
     path("ratings/<int:pk>/", mine.my_rating, name="my-rating"),
     path("prompts/", prompts.prompts, name="prompts"),
     path("prompts/open-stage/", prompts.open_import_stage, name="open-import-stage"),
-    path("stages/<int:number>/ratings/", stage.stage_panel, name="stage-panel"),
-    path("stages/<int:number>/agreement/", stage.agreement_of_stage, name="stage-agreement"),
-    path("stages/<int:number>/open-rating/", stage.open_stage_rating, name="open-rating"),
+    path("stages/<stage:stage_key>/ratings/", stage.stage_panel, name="stage-panel"),
+    path("stages/<stage:stage_key>/agreement/", stage.agreement_of_stage, name="stage-agreement"),
+    path("stages/<stage:stage_key>/open-rating/", stage.open_stage_rating, name="open-rating"),
 ]

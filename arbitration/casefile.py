@@ -117,7 +117,7 @@ def _file(response, ratings, given, declined, reasons):
         opinions=opinions,
         tracks=tracks,
         label_sets=label_sets,
-        reasons=[_tell(reason, scores, names, policy.ratings_per_response) for reason in reasons],
+        reasons=[_tell(reason, scores, names, response.k) for reason in reasons],
         declined=sorted((names[each.user_id], each.reason) for each in declined),
         simulated=any(rating.expert.is_simulated for rating in ratings),
     )

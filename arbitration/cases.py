@@ -50,15 +50,15 @@ def claim_case(*, response, by, now):
     return _open_case(response, by, now)
 
 
-def claim_next_case(*, stage, by, now):
-    """The lead's own open case of the stage, if they hold one, else the first of the queue; None if it is empty.
+def claim_next_case(*, stages, by, now):
+    """The lead's own open case of the stages, if they hold one, else the first of the queue; None if it is empty.
 
     Where another lead takes the first at the same moment, the next one is tried.
     """
-    own = held_by(by, stage=stage, now=now).first()
+    own = held_by(by, stages=stages, now=now).first()
     if own:
         return own
-    for response in queue(stage=stage, lead=by, now=now).only("pk")[:TRIES]:
+    for response in queue(stages=stages, lead=by, now=now).only("pk")[:TRIES]:
         try:
             return claim_case(response=response, by=by, now=now)
         except Conflict:
@@ -66,9 +66,11 @@ def claim_next_case(*, stage, by, now):
     return None
 
 
-def held_by(lead, *, stage, now):
-    """The cases of the stage that the lead holds now, the oldest claim first."""
-    cases = Case.objects.filter(lead=lead, response__stage=stage, status=Status.CLAIMED, lease_until__gt=now)
+def held_by(lead, *, stages, now):
+    """The cases of the stages that the lead holds now, the oldest claim first."""
+    cases = Case.objects.filter(
+        lead=lead, response__stage__in=stages, status=Status.CLAIMED, lease_until__gt=now
+    )
     return cases.order_by("claimed_at", "pk")
 
 

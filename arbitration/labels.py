@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.db import connection, transaction
+from django.db.models.functions import Coalesce
 
 from annotation.answers import Answers, load_answers, write_answers
 from annotation.counting import count_responses
@@ -98,11 +99,11 @@ def finalize_labels(*, stage, by, now):
 
 def _label_agreed(stage, done, *, by, now):
     rulebook = Rulebook(stage.policy)
-    for rows in chunks(Response.objects.filter(stage=stage, status=Status.AGREED), "text"):
-        found = gather([pk for pk, _ in rows])
+    for rows in chunks(_with_k(stage).filter(status=Status.AGREED), "text", "wanted"):
+        found = gather([pk for pk, *_ in rows])
         revisions = _accept_most_written(rows, found, rulebook, done, now=now)
         labels = []
-        for pk, _ in rows:
+        for pk, *_ in rows:
             label = _label(stage, pk, FinalLabel.Source.AGREEMENT, revisions, by, now)
             label.rule = stage.policy.agreement_rule
             labels.append((label, rulebook.agreed(found[pk])))
@@ -112,14 +113,14 @@ def _label_agreed(stage, done, *, by, now):
 
 def _label_decided(stage, done, *, by, now):
     rulebook = Rulebook(stage.policy)
-    decided = Response.objects.filter(stage=stage, status__in=[Status.RESOLVED, Status.EXCLUDED])
-    for rows in chunks(decided, "text", "status"):
+    decided = _with_k(stage).filter(status__in=[Status.RESOLVED, Status.EXCLUDED])
+    for rows in chunks(decided, "text", "wanted", "status"):
         found = gather([pk for pk, *_ in rows])
         decisions = _decisions([pk for pk, *_ in rows])
-        kept = [(pk, text) for pk, text, status in rows if status == Status.RESOLVED]
+        kept = [(pk, text, k) for pk, text, k, status in rows if status == Status.RESOLVED]
         revisions = _accept_most_written(kept, found, rulebook, done, now=now)
         labels = []
-        for pk, _, status in rows:
+        for pk, *_, status in rows:
             label = _label(stage, pk, FinalLabel.Source.ARBITRATION, revisions, by, now)
             label.decision_id, answers = decisions[pk]
             if status == Status.EXCLUDED:
@@ -130,6 +131,12 @@ def _label_decided(stage, done, *, by, now):
                 done.arbitrated += 1
             labels.append((label, outcome))
         _write(labels)
+
+
+def _with_k(stage):
+    """The stage's responses, with how many ratings each gets as `wanted`."""
+    k = Coalesce("ratings_needed", stage.ratings_per_response)
+    return Response.objects.filter(stage=stage).annotate(wanted=k)
 
 
 def _decisions(response_ids):
@@ -146,10 +153,10 @@ def _accept_most_written(rows, found, rulebook, done, *, now):
         AcceptedRevision.objects.filter(response__in=[pk for pk, *_ in rows]).values_list("response_id", "pk")
     )
     new = []
-    for pk, text, *_ in rows:
+    for pk, text, k in rows:
         if pk in accepted or not found[pk].revisions:
             continue
-        rating = rulebook.most_written(found[pk], text)
+        rating = rulebook.most_written(found[pk], text, k)
         if rating is not None:
             written = found[pk].revisions[rating]
             new.append(AcceptedRevision(response_id=pk, rating_id=rating, text=written, created_at=now))

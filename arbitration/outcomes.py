@@ -65,8 +65,8 @@ class Rulebook:
         )
         return Outcome(answers, alignment)
 
-    def most_written(self, gathered: Gathered, response_text) -> int | None:
-        """The first rating whose revised text more than half of the k experts wrote, if there is one.
+    def most_written(self, gathered: Gathered, response_text, k) -> int | None:
+        """The first rating whose revised text more than half of the `k` experts wrote, if there is one.
 
         White space does not count, and a "revision" that leaves the response as it was is none.
         """
@@ -75,7 +75,7 @@ class Rulebook:
             authors[normalised(text)].append(rating)
         authors.pop(normalised(response_text), None)
         for ratings in authors.values():
-            if 2 * len(ratings) > self.policy.ratings_per_response:
+            if 2 * len(ratings) > k:
                 return min(ratings)
         return None
 

@@ -1,6 +1,7 @@
 """The lead's queue. It is no table: it is the query over divergent responses without a live case."""
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Case as PlaceOf
+from django.db.models import Count, Exists, OuterRef, Q, Value, When
 
 from annotation.models import DivergenceReason, Involvement, Response
 from arbitration.models import Case
@@ -18,25 +19,24 @@ FILTERS = {
 }
 
 
-def current_stage(project):
-    """The stage of the project in which ratings come in, or None."""
-    return (
-        project.stages.filter(status=Stage.Status.RATING).select_related("policy__rubric", "project").first()
-    )
+def queue(*, stages, lead, now, reason=None):
+    """The responses of `stages` (in the order of hand-out) that `lead` may take on, those that matter most first.
 
-
-def queue(*, stage, lead, now, reason=None):
-    """The responses of `stage` that `lead` may take on, those that matter most first.
-
-    First where an expert chose an adverse label, then by the largest spread of an axis, then where an expert asked
-    for a senior, then the longest waiting. What the lead rated or declined is not theirs to settle; what another
-    lead holds is left out until that claim lapses. `reason`: one of FILTERS.
+    Within a stage first where an expert chose an adverse label, then by the largest spread of an axis, then where an
+    expert asked for a senior, then the longest waiting. What the lead rated or declined is not theirs to settle;
+    what another lead holds is left out until that claim lapses. `reason`: one of FILTERS.
     """
-    responses = open_to(stage=stage, lead=lead, now=now)
+    responses = open_to(stages=stages, lead=lead, now=now)
     if reason:
         responses = _only(responses, reason)
+    place = [PlaceOf(*(When(stage=stage, then=Value(place)) for place, stage in enumerate(stages)))]
     return responses.order_by(
-        "-divergence__adverse", "-divergence__spread", "-divergence__asked", "divergence__created_at", "pk"
+        *(place if len(stages) > 1 else []),
+        "-divergence__adverse",
+        "-divergence__spread",
+        "-divergence__asked",
+        "divergence__created_at",
+        "pk",
     )
 
 
@@ -52,7 +52,7 @@ def as_shown(keys):
     return [found[key] for key in keys]
 
 
-def open_to(*, stage, lead, now):
+def open_to(*, stages, lead, now):
     """The queue as a set: unordered, without what it is sorted by."""
     live = Case.objects.filter(response=OuterRef("pk")).filter(
         Q(status=Case.Status.RESOLVED) | Q(status=Case.Status.CLAIMED, lease_until__gt=now)
@@ -63,15 +63,15 @@ def open_to(*, stage, lead, now):
     return Response.objects.filter(
         ~Exists(live),
         ~Exists(took_part),
-        stage=stage,
+        stage__in=stages,
         stage__status=Stage.Status.RATING,
         status=Response.Status.DIVERGENT,
     )
 
 
-def count_by_reason(*, stage, lead, now):
+def count_by_reason(*, stages, lead, now):
     """How many responses of the queue have each reason: {reason: n}, and all of them under None."""
-    responses = open_to(stage=stage, lead=lead, now=now)
+    responses = open_to(stages=stages, lead=lead, now=now)
     rows = responses.values_list("divergence__reasons__kind").annotate(n=Count("pk", distinct=True))
     counts = dict(rows.order_by())
     totals = responses.aggregate(every=Count("pk"), adverse=Count("pk", filter=Q(divergence__adverse=True)))
@@ -79,10 +79,10 @@ def count_by_reason(*, stage, lead, now):
     return counts
 
 
-def not_theirs(*, stage, lead):
-    """How many divergent responses of `stage` are not the lead's to settle, because they took part in them."""
+def not_theirs(*, stages, lead):
+    """How many divergent responses of `stages` are not the lead's to settle, because they took part in them."""
     return Response.objects.filter(
-        stage=stage,
+        stage__in=stages,
         status=Response.Status.DIVERGENT,
         involvements__user=lead,
         involvements__part__in=[Involvement.Part.RATED, Involvement.Part.DECLINED],

@@ -14,17 +14,17 @@ from core.http import flash, redirect
 
 @require_GET
 @project_view(ADMIN, LEAD)
-def stage_panel(request, project, number):
+def stage_panel(request, project, stage_key):
     """Open cases, who holds them, what was decided, and whether the labels can be finalized."""
-    stage = _stage(project, number)
+    stage = _stage(project, stage_key)
     return render(request, "arbitration/_arbitration-panel.html", {"survey": survey(stage), "stage": stage})
 
 
 @require_http_methods(["GET", "POST"])
 @project_view(ADMIN)
-def finalize(request, project, number):
+def finalize(request, project, stage_key):
     """Ask once more, saying what will be frozen; then freeze it."""
-    stage, error = _stage(project, number), None
+    stage, error = _stage(project, stage_key), None
     if request.method == "POST":
         try:
             done = finalize_labels(stage=stage, by=request.user, now=timezone.now())
@@ -33,7 +33,7 @@ def finalize(request, project, number):
             stage.refresh_from_db()
         else:
             flash(request, str(done))
-            return redirect(request, reverse("stage-detail", args=[project.slug, number]))
+            return redirect(request, reverse("stage-detail", args=[project.slug, stage_key]))
     context = {
         "survey": survey(stage),
         "stage": stage,
@@ -43,5 +43,5 @@ def finalize(request, project, number):
     return render(request, "arbitration/finalize.html", context, status=error.status_code if error else 200)
 
 
-def _stage(project, number):
-    return get_object_or_404(project.stages.select_related("policy__rubric", "project"), number=number)
+def _stage(project, stage_key):
+    return get_object_or_404(project.stages.select_related("policy__rubric", "project").at(stage_key))

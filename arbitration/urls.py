@@ -14,6 +14,6 @@ urlpatterns = [
     path("arbitrate/decisions/", views.decisions, name="decisions"),
     path("arbitrate/revisions/", views.revisions, name="revisions"),
     path("arbitrate/revisions/<int:rating>/accept/", views.accept, name="accept-revision"),
-    path("stages/<int:number>/finalize/", stage_views.finalize, name="finalize"),
-    path("stages/<int:number>/arbitration/", stage_views.stage_panel, name="stage-panel"),
+    path("stages/<stage:stage_key>/finalize/", stage_views.finalize, name="finalize"),
+    path("stages/<stage:stage_key>/arbitration/", stage_views.stage_panel, name="stage-panel"),
 ]

@@ -22,7 +22,7 @@ from arbitration.cases import (
     resolve_case,
 )
 from arbitration.models import AcceptedRevision, Case, Decision
-from arbitration.queue import FILTERS, as_shown, count_by_reason, current_stage, not_theirs, queue
+from arbitration.queue import FILTERS, as_shown, count_by_reason, not_theirs, queue
 from arbitration.revisions import accept_revision, pending_revisions
 from core.access import EXPERT, LEAD, project_view
 from core.errors import DomainError
@@ -37,26 +37,26 @@ RESERVED_KEYS = "nqrujkh"
 @project_view(LEAD)
 def queue_page(request, project):
     """Every divergent response the lead may take, those that matter most first."""
-    stage = current_stage(project)
-    if stage is None:
-        return render(request, "arbitration/queue.html", {"stage": None, "tab": "queue"})
+    stages = project.stages.in_rating()
+    if not stages:
+        return render(request, "arbitration/queue.html", {"is_open": False, "tab": "queue"})
     now, lead = timezone.now(), request.user
     reason = request.GET.get("reason") if request.GET.get("reason") in FILTERS else None
-    counts = count_by_reason(stage=stage, lead=lead, now=now)
-    keys = queue(stage=stage, lead=lead, now=now, reason=reason).values_list("pk", flat=True)
+    counts = count_by_reason(stages=stages, lead=lead, now=now)
+    keys = queue(stages=stages, lead=lead, now=now, reason=reason).values_list("pk", flat=True)
     paginator = Paginator(keys, QUEUE_PAGE)
     paginator.count = counts.get(reason, 0)
     page = paginator.get_page(request.GET.get("page"))
     page.object_list = as_shown(page.object_list)
     context = {
-        "stage": stage,
+        "is_open": True,
         "tab": "queue",
         "page_obj": page,
         "filters": [(key, label, counts.get(key, 0)) for key, label in FILTERS.items()],
         "reason": reason,
         "total": counts[None],
-        "held": held_by(lead, stage=stage, now=now).select_related("response__prompt"),
-        "not_theirs": not_theirs(stage=stage, lead=lead),
+        "held": held_by(lead, stages=stages, now=now).select_related("response__prompt"),
+        "not_theirs": not_theirs(stages=stages, lead=lead),
         "simulated": _is_simulated(project),
     }
     return render(request, "arbitration/queue.html", context)
@@ -66,8 +66,7 @@ def queue_page(request, project):
 @project_view(LEAD)
 def claim_next(request, project):
     """Take the first case of the queue and open it."""
-    stage = current_stage(project)
-    return _to_next_case(request, project, stage)
+    return _to_next_case(request, project)
 
 
 @require_POST
@@ -153,10 +152,8 @@ def decisions(request, project):
 @project_view(LEAD)
 def revisions(request, project):
     """Revised responses the consensus could accept, on responses that are agreed and not fully aligned."""
-    stage = current_stage(project)
-    page = Paginator(pending_revisions(stage) if stage else [], REVISIONS_PAGE).get_page(
-        request.GET.get("page")
-    )
+    pending = [pk for stage in project.stages.in_rating() for pk in pending_revisions(stage)]
+    page = Paginator(pending, REVISIONS_PAGE).get_page(request.GET.get("page"))
     responses = Response.objects.select_related("prompt", "stage__policy__rubric").in_bulk(
         list(page.object_list)
     )
@@ -237,12 +234,12 @@ def _tracks(request, file, faults, decision):
 
 def _after(request, project, case):
     if request.POST.get("then") == "next":
-        return _to_next_case(request, project, case.response.stage)
+        return _to_next_case(request, project)
     return redirect(request, reverse("arbitration:queue", args=[project.slug]))
 
 
-def _to_next_case(request, project, stage):
-    case = claim_next_case(stage=stage, by=request.user, now=timezone.now()) if stage else None
+def _to_next_case(request, project):
+    case = claim_next_case(stages=project.stages.in_rating(), by=request.user, now=timezone.now())
     if case is None:
         flash(request, "Nothing is waiting for you.")
         return redirect(request, reverse("arbitration:queue", args=[project.slug]))

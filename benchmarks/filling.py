@@ -74,8 +74,8 @@ def make_stage(size, experts):
         f"INSERT INTO annotation_prompt (project_id, external_id, position, text, digest, split, reference, "
         f"created_at) {numbers} SELECT {project.pk}, 'p' || i, i, 'Prompt ' || i, 'h' || i, 'train', '', {at} FROM n",
         # Places drawn without order, as in life: neighbours in the hand-out are no neighbours in the table.
-        f"INSERT INTO annotation_response (stage_id, prompt_id, model_version_id, candidate, position, text, "
-        f"status, finish_reason, created_at) SELECT {stage.pk}, id, {model.pk}, 0, "
+        f"INSERT INTO annotation_response (stage_id, stage_kind, prompt_id, model_version_id, candidate, position, "
+        f"text, status, finish_reason, created_at) SELECT {stage.pk}, 'turn', id, {model.pk}, 0, "
         f"(position * CAST(7919 AS bigint)) % 15485863, '{text}', 'awaiting', '', {at} FROM annotation_prompt "
         f"WHERE project_id = {project.pk}",
         f"INSERT INTO annotation_assignment (response_id, slot, stage_id, position, status) "

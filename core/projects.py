@@ -85,7 +85,8 @@ def revise(*, project, rubric, policy, by, now, expected_version=None):
     if specs_of(newest) == (rubric, policy):
         return newest
     new = _write_version(project, rubric=rubric, policy=policy, by=by, now=now)
-    moved = project.stages.filter(status=Stage.Status.RESPONDING).update(policy=new)
+    waiting = project.stages.turns().filter(status=Stage.Status.RESPONDING)
+    moved = waiting.update(policy=new, ratings_per_response=new.ratings_per_response)
     audit.record(
         "policy:revise", new, by=by, now=now, detail=f"Applies to {moved} waiting stage(s) and later ones."
     )

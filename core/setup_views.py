@@ -129,7 +129,7 @@ def _page(
         "people": people,
         "member": member or MemberForm(prefix="member"),
         "account": account or AccountForm(prefix="account"),
-        "waiting": project.stages.filter(status=Stage.Status.RESPONDING).first(),
+        "waiting": project.stages.turns().filter(status=Stage.Status.RESPONDING).first(),
         "rating": project.stages.filter(status=Stage.Status.RATING).first(),
     }
     return render(request, "core/project_setup.html", context, status=status)

@@ -1,30 +1,37 @@
-"""Opening the stages of the loop."""
+"""Opening the stages of a project."""
 
 from django.db import IntegrityError, transaction
 
 from core import audit
-from core.errors import Conflict
+from core.errors import Conflict, InvalidInput
 from core.models import Stage
 from core.transitions import transition
 
 
 @transaction.atomic
-def open_stage(*, project, model_version, by, now):
-    """Open the project's next stage, waiting for the responses of `model_version` (None: to be imported).
+def open_stage(*, project, model_version, by, now, kind=Stage.Kind.TURN, ratings_per_response=None):
+    """Open the project's next stage of a kind, waiting for the responses of `model_version` (None: for others).
 
-    The stage before it must have final labels; it becomes COMPLETE. Raises Conflict while one is open.
+    `ratings_per_response` is the policy's k unless given. The stage of the same kind before it must have final
+    labels; a turn before it becomes COMPLETE. Raises Conflict while one is open, InvalidInput for a k below 1.
     """
-    last = project.stages.order_by("-number").first()
+    policy = project.policy
+    k = policy.ratings_per_response if ratings_per_response is None else ratings_per_response
+    if k < 1:
+        raise InvalidInput("A response needs at least one rating.")
+    last = project.stages.filter(kind=kind).order_by("-number").first()
     if last is not None and last.status in Stage.ACTIVE:
         raise Conflict(f"{last} is still open: finalize its labels before the next stage begins.")
-    if last is not None and last.status == Stage.Status.LABELS_FINAL:
+    if last is not None and last.is_turn and last.status == Stage.Status.LABELS_FINAL:
         transition(last, Stage.Status.COMPLETE, by=by, now=now)
     try:
         with transaction.atomic():
             stage = Stage.objects.create(
                 project=project,
-                number=last.number + 1 if last else 0,
-                policy=project.policy,
+                kind=kind,
+                number=last.number + 1 if last else int(kind != Stage.Kind.TURN),
+                policy=policy,
+                ratings_per_response=k,
                 model_version=model_version,
                 created_at=now,
             )

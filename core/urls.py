@@ -20,7 +20,7 @@ urlpatterns = [
     # Outside projects/, so that a project may be called "New".
     path("new-project/", views.project_create, name="project-create"),
     path("projects/<slug:slug>/", views.project_detail, name="project-detail"),
-    path("projects/<slug:slug>/stages/<int:number>/", views.stage_detail, name="stage-detail"),
+    path("projects/<slug:slug>/stages/<stage:stage_key>/", views.stage_detail, name="stage-detail"),
     path("projects/<slug:slug>/setup/", setup_views.project_setup, name="project-setup"),
     path("projects/<slug:slug>/setup/guidelines/", setup_views.setup_guidelines, name="setup-guidelines"),
     path("projects/<slug:slug>/setup/rubric/", setup_views.setup_rubric, name="setup-rubric"),

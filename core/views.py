@@ -3,8 +3,7 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
@@ -37,7 +36,8 @@ def project_list(request):
         roles.setdefault(project_id, set()).add(role)
     # `number` rises, so the last one written is each project's newest.
     newest = {
-        stage.project_id: stage for stage in Stage.objects.filter(project__in=projects).order_by("number")
+        stage.project_id: stage
+        for stage in Stage.objects.turns().filter(project__in=projects).order_by("number")
     }
     rows = [
         {"project": project, "roles": roles[project.pk], "stage": newest.get(project.pk)}
@@ -68,26 +68,26 @@ def project_detail(request, project):
     """The loop as a line of stages and the front stage's panels; for an expert, the way to the work."""
     if not request.roles & {LEAD, ADMIN}:
         return render(request, "core/project_expert.html", {"project": project})
-    stages = list(project.stages.select_related("model_version", "policy"))
+    every = list(project.stages.select_related("model_version", "policy").order_by("number"))
+    stages = [stage for stage in every if stage.is_turn]
     context = {
         "project": project,
         "stages": _stage_line(project, stages),
         "front": stages[-1] if stages else None,
+        "others": [stage for stage in every if not stage.is_turn],
     }
     return render(request, "core/project_detail.html", context)
 
 
 @project_view(LEAD, ADMIN)
-def stage_detail(request, project, number):
+def stage_detail(request, project, stage_key):
     stages = project.stages.select_related("model_version", "policy__rubric")
-    stage = stages.filter(number=number).first()
-    if stage is None:
-        raise Http404(f"This project has no stage {number}.")
+    stage = get_object_or_404(stages.at(stage_key))
     context = {
         "project": project,
         "stage": stage,
-        "before": stages.filter(number=number - 1).first(),
-        "after": stages.filter(number=number + 1).first(),
+        "before": stages.filter(kind=stage.kind, number=stage.number - 1).first(),
+        "after": stages.filter(kind=stage.kind, number=stage.number + 1).first(),
     }
     return render(request, "core/stage_detail.html", context)
 
@@ -97,7 +97,7 @@ def _stage_line(project, stages):
     line = [
         {
             "title": str(stage),
-            "url": reverse("stage-detail", args=[project.slug, stage.number]),
+            "url": reverse("stage-detail", args=[project.slug, stage.key]),
             "model": str(stage.model_version or "imported responses"),
             "status": stage.get_status_display(),
             "tone": stage.COLOURS[stage.status],

@@ -94,6 +94,7 @@ class Scoring:
         self.row = Encoder.objects.filter(weights_sha256=self.phi.sha256).first()
         if self.row is not None:
             Encoder.objects.filter(pk=self.row.pk).update(name=self.phi.name, used_at=self.attempt.clock())
+            self.take_over()
         while chunk := self.next_chunk():
             self.score(chunk)
             self.attempt.progressed()
@@ -105,6 +106,30 @@ class Scoring:
             )
             self.attempt.end(Job.Status.SUCCEEDED)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def take_over(self):
+        """Give copies the cosines that their originals have under this encoder: prompt and text are the same."""
+        copies = _lacking(self.responses, self.row).filter(copy_of__coherence_scores__encoder=self.row)
+        scored = copies.order_by("pk").values_list(
+            "pk", "copy_of__coherence_scores__cosine", "copy_of__coherence_scores__is_refusal"
+        )
+        while batch := list(scored[:BATCH]):
+            now = self.attempt.clock()
+            with transaction.atomic():
+                self.attempt.beat()
+                CoherenceScore.objects.bulk_create(
+                    [
+                        CoherenceScore(
+                            encoder=self.row,
+                            response_id=pk,
+                            cosine=cosine,
+                            is_refusal=is_refusal,
+                            created_at=now,
+                        )
+                        for pk, cosine, is_refusal in batch
+                    ],
+                    ignore_conflicts=True,
+                )
 
     def next_chunk(self):
         lacking = _lacking(self.responses, self.row).order_by("pk")

@@ -133,7 +133,7 @@ class Loop:
 
     def run(self):
         while True:
-            stage = self.project.stages.latest("number")
+            stage = self.project.stages.turns().latest("number")
             if stage.status == Stage.Status.RESPONDING:
                 self.await_responses(stage)
             elif stage.status == Stage.Status.RATING:

@@ -31,9 +31,9 @@ SETTLED = timedelta(minutes=1)
 def fingerprint(project):
     """A digest of all that the report depends on. Final labels never change, so their stage's status is enough."""
     stages = list(
-        project.stages.order_by("number").values_list("pk", "status", "policy", "model_version__name")
+        project.stages.turns().order_by("number").values_list("pk", "status", "policy", "model_version__name")
     )
-    runs = ScoringRun.objects.filter(stage__project=project).order_by("pk")
+    runs = ScoringRun.objects.filter(stage__project=project, stage__kind=Stage.Kind.TURN).order_by("pk")
     encoder = encoder_in_force()
     state = [
         VERSION,
@@ -71,7 +71,7 @@ def stale_projects(*, now):
     """
     encoder = encoder_in_force()
     newest = AuditEvent.objects.filter(project=OuterRef("pk")).order_by("-id")
-    final = Stage.objects.filter(project=OuterRef("pk"), status__in=Stage.FINAL)
+    final = Stage.objects.turns().filter(project=OuterRef("pk"), status__in=Stage.FINAL)
     projects = Project.objects.filter(Exists(final)).annotate(
         event=Subquery(newest.values("pk")[:1]),
         event_at=Subquery(newest.values("created_at")[:1]),

@@ -144,7 +144,7 @@ def as_json(report):
 
 def _stages(project):
     related = ("policy__rubric", "model_version")
-    return list(project.stages.select_related(*related).order_by("number"))
+    return list(project.stages.turns().select_related(*related).order_by("number"))
 
 
 def _axes(stages):

@@ -17,6 +17,7 @@ from django.db import transaction
 from annotation.assignment import next_assignment
 from annotation.models import Assignment, Rating, Response
 from annotation.rating import submit_rating
+from annotation.responses import largest_k
 from arbitration.cases import claim_next_case, resolve_case
 from arbitration.models import Case
 from arbitration.revisions import accept_revision, pending_revisions
@@ -90,10 +91,8 @@ def simulate_stage(*, stage, experts=3, seed=0, clock, on_progress=lambda kind: 
             f"Simulated experts judge {', '.join(sorted(AXES))}; this rubric lacks {', '.join(sorted(missing))}."
         )
     people, lead = simulated_people(project=stage.project, experts=experts, now=clock())
-    if len(people) < stage.policy.ratings_per_response:
-        raise InvalidInput(
-            f"The policy wants {stage.policy.ratings_per_response} ratings a response: simulate as many experts."
-        )
+    if len(people) < (k := largest_k(stage)):
+        raise InvalidInput(f"A response here gets {k} ratings: simulate as many experts.")
     sights = see(stage)
     ratings = _rate(stage, people, sights, seed=seed, clock=clock, on_progress=on_progress)
     decisions = _settle(stage, lead, sights, clock=clock, on_progress=on_progress)
@@ -166,7 +165,7 @@ def _rate(stage, people, sights, *, seed, clock, on_progress):
             response = assignment.response
             sight, temper = sights[response.pk], tempers[person.username]
             generator = chance(
-                seed, person.username, stage.number, response.prompt.external_id, response.candidate
+                seed, person.username, stage.key, response.prompt.external_id, response.candidate
             )
             scores = scores_of(sight, temper, generator)
             poor = min(scores.values()) <= 3
@@ -188,7 +187,7 @@ def _rate(stage, people, sights, *, seed, clock, on_progress):
 
 def _settle(stage, lead, sights, *, clock, on_progress):
     values, settled = _label_keys(stage), 0
-    while (case := claim_next_case(stage=stage, by=lead, now=clock())) is not None:
+    while (case := claim_next_case(stages=[stage], by=lead, now=clock())) is not None:
         sight = sights[case.response_id]
         scores = {axis: int(np.clip(round(value), 1, 5)) for axis, value in latent_scores(sight).items()}
         revised = case.response.ratings.exclude(revised_response="").order_by("id").first()

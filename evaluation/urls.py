@@ -8,7 +8,7 @@ urlpatterns = [
     path("report.json", views.report_json, name="report-json"),
     path("report/figures/", views.figure, name="figure"),
     path("report/figures/<slug:key>.svg", views.figure_file, name="figure-file"),
-    path("stages/<int:number>/coherence/", views.stage_panel, name="stage-panel"),
-    path("stages/<int:number>/coherence/resume/", views.resume, name="resume-scoring"),
-    path("stages/<int:number>/coherence/cancel/", views.cancel, name="cancel-scoring"),
+    path("stages/<stage:stage_key>/coherence/", views.stage_panel, name="stage-panel"),
+    path("stages/<stage:stage_key>/coherence/resume/", views.resume, name="resume-scoring"),
+    path("stages/<stage:stage_key>/coherence/cancel/", views.cancel, name="cancel-scoring"),
 ]

@@ -75,28 +75,28 @@ def figure_file(request, project, key):
 
 @require_GET
 @project_view(LEAD, ADMIN)
-def stage_panel(request, project, number):
-    return _panel(request, _stage(project, number))
+def stage_panel(request, project, stage_key):
+    return _panel(request, _stage(project, stage_key))
 
 
 @require_POST
 @project_view(ADMIN)
-def resume(request, project, number):
-    stage = _stage(project, number)
+def resume(request, project, stage_key):
+    stage = _stage(project, stage_key)
     resume_scoring(stage=stage, by=request.user, now=timezone.now())
     return _back_to_panel(request, project, stage)
 
 
 @require_POST
 @project_view(ADMIN)
-def cancel(request, project, number):
-    stage = _stage(project, number)
+def cancel(request, project, stage_key):
+    stage = _stage(project, stage_key)
     cancel_scoring(stage=stage, by=request.user, now=timezone.now())
     return _back_to_panel(request, project, stage)
 
 
-def _stage(project, number):
-    return get_object_or_404(project.stages.select_related("policy"), number=number)
+def _stage(project, stage_key):
+    return get_object_or_404(project.stages.select_related("policy").at(stage_key))
 
 
 def _panel(request, stage):
@@ -109,7 +109,7 @@ def _panel(request, stage):
 def _back_to_panel(request, project, stage):
     if request.htmx:
         return _panel(request, stage)
-    return redirect(request, reverse("stage-detail", args=[project.slug, stage.number]))
+    return redirect(request, reverse("stage-detail", args=[project.slug, stage.key]))
 
 
 def _headline(final):

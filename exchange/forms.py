@@ -23,4 +23,4 @@ class PromptFileForm(forms.Form):
 class ResponseFileForm(forms.Form):
     """A file of a stage's responses."""
 
-    file = _file("prompt_id, text, model; optional candidate (0, 1, …)")
+    file = _file("prompt_id, text, model; optional candidate (0, 1, …), ratings (its own k)")

@@ -21,6 +21,7 @@ RESPONSE = {
     "split": "prompt__split",
     "text": "text",
     "model": "model_version_id",
+    "copy_of": "copy_of_id",
     "candidate": "candidate",
     "position": "position",
     "status": "status",

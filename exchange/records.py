@@ -22,17 +22,17 @@ SAMPLING = ("temperature", "top_p", "max_new_tokens", "repetition_penalty", "see
 def records(project, *, stage=None, unlabeled=False):
     """Yield the record of each response of `project` as a dict, in the order of stages and hand-out.
 
-    `stage`: of this one alone. Only responses with a final label, so that no one learns of ratings in progress;
-    `unlabeled` adds the others, with `final_score` null.
+    `stage`: of this one alone, of any kind; without it, of the turns of the loop. Only responses with a final label,
+    so that no one learns of ratings in progress; `unlabeled` adds the others, with `final_score` null.
     """
     responses = Response.objects.all() if unlabeled else Response.objects.filter(final_label__isnull=False)
-    stages = project.stages.order_by("number") if stage is None else [stage]
+    stages = project.stages.turns().order_by("number") if stage is None else [stage]
     names, encoder = Names(project), encoder_in_force()
     for each in stages:
         for rows in chunks(responses, each):
             around = Around(each, rows, encoder)
             for row in rows:
-                yield _record(row, each.number, around, names)
+                yield _record(row, each, around, names)
 
 
 def lines(project, **options):
@@ -84,7 +84,7 @@ def _in_order(known, found, orders):
     return orders[given]
 
 
-def _record(row, stage_number, around, names):
+def _record(row, stage, around, names):
     ratings, label = around.ratings[row.pk], row.label
     scores = [names.by_axis(around.scores[rating.pk]) for rating in ratings]
     labels = [names.by_set(around.labels[rating.pk]) for rating in ratings]
@@ -108,7 +108,9 @@ def _record(row, stage_number, around, names):
         "id": row.pk,
         "prompt_id": row.prompt_id,
         "split": row.split,
-        "stage": stage_number,
+        "stage": stage.number,
+        "stage_kind": stage.kind,
+        "copy_of": row.copy_of,
         "model": names.models[row.model],
         "candidate": row.candidate,
         "status": row.status,

@@ -7,6 +7,6 @@ from exchange import views
 
 annotation_pages = [
     path("prompts/import/", views.import_prompt_file, name="import-prompts"),
-    path("stages/<int:number>/responses/", views.import_response_file, name="import-responses"),
+    path("stages/<stage:stage_key>/responses/", views.import_response_file, name="import-responses"),
 ]
 evaluation_pages = [path("export/", views.export, name="export")]

@@ -3,7 +3,7 @@
 from itertools import islice
 
 from django.contrib import messages
-from django.http import Http404, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -44,9 +44,9 @@ def import_prompt_file(request, project):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(ADMIN)
-def import_response_file(request, project, number):
+def import_response_file(request, project, stage_key):
     """Bring a stage's responses in a file instead of generating them; the last one opens the rating."""
-    stage = get_object_or_404(project.stages.select_related("policy__rubric", "model_version"), number=number)
+    stage = get_object_or_404(project.stages.select_related("policy__rubric", "model_version").at(stage_key))
     form = ResponseFileForm(request.POST or None, request.FILES or None)
     error = None
     if request.method == "POST" and form.is_valid():
@@ -66,7 +66,7 @@ def import_response_file(request, project, number):
             else:
                 open_rating(stage=stage, by=request.user, now=now)
                 messages.success(request, f"{report.total} responses imported. The stage is open for rating.")
-            return redirect(request, reverse("stage-detail", args=[project.slug, stage.number]))
+            return redirect(request, reverse("stage-detail", args=[project.slug, stage.key]))
     context = {
         "project": project,
         "stage": stage,
@@ -89,11 +89,9 @@ def import_response_file(request, project, number):
 @project_view(ADMIN)
 def export(request, project):
     """Responses with a final label, as JSON lines. Others are never in it: experts may be at them."""
-    number = request.GET.get("stage", "")
-    stage = get_object_or_404(project.stages, number=number) if number.isdecimal() else None
-    if number and stage is None:
-        raise Http404("No such stage.")
-    name = f"{project.slug}{f'-stage-{stage.number}' if stage else ''}.jsonl"
+    key = request.GET.get("stage", "")
+    stage = get_object_or_404(project.stages.at(key)) if key else None
+    name = f"{project.slug}{f'-stage-{stage.key}' if stage else ''}.jsonl"
     return StreamingHttpResponse(
         _blocks(lines(project, stage=stage)),
         content_type="application/x-ndjson; charset=utf-8",

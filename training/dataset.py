@@ -209,6 +209,8 @@ def freeze_training_set(*, stage, by, now):
     final, InvalidInput where there is nothing to learn from.
     """
     stage = Stage.objects.select_for_update(of=("self",)).select_related("project").get(pk=stage.pk)
+    if not stage.is_turn:
+        raise Conflict(f"{stage} trains nothing: models learn from the turns of the loop alone.")
     if stage.status not in Stage.FINAL:
         raise Conflict(f"The labels of {stage} are not final yet: finalize them first.")
     examples = list(_examples(stage))
@@ -221,7 +223,9 @@ def freeze_training_set(*, stage, by, now):
     content = b"".join(line_of(example, earlier) for example, earlier in examples)
     sha256 = hashlib.sha256(content).hexdigest()
     training_set, created = TrainingSet.objects.get_or_create(
-        stage=stage, sha256=sha256, defaults={"created_by": by, "created_at": now}
+        stage=stage,
+        sha256=sha256,
+        defaults={"stage_kind": stage.kind, "created_by": by, "created_at": now},
     )
     if created:
         for example, _ in examples:

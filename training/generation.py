@@ -35,7 +35,7 @@ def open_base_stage(*, project, by, now, sampling=None, seed=None):
     The base model is the one the settings name; `seed` is the project's unless given. Raises InvalidInput
     without prompts, Conflict once the loop has begun.
     """
-    if project.stages.exists():
+    if project.stages.turns().exists():
         raise Conflict("The loop of this project has begun already: go on from its newest stage.")
     if not Prompt.objects.filter(project=project).exists():
         raise InvalidInput("There is nothing to answer yet: import prompts first.")

@@ -27,7 +27,7 @@ def grow_tree(project):
         ModelVersion.objects.filter(project=project)
         .select_related("training_run__training_set", "training_run__stage")
         .prefetch_related(
-            Prefetch("stages", queryset=Stage.objects.order_by("number")),
+            Prefetch("stages", queryset=Stage.objects.turns().order_by("number")),
             Prefetch(
                 "promotions", Promotion.objects.select_related("model_version", "opened", "promoted_by")
             ),

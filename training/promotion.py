@@ -34,6 +34,8 @@ def promote(*, stage, model_version, reason, by, now):
         if (earlier.model_version, earlier.promoted_by, earlier.reason) == (model_version, by, reason):
             return earlier
         raise Conflict(f"{tell(earlier)} A stage is followed once.")
+    if not stage.is_turn:
+        raise Conflict(f"{stage} is no turn of the loop: promote a model from the newest stage of the loop.")
     if stage.status not in Stage.FINAL:
         raise Conflict(f"The labels of {stage} are not final yet: finalize them first.")
     if stage.status == Stage.Status.COMPLETE:

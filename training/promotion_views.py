@@ -15,9 +15,9 @@ from training.promotion import promote, promotion_of, tell
 
 @require_http_methods(["GET", "POST"])
 @project_view(ADMIN)
-def promote_model(request, project, number):
+def promote_model(request, project, stage_key):
     """Choose the model that goes on and say why; once promoted, the page tells what was done."""
-    stage = get_object_or_404(project.stages.select_related("model_version"), number=number)
+    stage = get_object_or_404(project.stages.turns().select_related("model_version").at(stage_key))
     form = PromotionForm(
         request.POST or None, stage=stage, initial={"model_version": request.GET.get("model")}
     )
@@ -31,9 +31,7 @@ def promote_model(request, project, number):
                 status, refusal = error.status_code, str(error)
             else:
                 flash(request, f"“{promotion.model_version}” begins to answer.")
-                return redirect(
-                    request, reverse("stage-detail", args=[project.slug, promotion.opened.number])
-                )
+                return redirect(request, reverse("stage-detail", args=[project.slug, promotion.opened.key]))
     earlier = promotion_of(stage)
     context = {
         "stage": stage,

@@ -5,11 +5,11 @@ from training import promotion_views, views
 app_name = "training"
 urlpatterns = [
     path("generate/", views.start, name="generate"),
-    path("stages/<int:number>/generation/", views.generate_stage, name="generate-stage"),
-    path("stages/<int:number>/generation/cancel/", views.cancel_generation, name="cancel-generation"),
-    path("stages/<int:number>/training/", views.stage_panel, name="stage-panel"),
-    path("stages/<int:number>/training/launch/", views.launch, name="launch"),
-    path("stages/<int:number>/promote/", promotion_views.promote_model, name="promote"),
+    path("stages/<stage:stage_key>/generation/", views.generate_stage, name="generate-stage"),
+    path("stages/<stage:stage_key>/generation/cancel/", views.cancel_generation, name="cancel-generation"),
+    path("stages/<stage:stage_key>/training/", views.stage_panel, name="stage-panel"),
+    path("stages/<stage:stage_key>/training/launch/", views.launch, name="launch"),
+    path("stages/<stage:stage_key>/promote/", promotion_views.promote_model, name="promote"),
     path("runs/<int:pk>/", views.run_page, name="run"),
     path("runs/<int:pk>/cancel/", views.cancel, name="cancel"),
     path("runs/<int:pk>/resume/", views.resume, name="resume"),

@@ -31,7 +31,7 @@ EXAMPLES_PAGE = 20
 @project_view(ADMIN)
 def start(request, project):
     """Begin the loop: let the base model answer every prompt."""
-    if project.stages.exists():
+    if project.stages.turns().exists():
         return redirect(request, reverse("project-detail", args=[project.slug]))
     form = SamplingForm(request.POST or None, initial={"seed": project.seed})
     status, refusal = 200, None
@@ -56,9 +56,9 @@ def start(request, project):
 
 @require_http_methods(["GET", "POST"])
 @project_view(ADMIN)
-def generate_stage(request, project, number):
+def generate_stage(request, project, stage_key):
     """Let the model of a stage that waits for responses answer, or go on where it was interrupted."""
-    stage = _stage(project, number)
+    stage = _turn(project, stage_key)
     run = GenerationRun.objects.filter(stage=stage).first()
     if run is not None and request.method == "GET":
         return redirect(request, _stage_url(stage))
@@ -85,9 +85,9 @@ def generate_stage(request, project, number):
 
 @require_POST
 @project_view(ADMIN)
-def cancel_generation(request, project, number):
+def cancel_generation(request, project, stage_key):
     """Stop a stage's generation; what it has answered stays."""
-    run = get_object_or_404(GenerationRun, stage=_stage(project, number))
+    run = get_object_or_404(GenerationRun, stage=_turn(project, stage_key))
     life.request_cancel(run, by=request.user, now=timezone.now())
     flash(request, "The generation stops; the responses it has written stay.")
     return redirect(request, _stage_url(run.stage))
@@ -95,15 +95,16 @@ def cancel_generation(request, project, number):
 
 @require_GET
 @project_view(LEAD, ADMIN)
-def stage_panel(request, project, number):
+def stage_panel(request, project, stage_key):
     """Generation and training of one stage; the fragment asks again while a job runs."""
-    stage = _stage(project, number)
+    stage = _stage(project, stage_key)
     generation = GenerationRun.objects.filter(stage=stage).select_related("sampling").first()
     runs = list(stage.training_runs.select_related("model_version", "base"))
     live = progress.is_live(generation, *runs)
     if not live and "polling" in request.GET:
         return _reload()
     waiting = stage.status == Stage.Status.RESPONDING
+    may_train = stage.is_turn and stage.status in Stage.FINAL
     promotion = promotion_of(stage)
     steps = progress.progress_of_runs(runs)
     context = {
@@ -116,8 +117,8 @@ def stage_panel(request, project, number):
         "watched": next(
             ((run, progress.curves(run)) for run in reversed(runs) if progress.is_live(run)), None
         ),
-        "preview": preview_training_set(stage) if stage.status in Stage.FINAL and not live else None,
-        "following": project.stages.filter(number=stage.number + 1).first(),
+        "preview": preview_training_set(stage) if may_train and not live else None,
+        "following": project.stages.filter(kind=stage.kind, number=stage.number + 1).first(),
         "promoted": promotion and tell(promotion),
         "may_promote": stage.status == Stage.Status.LABELS_FINAL and any(run.model_version for run in runs),
         "live": live,
@@ -127,9 +128,9 @@ def stage_panel(request, project, number):
 
 @require_http_methods(["GET", "POST"])
 @project_view(ADMIN)
-def launch(request, project, number):
+def launch(request, project, stage_key):
     """What a run would learn from, and the form that launches it."""
-    stage = _stage(project, number)
+    stage = _turn(project, stage_key)
     form = LaunchForm(request.POST or None, stage=stage)
     status, refusals = 200, []
     if request.method == "POST":
@@ -256,9 +257,13 @@ def training_set_file(request, project, pk):
     )
 
 
-def _stage(project, number):
+def _turn(project, stage_key):
+    return get_object_or_404(project.stages.turns().select_related("project", "model_version").at(stage_key))
+
+
+def _stage(project, stage_key):
     stages = project.stages.select_related("project", "model_version")
-    return get_object_or_404(stages, number=number)
+    return get_object_or_404(stages.at(stage_key))
 
 
 def _run(project, pk):
@@ -279,7 +284,7 @@ def _count_examples(training_set):
 
 
 def _stage_url(stage):
-    return reverse("stage-detail", args=[stage.project.slug, stage.number])
+    return reverse("stage-detail", args=[stage.project.slug, stage.key])
 
 
 def _reload():

@@ -20,8 +20,8 @@ def import_responses(*, stage, rows, by, now):
     """Take in a stage's responses from `rows` instead of generating them: all or none. Returns a ResponseReport.
 
     Fields: `prompt_id`, `text` (may be empty, as models answer nothing at times), `model` (its name; made known if it
-    is new); optional `candidate` (0 if one answer a prompt). Raises InvalidInput naming every fault by line and field,
-    Conflict once rating is open.
+    is new); optional `candidate` (0 if one answer a prompt) and `ratings` (how many this response gets, where that is
+    not the stage's k). Raises InvalidInput naming every fault by line and field, Conflict once rating is open.
     """
     _require_responding(stage)
     with Spool() as spool:
@@ -37,7 +37,8 @@ def import_responses(*, stage, rows, by, now):
             }
             for batch in spool.batches():
                 answers = [
-                    NewResponse(prompt, text, models[model], nth) for prompt, text, model, nth in batch
+                    NewResponse(prompt, text, models[model], nth, ratings=ratings)
+                    for prompt, text, model, nth, ratings in batch
                 ]
                 if len(add_responses(stage=stage, answers=answers, now=now)) < len(answers):
                     raise Conflict(
@@ -53,7 +54,7 @@ def _require_responding(stage):
 
 
 def _check(stage, rows, spool):
-    """Put (prompt key, text, model's name, candidate) of the rows into the spool; a ResponseReport."""
+    """Put (prompt key, text, model's name, candidate, ratings) of the rows into the spool; a ResponseReport."""
     faults, report = Faults(), ResponseReport()
     own_model = stage.model_version.name if stage.model_version else None
     typed = typed_rows(ResponseRow, rows, faults)
@@ -72,7 +73,7 @@ def _check(stage, rows, spool):
                 faults.add(line, "prompt_id", "the stage already has this response. Remove the line.")
             elif earlier := spool.claim(f"{prompt}:{row.candidate}", line):
                 faults.add(line, "prompt_id", f"the same prompt and candidate stand on line {earlier}.")
-            answers.append((prompt, row.text, row.model, row.candidate))
+            answers.append((prompt, row.text, row.model, row.candidate, row.ratings))
             report.count(row)
         spool.put(answers)
     faults.raise_any()

@@ -12,6 +12,7 @@ from core.texts import is_storable
 
 LONGEST_TAG = 60
 MOST_CANDIDATES = 1000
+MOST_RATINGS = 1000
 SPLIT_WORDS = {
     "train": Prompt.Split.TRAIN,
     "training": Prompt.Split.TRAIN,
@@ -67,15 +68,20 @@ def _tags(value):
     return tags
 
 
-def _candidate(value):
-    if value is None or value == "":
-        return 0
-    number = value
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 20:
-        number = int(value)
-    if type(number) is not int or not 0 <= number <= MOST_CANDIDATES:
-        raise fault(f"{quoted(value)} is no whole number from 0 to {MOST_CANDIDATES}.")
-    return number
+def _whole_number(lowest, highest, missing):
+    """A validator of whole numbers, also as texts; `missing` where there is none."""
+
+    def validate(value):
+        if value is None or value == "":
+            return missing
+        number = value
+        if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 20:
+            number = int(value)
+        if type(number) is not int or not lowest <= number <= highest:
+            raise fault(f"{quoted(value)} is no whole number from {lowest} to {highest}.")
+        return number
+
+    return PlainValidator(validate)
 
 
 def _answer(value):
@@ -111,9 +117,13 @@ class PromptRow(TypedRow):
 
 
 class ResponseRow(TypedRow):
-    """A model's answer to a prompt. A model may answer nothing: `text` may be empty, but not left out."""
+    """A model's answer to a prompt. A model may answer nothing: `text` may be empty, but not left out.
+
+    `ratings`: how many it gets; None where the k of its stage holds.
+    """
 
     prompt_id: Annotated[Word, Field(min_length=1)]
     text: Annotated[Text, BeforeValidator(_answer)]
     model: Annotated[Word, Field(min_length=1)]
-    candidate: Annotated[int, PlainValidator(_candidate)] = 0
+    candidate: Annotated[int, _whole_number(0, MOST_CANDIDATES, 0)] = 0
+    ratings: Annotated[int | None, _whole_number(1, MOST_RATINGS, None)] = None

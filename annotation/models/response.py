@@ -43,7 +43,12 @@ class Response(models.Model):
     """One model answer to one prompt in one stage; `candidate` counts several answers to the same prompt.
 
     `position` orders the hand-out inside the stage and is drawn by seed, so that neighbouring prompts, models
-    and splits come mixed. Sampling parameters and seed are empty for imported responses.
+    and splits come mixed. Sampling parameters and seed are empty for imported responses. `ratings_needed` is a k of
+    this response's own; without one the stage's holds.
+
+    In a comparison or calibration every response is a copy of one that a turn has: `copy_of` points at it, and all
+    that the model gave is repeated here, so that whoever reads a response need not know. `stage_kind` is the stage's,
+    repeated for the constraint that holds this.
     """
 
     CUT_OFF = "length"
@@ -79,6 +84,10 @@ class Response(models.Model):
     stage = models.ForeignKey(
         "core.Stage", on_delete=models.PROTECT, db_index=False, related_name="responses"
     )
+    stage_kind = models.CharField(max_length=12)
+    copy_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="copies"
+    )
     prompt = models.ForeignKey(
         "annotation.Prompt", on_delete=models.PROTECT, db_index=False, related_name="responses"
     )
@@ -92,6 +101,7 @@ class Response(models.Model):
     )
     seed = models.BigIntegerField(null=True, blank=True)
     finish_reason = models.CharField(max_length=10, blank=True)
+    ratings_needed = models.PositiveSmallIntegerField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     objects = ResponseQuerySet.as_manager()
@@ -101,10 +111,29 @@ class Response(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["stage", "prompt", "candidate"], name="response_candidate_once"),
             models.UniqueConstraint(fields=["stage", "position"], name="response_position_once"),
+            models.UniqueConstraint(
+                fields=["copy_of", "stage"],
+                condition=Q(copy_of__isnull=False),
+                name="response_copied_once_per_stage",
+            ),
+            models.CheckConstraint(
+                condition=Q(stage_kind="turn", copy_of__isnull=True)
+                | Q(stage_kind__in=["comparison", "calibration"], copy_of__isnull=False),
+                name="response_copied_outside_turns_alone",
+            ),
+            models.CheckConstraint(
+                condition=Q(ratings_needed__isnull=True) | Q(ratings_needed__gte=1),
+                name="response_k_at_least_1",
+            ),
         ]
         indexes = [
             models.Index(fields=["stage", "status", "position"]),
             models.Index(fields=["prompt", "stage"]),
+            models.Index(
+                fields=["stage", "ratings_needed"],
+                name="response_own_k",
+                condition=Q(ratings_needed__isnull=False),
+            ),
         ]
 
     def __str__(self):
@@ -114,3 +143,8 @@ class Response(models.Model):
     def is_cut_off(self):
         """Whether the model reached its token limit before it had finished."""
         return self.finish_reason == self.CUT_OFF
+
+    @property
+    def k(self):
+        """How many ratings it gets."""
+        return self.ratings_needed or self.stage.ratings_per_response

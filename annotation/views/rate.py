@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from annotation.answers import InvalidAnswers
-from annotation.assignment import decline, next_assignment
+from annotation.assignment import decline, next_of
 from annotation.forms import RatingForm, Sent
 from annotation.looking import look_into
 from annotation.models import Assignment
@@ -46,7 +46,7 @@ def submit(request, project, pk):
             raise
         _keep(slot, request.user, sent, now)
         messages.warning(request, str(error))
-        return _onward(request, project, slot.stage)
+        return _onward(request, project)
     return _onward(request, project, rating.response.stage, news="Saved.", submitted=1)
 
 
@@ -76,9 +76,9 @@ def decline_response(request, project, pk):
             fault = str(error)
         except Conflict as error:
             messages.warning(request, str(error))
-            return _onward(request, project, slot.stage)
+            return _onward(request, project)
         else:
-            return _onward(request, project, slot.stage, news="Passed on to another expert.")
+            return _onward(request, project, news="Passed on to another expert.")
     context = {"project": project, "slot": slot, "reason": reason, "fault": fault}
     answer = render_page_or_fragment(
         request,
@@ -108,7 +108,7 @@ def _own_slot(request, project, pk):
     return slot
 
 
-def _onward(request, project, stage, news="", submitted=0):
+def _onward(request, project, stage=None, news="", submitted=0):
     """After a form: the next response to htmx, the way there to a plain form."""
     if request.htmx:
         return _next(request, project, stage, news=news, submitted=submitted)
@@ -118,23 +118,22 @@ def _onward(request, project, stage, news="", submitted=0):
 
 
 def _next(request, project, stage=None, news="", submitted=0):
-    """The next response; `stage` where it is known and may still be open."""
-    if stage is None or stage.status != Stage.Status.RATING:
-        stage = project.stages.filter(status=Stage.Status.RATING).select_related("policy").first()
+    """The next response; `stage` where one is at hand: nothing is asked for if it alone is open."""
     now = timezone.now()
-    slot = next_assignment(stage=stage, expert=request.user, now=now) if stage else None
+    stages = [stage] if stage and stage.is_alone else project.stages.in_rating()
+    slot = next_of(stages=stages, expert=request.user, now=now)
     if slot is not None:
         return _render(request, slot, news=news, submitted=submitted)
-    progress = stage and own_progress(stage=stage, expert=request.user, now=now, submitted=submitted)
-    context = {"project": project, "stage_open": stage is not None, "progress": progress, "news": news}
+    is_open = any(each.status == Stage.Status.RATING for each in stages)
+    progress = is_open and own_progress(project=project, expert=request.user, now=now, submitted=submitted)
+    context = {"project": project, "stage_open": is_open, "progress": progress, "news": news}
     return render_page_or_fragment(request, "annotation/rate.html", "annotation/_rate.html", context)
 
 
 def _render(request, slot, form=None, news="", status=200, submitted=0):
     """A slot that the expert holds; `form` where it comes back to be mended, else their draft, else empty."""
     response = look_into(slot, request.user)
-    stage = slot.stage
-    form = form or RatingForm(whole(stage.policy), fields=response.kept)
+    form = form or RatingForm(whole(slot.stage.policy), fields=response.kept)
     context = {
         "project": request.project,
         "slot": slot,
@@ -144,7 +143,9 @@ def _render(request, slot, form=None, news="", status=200, submitted=0):
         "is_cut_off": response.is_cut_off,
         "form": form,
         "questions": form.questions(),
-        "progress": own_progress(stage=stage, expert=request.user, now=timezone.now(), submitted=submitted),
+        "progress": own_progress(
+            project=request.project, expert=request.user, now=timezone.now(), submitted=submitted
+        ),
         "news": news,
     }
     return render_page_or_fragment(

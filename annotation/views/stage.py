@@ -1,13 +1,13 @@
 """What admins see of annotation in a stage: its panel, and opening it for rating."""
 
 from django.contrib import messages
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from annotation.progress import stage_progress
-from annotation.responses import open_rating
+from annotation.responses import largest_k, open_rating
 from annotation.stage_agreement import kept_agreement, stage_agreement
 from core.access import ADMIN, LEAD, project_view
 from core.http import redirect, render_page_or_fragment
@@ -16,9 +16,9 @@ from core.models import Membership, Stage
 
 @require_safe
 @project_view(LEAD, ADMIN)
-def stage_panel(request, project, number):
+def stage_panel(request, project, stage_key):
     """Responses by status and ratings given of needed; to admins also who is behind."""
-    stage = _stage(project, number)
+    stage = _stage(project, stage_key)
     progress = stage_progress(stage)
     context = {
         "project": project,
@@ -28,7 +28,7 @@ def stage_panel(request, project, number):
         "is_admin": ADMIN in request.roles,
         "is_responding": stage.status == Stage.Status.RESPONDING,
         "is_live": stage.status == Stage.Status.RATING,
-        "short_of_experts": max(0, stage.policy.ratings_per_response - _experts(project)),
+        "short_of_experts": max(0, largest_k(stage) - _experts(project)),
     }
     return render_page_or_fragment(
         request, "annotation/stage_panel.html", "annotation/_stage_panel.html", context
@@ -37,9 +37,9 @@ def stage_panel(request, project, number):
 
 @require_safe
 @project_view(LEAD, ADMIN)
-def agreement_of_stage(request, project, number):
+def agreement_of_stage(request, project, stage_key):
     """How much the experts agree: apart from the panel, because a large stage takes a moment to reckon."""
-    stage = _stage(project, number)
+    stage = _stage(project, stage_key)
     context = {"project": project, "stage": stage, "agreement": stage_agreement(stage)}
     return render_page_or_fragment(
         request, "annotation/stage_agreement.html", "annotation/_stage_agreement.html", context
@@ -48,18 +48,15 @@ def agreement_of_stage(request, project, number):
 
 @require_POST
 @project_view(ADMIN)
-def open_stage_rating(request, project, number):
+def open_stage_rating(request, project, stage_key):
     """Open a stage whose responses are all there."""
-    stage = open_rating(stage=_stage(project, number), by=request.user, now=timezone.now())
+    stage = open_rating(stage=_stage(project, stage_key), by=request.user, now=timezone.now())
     messages.success(request, f"{stage} is open for rating.")
-    return redirect(request, reverse("stage-detail", args=[project.slug, stage.number]))
+    return redirect(request, reverse("stage-detail", args=[project.slug, stage.key]))
 
 
-def _stage(project, number):
-    stage = project.stages.select_related("policy__rubric", "model_version").filter(number=number).first()
-    if stage is None:
-        raise Http404(f"This project has no stage {number}.")
-    return stage
+def _stage(project, stage_key):
+    return get_object_or_404(project.stages.select_related("policy__rubric", "model_version").at(stage_key))
 
 
 def _experts(project):

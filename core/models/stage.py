@@ -1,4 +1,8 @@
+import re
+
 from django.db import models
+
+KEY = re.compile(r"(?:(\w+)-)?(\d{1,9})", re.ASCII)
 
 
 class ModelVersion(models.Model):
@@ -30,13 +34,39 @@ class StageQuerySet(models.QuerySet):
     def visible_to(self, user):
         return self.filter(project__memberships__user=user).distinct()
 
+    def turns(self):
+        """The turns of the loop alone: what trains and what the report tells."""
+        return self.filter(kind=Stage.Kind.TURN)
+
+    def in_rating(self):
+        """Those in which ratings come in, as a list: in the order in which their responses go out."""
+        found = self.filter(status=Stage.Status.RATING).select_related("policy__rubric", "project")
+        return sorted(found, key=lambda stage: Stage.HAND_OUT_ORDER.index(stage.kind))
+
+    def at(self, key):
+        """The stage with this `Stage.key`, as a set of one or none."""
+        found = KEY.fullmatch(str(key))
+        return self.filter(kind=found[1] or Stage.Kind.TURN, number=found[2]) if found else self.none()
+
 
 class Stage(models.Model):
-    """One turn of the loop: a model version answers, experts rate, leads arbitrate, labels are finalized.
+    """One round of rating under one policy: responses come in, experts rate, leads arbitrate, labels are finalized.
 
-    `number` is t, from 0 for the base model. Training is no status of a stage: runs have their own, and a
-    stage may have several.
+    In a turn of the loop a model version answers every prompt; a comparison or calibration holds copies of responses
+    that turns have (annotation/copies.py) and trains nothing. `number` counts within the kind: that of a turn is t,
+    from 0 for the base model; the others begin with 1. `ratings_per_response` is the policy's k, or another for a
+    stage of copies. Training is no status of a stage: runs have their own, and a stage may have several.
     """
+
+    class Kind(models.TextChoices):
+        TURN = "turn", "Turn"
+        COMPARISON = "comparison", "Comparison"
+        CALIBRATION = "calibration", "Calibration"
+
+    HAND_OUT_ORDER = (Kind.CALIBRATION, Kind.COMPARISON, Kind.TURN)
+    """Where several stages are open, whose responses go out first."""
+    is_alone = False
+    """Whether it is known that no other stage of the project is open for rating; `lock_response` asks along with it."""
 
     class Status(models.TextChoices):
         RESPONDING = "responding", "Waiting for responses"
@@ -61,9 +91,11 @@ class Stage(models.Model):
     FINAL = {Status.LABELS_FINAL, Status.COMPLETE}  # its labels stand
 
     project = models.ForeignKey("core.Project", on_delete=models.PROTECT, related_name="stages")
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.TURN)
     number = models.PositiveIntegerField()
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.RESPONDING)
     policy = models.ForeignKey("core.Policy", on_delete=models.PROTECT, related_name="stages")
+    ratings_per_response = models.PositiveSmallIntegerField()
     model_version = models.ForeignKey(
         ModelVersion,
         null=True,
@@ -77,16 +109,30 @@ class Stage(models.Model):
     objects = StageQuerySet.as_manager()
 
     class Meta:
-        ordering = ["project", "number"]
+        ordering = ["project", "kind", "number"]
         constraints = [
-            models.UniqueConstraint(fields=["project", "number"], name="stage_number_once"),
-            # The loop has one front: a second open stage would split the experts' attention and the report.
+            models.UniqueConstraint(fields=["project", "kind", "number"], name="stage_number_once_per_kind"),
+            # The loop has one front: a second open turn would split the experts' attention and the report.
             models.UniqueConstraint(
-                fields=["project"],
+                fields=["project", "kind"],
                 condition=models.Q(status__in=["responding", "rating"]),
-                name="stage_one_open_per_project",
+                name="stage_one_open_of_each_kind",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ratings_per_response__gte=1), name="stage_k_at_least_1"
             ),
         ]
 
     def __str__(self):
+        if self.kind != self.Kind.TURN:
+            return f"{self.get_kind_display()} {self.number}"
         return "Base" if self.number == 0 else f"Stage {self.number}"
+
+    @property
+    def is_turn(self):
+        return self.kind == self.Kind.TURN
+
+    @property
+    def key(self):
+        """What names the stage in its project, in addresses and records: "0", "comparison-1"."""
+        return str(self.number) if self.is_turn else f"{self.kind}-{self.number}"

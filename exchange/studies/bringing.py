@@ -105,7 +105,7 @@ def _stage(study, project, by, now):
         raise Conflict(f"“{project}” holds other prompts than this set: choose another name with --project.")
     if not known:
         import_prompts(project=project, rows=study.prompts, by=by, now=now)
-    stage = project.stages.order_by("number").first()
+    stage = project.stages.turns().order_by("number").first()
     if stage is None:
         stage = open_stage(project=project, model_version=None, by=by, now=now)
     if stage.status == Stage.Status.RESPONDING:
@@ -116,6 +116,7 @@ def _stage(study, project, by, now):
                     "candidate": item.candidate,
                     "model": item.model,
                     "text": item.text,
+                    "ratings": len(item.answers) or None,
                 }
                 for item in study.items
             ]

@@ -42,6 +42,7 @@ def make_labeled_stage(project, scores, *, raters=(), final=True, split="held-ou
         project=project,
         number=number,
         policy=policy,
+        ratings_per_response=policy.ratings_per_response,
         model_version=model,
         status=Stage.Status.COMPLETE if final else Stage.Status.RATING,
         created_at=NOW,
@@ -145,6 +146,7 @@ def _responses(stage, model, given, final):
         [
             Response(
                 stage=stage,
+                stage_kind=stage.kind,
                 prompt=prompt,
                 model_version=model,
                 candidate=candidate,

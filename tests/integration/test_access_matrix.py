@@ -95,7 +95,7 @@ evaluation:cancel-scoring     405/302 405/404 405/404 405/403 405/403 405/403 40
 EXPECTED = {
     words[0]: dict(zip(PERSONAS, words[1:], strict=True)) for words in map(str.split, TABLE.splitlines()[2:])
 }
-UNKNOWN = {"number": 99, "key": "unknown"}  # any other argument: 999999
+UNKNOWN = {"stage_key": 99, "key": "unknown"}  # any other argument: 999999
 EXPERTS = ["colleague", "expert"]
 
 
@@ -115,7 +115,7 @@ class World:
     clients: dict[str, Client] = field(default_factory=dict)
 
     def address(self, name, **other):
-        known = {"slug": self.project.slug, "number": 1} | self.keys.get(name, {}) | other
+        known = {"slug": self.project.slug, "stage_key": 1} | self.keys.get(name, {}) | other
         return reverse(name, kwargs={each: known[each] for each in ADDRESSES[name]})
 
     def ask(self, who, method, url):
@@ -196,7 +196,7 @@ def world():
         "annotation:my-rating": {"pk": mine.pk},
         "arbitration:claim": {"response": waiting.pk},
         "arbitration:accept-revision": {"rating": Rating.objects.filter(response=revised).first().pk},
-        "training:launch": {"number": base.number},
+        "training:launch": {"stage_key": base.key},
         "evaluation:figure-file": {"key": "score-safety"},
     }
     keys |= {f"annotation:{name}": {"pk": slot.pk} for name in ("submit", "draft", "decline")}

@@ -108,7 +108,7 @@ class World:
     def pages(self):
         """{name: (who, address)} of every page that is looked at."""
         expert, lead, admin = self.expert, self.team.lead, self.team.admin
-        case = claim_next_case(stage=self.stage, by=lead, now=NOW)
+        case = claim_next_case(stages=[self.stage], by=lead, now=NOW)
         for_expert = {
             "home": reverse("home"),
             "password": reverse("password-change"),

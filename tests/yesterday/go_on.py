@@ -39,7 +39,7 @@ def go_on(clock, slug="kitchen-help"):
             rated += 1
     # Leo holds a case already; Lena takes what nobody has.
     for lead in leads:
-        while case := claim_next_case(stage=stage, by=lead, now=now):
+        while case := claim_next_case(stages=[stage], by=lead, now=now):
             resolve_case(
                 case=case,
                 by=lead,

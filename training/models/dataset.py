@@ -11,10 +11,12 @@ class TrainingSet(models.Model):
 
     `sha256` is over the examples' canonical JSON lines in order (dataset.py). The lines stand in the storage
     under that hash too; the trainer is given the train lines and the validation lines of exactly that file.
-    Freezing the same stage again gives the same set.
+    Freezing the same stage again gives the same set. `stage_kind` is the stage's, repeated for the constraint: models
+    learn from turns alone.
     """
 
     stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="training_sets")
+    stage_kind = models.CharField(max_length=12)
     sha256 = models.CharField(max_length=64)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -23,7 +25,10 @@ class TrainingSet(models.Model):
 
     class Meta:
         ordering = ["stage", "id"]
-        constraints = [models.UniqueConstraint(fields=["stage", "sha256"], name="training_set_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["stage", "sha256"], name="training_set_once"),
+            models.CheckConstraint(condition=Q(stage_kind="turn"), name="training_set_of_a_turn"),
+        ]
 
     def __str__(self):
         return f"Training set {self.sha256[:12]}"

@@ -14,7 +14,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("--project", metavar="SLUG", help="the project (the newest)")
-        parser.add_argument("--stage", type=int, metavar="NUMBER", help="only this stage; 0 is base (all)")
+        parser.add_argument(
+            "--stage", metavar="KEY", help="only this stage: 0 is base; comparison-1 (all turns of the loop)"
+        )
         parser.add_argument("--output", type=Path, metavar="FILE", help="a file (standard output)")
         parser.add_argument(
             "--unlabeled",
@@ -25,10 +27,10 @@ class Command(BaseCommand):
     def handle(self, *, project, stage, output, unlabeled, **options):
         project = find_project(project)
         if stage is not None:
-            number, stage = stage, project.stages.filter(number=stage).first()
+            key, stage = stage, project.stages.at(stage).first()
             if stage is None:
-                known = ", ".join(str(each) for each in project.stages.values_list("number", flat=True))
-                raise CommandError(f"“{project}” has no stage {number}. It has: {known or 'none yet'}.")
+                known = ", ".join(each.key for each in project.stages.all())
+                raise CommandError(f"“{project}” has no stage {key}. It has: {known or 'none yet'}.")
         count = 0
         with _writer(output, self.stdout) as write:
             for line in lines(project, stage=stage, unlabeled=unlabeled):

@@ -52,7 +52,7 @@ def make_lead(team, user):
 class TestQueue:
     def test_holds_what_diverges_and_nothing_else(self, team, diverging):
         stage, divergent = diverging
-        assert set(queue(stage=stage, lead=team.lead, now=NOW)) == set(divergent)
+        assert set(queue(stages=[stage], lead=team.lead, now=NOW)) == set(divergent)
 
     def test_orders_by_adverse_label_then_spread_then_senior_then_age(self, team):
         stage = make_rating_stage(team.project, prompts=5)
@@ -75,7 +75,7 @@ class TestQueue:
                 now=NOW + 4 * hour,
             )
         make_divergent(wide, team.experts, scores=(1, 5, 4), now=NOW + 5 * hour)
-        assert list(queue(stage=stage, lead=team.lead, now=NOW)) == [adverse, wide, asked, narrow, late]
+        assert list(queue(stages=[stage], lead=team.lead, now=NOW)) == [adverse, wide, asked, narrow, late]
 
     @pytest.mark.parametrize(
         ("reason", "count"),
@@ -83,20 +83,20 @@ class TestQueue:
     )
     def test_filters_by_reason(self, team, diverging, reason, count):
         stage, _ = diverging
-        assert queue(stage=stage, lead=team.lead, now=NOW, reason=reason).count() == count
-        assert count_by_reason(stage=stage, lead=team.lead, now=NOW).get(reason, 0) == count
+        assert queue(stages=[stage], lead=team.lead, now=NOW, reason=reason).count() == count
+        assert count_by_reason(stages=[stage], lead=team.lead, now=NOW).get(reason, 0) == count
 
     def test_leaves_out_what_the_lead_rated(self, team, diverging):
         stage, _ = diverging
         expert = make_lead(team, team.experts[0])
-        assert not queue(stage=stage, lead=expert, now=NOW).exists()
-        assert not_theirs(stage=stage, lead=expert) == 3
+        assert not queue(stages=[stage], lead=expert, now=NOW).exists()
+        assert not_theirs(stages=[stage], lead=expert) == 3
 
     def test_leaves_out_what_another_lead_holds_until_the_claim_lapses(self, team, diverging, case):
         stage, divergent = diverging
         other = team.leads[1]
-        assert case.response not in queue(stage=stage, lead=other, now=NOW)
-        assert case.response in queue(stage=stage, lead=other, now=AFTER_LEASE)
+        assert case.response not in queue(stages=[stage], lead=other, now=NOW)
+        assert case.response in queue(stages=[stage], lead=other, now=AFTER_LEASE)
 
 
 class TestClaimCase:
@@ -153,25 +153,25 @@ class TestClaimCase:
 class TestClaimNextCase:
     def test_takes_the_first_of_the_queue(self, team, diverging):
         stage, _ = diverging
-        first = queue(stage=stage, lead=team.lead, now=NOW).first()
-        assert claim_next_case(stage=stage, by=team.lead, now=NOW).response == first
+        first = queue(stages=[stage], lead=team.lead, now=NOW).first()
+        assert claim_next_case(stages=[stage], by=team.lead, now=NOW).response == first
 
     def test_goes_back_to_the_case_the_lead_holds(self, team, diverging, case):
-        assert claim_next_case(stage=diverging[0], by=team.lead, now=NOW) == case
+        assert claim_next_case(stages=[diverging[0]], by=team.lead, now=NOW) == case
 
     def test_gives_two_leads_different_cases(self, team, diverging):
-        cases = [claim_next_case(stage=diverging[0], by=lead, now=NOW) for lead in team.leads]
+        cases = [claim_next_case(stages=[diverging[0]], by=lead, now=NOW) for lead in team.leads]
         assert cases[0].response != cases[1].response
 
     def test_gives_nothing_when_nothing_waits(self, team):
         stage = make_rating_stage(team.project)
-        assert claim_next_case(stage=stage, by=team.lead, now=NOW) is None
+        assert claim_next_case(stages=[stage], by=team.lead, now=NOW) is None
 
 
 class TestReleaseCase:
     def test_puts_the_response_back_for_everyone(self, team, diverging, case):
         release_case(case=case, by=team.lead, now=NOW)
-        assert case.response in queue(stage=diverging[0], lead=team.leads[1], now=NOW)
+        assert case.response in queue(stages=[diverging[0]], lead=team.leads[1], now=NOW)
 
     def test_lets_its_lead_take_it_again(self, team, case):
         release_case(case=case, by=team.lead, now=NOW)

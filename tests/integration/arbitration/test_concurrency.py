@@ -79,7 +79,7 @@ class TestClaimNextCase:
         stage, _ = make_divergent_stage(team, divergent=8, agreed=0)
         now = timezone.now()
         cases = at_once(
-            *(lambda lead=lead: claim_next_case(stage=stage, by=lead, now=now) for lead in team.leads)
+            *(lambda lead=lead: claim_next_case(stages=[stage], by=lead, now=now) for lead in team.leads)
         )
         assert len({case.response_id for case in cases}) == 6
 

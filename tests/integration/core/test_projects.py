@@ -59,10 +59,9 @@ class TestRevise:
 
     def test_moves_a_waiting_stage_and_not_one_in_which_rating_has_begun(self, personas, now):
         project, policy = personas.project, personas.project.policy
-        done = Stage.objects.create(
-            project=project, number=0, policy=policy, status=Stage.Status.LABELS_FINAL, created_at=now
-        )
-        waiting = Stage.objects.create(project=project, number=1, policy=policy, created_at=now)
+        shared = {"project": project, "policy": policy, "ratings_per_response": 3, "created_at": now}
+        done = Stage.objects.create(number=0, status=Stage.Status.LABELS_FINAL, **shared)
+        waiting = Stage.objects.create(number=1, **shared)
 
         new = revise(project=project, rubric=WITH_TONE, policy=DEFAULT_POLICY, by=personas.admin, now=now)
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.once  # on PostgreSQL the access matrix asks every page
 def stages(personas, now):
     """Base is complete, stage 1 is being rated."""
     project = personas.project
-    shared = {"project": project, "policy": project.policy, "created_at": now}
+    shared = {"project": project, "policy": project.policy, "ratings_per_response": 3, "created_at": now}
     models = [
         ModelVersion.objects.create(project=project, name=name, created_at=now)
         for name in ("secret-base", "secret-1")

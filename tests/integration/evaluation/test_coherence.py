@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import IntegrityError, transaction
 
+from annotation.copies import open_comparison
 from annotation.models import Response
 from core.models import AuditEvent, Stage
 from evaluation.coherence import open_runs, run_scoring, unscored
@@ -103,6 +104,20 @@ class TestRunScoring:
         run_scoring(pk=run.pk, clock=clock)
         run.refresh_from_db()
         return run
+
+    @pytest.mark.once
+    def test_gives_a_copy_its_original_s_cosine(self, team, real_encoder):
+        turns = [make_labeled_stage(team.project, [ALIGNED] * 3) for _ in range(2)]
+        for stage in turns:
+            score_stage(stage, [0.1, 0.2, 0.3])
+        Encoder.objects.update(weights_sha256=real_encoder.sha256, name=real_encoder.name)
+        originals = Response.objects.filter(stage__in=turns)
+        open_comparison(project=team.project, responses=originals, by=None, now=NOW)
+        run = self.score(team)
+        assert (run.stage.kind, run.done, run.total) == ("comparison", 6, 6)
+        for copy in run.stage.responses.all():
+            mine, theirs = copy.coherence_scores.get(), copy.copy_of.coherence_scores.get()
+            assert (mine.cosine, mine.is_refusal) == (theirs.cosine, theirs.is_refusal)
 
     @pytest.mark.once
     def test_gives_every_response_the_cosine_that_sentence_bert_gives(self, team, real_encoder, tmp_path):
