@@ -62,17 +62,18 @@ def kept_agreement(stage):
 
 def measure_agreement(stage, finished):
     """The agreement of a stage, reckoned anew."""
+    base = largest_k(stage) + 1
     tolerances = dict(stage.policy.tolerances.values_list("axis", "tau"))
     axes = list(stage.policy.rubric.axes.all())
     scores = _patterns(
-        stage, score_rows(Rating).model, "axis_id", "value", {axis.pk: list(SCALE) for axis in axes}
+        stage, base, score_rows(Rating).model, "axis_id", "value", {axis.pk: list(SCALE) for axis in axes}
     )
     label_sets = list(stage.policy.rubric.label_sets.prefetch_related("values"))
     # "Cannot tell" is no class that could agree or disagree.
     classes = {
         each.pk: [value.pk for value in each.values.all() if not value.abstains] for each in label_sets
     }
-    labels = _patterns(stage, label_rows(Rating).model, "label_set_id", "value_id", classes)
+    labels = _patterns(stage, base, label_rows(Rating).model, "label_set_id", "value_id", classes)
     return StageAgreement(
         responses=finished,
         axes=tuple(
@@ -109,14 +110,13 @@ def _kept(stage, finished):
     return kept if fresh else None
 
 
-def _patterns(stage, model, question_column, value_column, questions):
+def _patterns(stage, base, model, question_column, value_column, questions):
     """{question: value counts, one row a finished response, one column a value}, in one pass over the answers.
 
     `questions`: {primary key of the axis or label set: its values}. A response's pattern travels as one
-    number a question, in base k + 1 of the largest k, whose digits are the counts. A question with more values than
+    number a question, in `base` (the largest k + 1), whose digits are the counts. A question with more values than
     such a number holds (31 at k = 3) is not measured.
     """
-    base = largest_k(stage) + 1
     patterns = {key: np.empty((0, len(values)), dtype=np.int64) for key, values in questions.items()}
     measured = {key: values for key, values in questions.items() if values and base ** len(values) < 2**62}
     if not measured:
