@@ -42,7 +42,8 @@ from tests.factories.annotation import make_rating_stage
 from tests.factories.core import make_project
 stage = make_rating_stage(make_project().project, prompts=20, candidates=20)
 Response.objects.filter(stage=stage).update(text="An egg wants six minutes and a pinch of salt. " * 15)
-run = open_runs(now=timezone.now())[0]
+open_runs(now=timezone.now())  # or the sweep was a moment faster
+run = stage.scoring_runs.get()
 """,
 }
 """Each leaves `run`, a queued job that takes longer than the outage."""
