@@ -1,6 +1,9 @@
 import pytest
+from django.db import InterfaceError, OperationalError
+from django.test import RequestFactory
 from django.urls import reverse
 
+from core.http import server_error
 from core.models import Membership, ModelVersion, Project, Stage
 from core.projects import add_member, create_project
 
@@ -213,3 +216,24 @@ class TestHeaders:
 
         assert "script-src 'self'" in policy and "style-src 'self'" in policy
         assert "unsafe" not in policy
+
+
+class TestServerError:
+    def answer(self, error):
+        request = RequestFactory().get("/projects/x/?page=2")
+        try:
+            raise error
+        except type(error):
+            return server_error(request)
+
+    @pytest.mark.parametrize("error", [OperationalError("gone"), InterfaceError("closed")])
+    def test_says_that_the_database_is_away_and_where_to_try_again(self, error):
+        answer = self.answer(error)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert "The database does not answer just now" in answer.content.decode()
+        assert 'href="/projects/x/?page=2"' in answer.content.decode()
+
+    def test_takes_nothing_else_for_that(self):
+        answer = self.answer(KeyError("x"))
+        assert answer.status_code == 500
+        assert "Something broke on our side" in answer.content.decode()
