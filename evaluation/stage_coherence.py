@@ -10,6 +10,7 @@ from core.models import Stage
 from evaluation.models import CoherenceScore, ScoringRun
 from jobs import life
 from jobs.models import Job
+from jobs.queries import attempts_of
 
 RESUMABLE = Job.TERMINAL - {Job.Status.SUCCEEDED}
 
@@ -22,6 +23,11 @@ class StageCoherence:
     stage: Stage
     run: ScoringRun | None
     summary: dict | None
+
+    @property
+    def attempts(self):
+        """Who worked on the run, the newest first."""
+        return attempts_of(self.run)
 
     @property
     def can_resume(self):

@@ -11,9 +11,10 @@ from evaluation.keeping import fingerprint, keep_report, report_body, report_fig
 from evaluation.models import KeptReport, ScoringRun
 from jobs.life import as_fields
 from jobs.models import Job
-from jobs.reasons import told
+from jobs.reasons import reason, told
 from tests.factories.core import NOW, make_project, make_user
 from tests.factories.evaluation import ALIGNED, make_labeled_stage, make_paper_stages, score_stage
+from tests.factories.jobs import claimed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]  # on PostgreSQL the access matrix asks every page
 
@@ -192,6 +193,14 @@ class TestStagePanel:
         assert answer.status_code == 302
         run.refresh_from_db()
         assert (run.status, run.reason) == (Job.Status.QUEUED, "")
+
+    def test_shows_the_attempts_of_a_run_that_needed_several(self, client, team):
+        run = ScoringRun.objects.create(stage=make_labeled_stage(team.project, [ALIGNED] * 4), created_at=NOW)
+        assert "Attempts" not in self.panel(client, team)
+        claimed(run).give_back(reason("killed", signal="SIGKILL"))
+        run.refresh_from_db()
+        claimed(run)
+        assert "Given back. The process was ended by SIGKILL." in self.panel(client, team)
 
     def test_refuses_to_resume_what_has_not_ended(self, client, team):
         stage = make_labeled_stage(team.project, [ALIGNED] * 4)
