@@ -7,13 +7,13 @@ Ratings, decisions, final labels and reference labels own answers. Their tables 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from django.db import connection
 from django.db.models import prefetch_related_objects
 
 from core.errors import InvalidInput
 from core.models.rubric import HIGHEST_SCORE, LOWEST_SCORE
 
 LONGEST_TEXT = 50_000
-BATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -72,28 +72,32 @@ def text_fault(text):
 def write_answers(given):
     """Store the answers of new owners, [(owner, Answers)], all of one class, in a statement for each table.
 
-    Inside the caller's transaction. More than a thousand rows go in several statements.
+    Inside the caller's transaction.
     """
     given = list(given)
     if not given:
         return
-    score, label = _score_row(type(given[0][0])), _label_row(type(given[0][0]))
-    score.objects.bulk_create(
-        [
-            score(owner_id=owner.pk, axis_id=axis, value=value)
-            for owner, answers in given
-            for axis, value in answers.scores.items()
-        ],
-        batch_size=BATCH,
-    )
-    label.objects.bulk_create(
-        [
-            label(owner_id=owner.pk, label_set_id=label_set, value_id=value)
-            for owner, answers in given
-            for label_set, value in answers.labels.items()
-        ],
-        batch_size=BATCH,
-    )
+    owner = type(given[0][0])
+    scores = [(each.pk, *score) for each, answers in given for score in answers.scores.items()]
+    labels = [(each.pk, *label) for each, answers in given for label in answers.labels.items()]
+    _insert(_score_row(owner), ("owner", "axis", "value"), scores)
+    _insert(_label_row(owner), ("owner", "label_set", "value"), labels)
+
+
+def _insert(model, names, rows):
+    # As plain SQL: an instance a row would take longer than the database, and a finalized stage has a million.
+    if not rows:
+        return
+    fields = [model._meta.get_field(name) for name in names]
+    into = f"INSERT INTO {model._meta.db_table} ({', '.join(field.column for field in fields)})"
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            columns = ", ".join(f"%s::{field.db_type(connection)}[]" for field in fields)
+            cursor.execute(
+                f"{into} SELECT * FROM UNNEST({columns})", [list(each) for each in zip(*rows, strict=True)]
+            )
+        else:
+            cursor.executemany(f"{into} VALUES ({', '.join(['%s'] * len(fields))})", rows)
 
 
 def erase_answers(owner):
