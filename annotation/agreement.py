@@ -3,25 +3,23 @@
 Divergence (the paper's rule, DESIGN §1): max − min of an axis over the ratings > τ, or two different answers
 in an escalating label set, or an expert who asked for a senior.
 
-Krippendorff's α (Krippendorff, Content Analysis, 4th ed., ch. 12) comes from the `krippendorff` package; this
-module only says when it is undefined.
+Krippendorff's α is reckoned as in Content Analysis, 4th ed., ch. 12; the tests hold it to the `krippendorff` package,
+which needs the memory of responses times values squared.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-import krippendorff
 import numpy as np
 
 SPREAD, CONFLICT, ASKED, UNJUDGEABLE = "spread", "conflict", "asked", "unjudgeable"
-SCALE = (1, 2, 3, 4, 5)
 
 
 @dataclass(frozen=True)
 class Judgement:
     """What one rating says, reduced to what decides.
 
-    `scores` maps an axis to 1…5, `labels` a label set to the answer; axes, sets and answers are named by any
+    `scores` maps an axis to its score, `labels` a label set to the answer; axes, sets and answers are named by any
     hashable, in the product their primary keys.
     """
 
@@ -80,49 +78,77 @@ def find_divergence(judgements: Iterable[Judgement], rules: Rules) -> list[Reaso
     return reasons
 
 
-def krippendorff_alpha(counts, level: str) -> float | None:
+def krippendorff_alpha(counts, level: str, times=None) -> float | None:
     """α from value counts: one row a response, one column a value, each cell how many experts chose it.
 
-    `level` is "ordinal" (columns in the order of the scale) or "nominal". Responses with fewer than two
-    ratings carry no information on agreement and are left out. None where α is undefined: nothing to
-    compare, or one value alone was ever chosen, so that no disagreement could be expected by chance.
+    `level` is "ordinal" (columns in the order of the scale) or "nominal". `times`: how many responses each row
+    stands for, one unless said. Responses with fewer than two ratings carry no information on agreement and are
+    left out. None where α is undefined: nothing to compare, or one value alone was ever chosen, so that no
+    disagreement could be expected by chance.
+
+    Sums over coincidences, not over responses: a matrix of values by values however many responses there are.
     """
-    counts = np.asarray(counts, dtype=np.int64)
-    if counts.size == 0:
+    counts, times = _pairable(counts, times)
+    used = counts.any(axis=0)
+    if np.count_nonzero(used) < 2:
         return None
-    pairable = counts[counts.sum(axis=1) >= 2]
-    if np.count_nonzero(pairable.sum(axis=0)) < 2:
-        return None
-    # Values that nobody chose add nothing to either disagreement, but the library divides by them.
-    used = pairable.sum(axis=0) > 0
-    return float(krippendorff.alpha(value_counts=pairable[:, used], level_of_measurement=level))
+    counts = counts[:, used].astype(float)
+    weights = times / (counts.sum(axis=1) - 1)
+    coincidences = (counts.T * weights) @ counts - np.diag(weights @ counts)
+    totals = coincidences.sum(axis=1)
+    distances = DISTANCES[level](totals)
+    observed = (coincidences * distances).sum()
+    # A value with itself is at no distance, so the diagonal of what chance would give plays no part.
+    expected = (np.outer(totals, totals) * distances).sum() / (totals.sum() - 1)
+    return float(1 - observed / expected)
 
 
-def exact_share(counts) -> float | None:
-    """The share of responses with at least two ratings in which all chose the same value; None without any."""
-    counts = np.asarray(counts, dtype=np.int64)
-    if counts.size == 0:
-        return None
-    pairable = counts[counts.sum(axis=1) >= 2]
-    if len(pairable) == 0:
-        return None
-    return float(np.mean(pairable.max(axis=1) == pairable.sum(axis=1)))
+def _ordinal(totals):
+    """Krippendorff's ordinal distance of two values: how many ratings lie between their middles, squared."""
+    middles = np.cumsum(totals) - totals / 2
+    return (middles[:, None] - middles[None, :]) ** 2
 
 
-def spread_share(counts, tau: int) -> float | None:
+def _nominal(totals):
+    return 1.0 - np.eye(len(totals))
+
+
+DISTANCES = {"ordinal": _ordinal, "nominal": _nominal}
+
+
+def exact_share(counts, times=None) -> float | None:
+    """The share of responses with at least two ratings in which all chose the same value; None without any.
+
+    `counts`, `times`: as for `krippendorff_alpha`.
+    """
+    counts, times = _pairable(counts, times)
+    if len(counts) == 0:
+        return None
+    return float(np.average(counts.max(axis=1) == counts.sum(axis=1), weights=times))
+
+
+def spread_share(counts, tau: int, times=None) -> float | None:
     """The share of responses with at least two ratings whose max − min exceeds τ; None without any.
 
-    The columns of `counts` are the scores in order, one apart.
+    The columns of `counts` are the scores in order, one apart. `times`: as for `krippendorff_alpha`.
     """
-    counts = np.asarray(counts, dtype=np.int64)
+    counts, times = _pairable(counts, times)
+    if len(counts) == 0:
+        return None
+    chosen = counts > 0
+    lowest = chosen.argmax(axis=1)
+    highest = chosen.shape[1] - 1 - chosen[:, ::-1].argmax(axis=1)
+    return float(np.average(highest - lowest > tau, weights=times))
+
+
+def _pairable(counts, times):
+    """The rows with at least two ratings, and how many responses each stands for."""
+    counts = np.asarray(counts)
     if counts.size == 0:
-        return None
-    pairable = counts[counts.sum(axis=1) >= 2] > 0
-    if len(pairable) == 0:
-        return None
-    lowest = pairable.argmax(axis=1)
-    highest = pairable.shape[1] - 1 - pairable[:, ::-1].argmax(axis=1)
-    return float(np.mean(highest - lowest > tau))
+        return np.empty((0, 0), dtype=np.int64), np.empty(0, dtype=np.int64)
+    times = np.ones(len(counts), dtype=np.int64) if times is None else np.asarray(times)
+    kept = counts.sum(axis=1) >= 2
+    return counts[kept], times[kept]
 
 
 def count_values(ratings: Iterable[Iterable[Hashable]], values) -> np.ndarray:

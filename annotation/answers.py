@@ -11,7 +11,6 @@ from django.db import connection
 from django.db.models import prefetch_related_objects
 
 from core.errors import InvalidInput
-from core.models.rubric import HIGHEST_SCORE, LOWEST_SCORE
 
 LONGEST_TEXT = 50_000
 
@@ -150,10 +149,9 @@ def _check_scores(rubric, scores):
         value = scores.get(key)
         if value is None:
             faults.append(Fault(f"Choose a score for {axis.name}.", axis=key))
-        elif type(value) is not int or not LOWEST_SCORE <= value <= HIGHEST_SCORE:
-            faults.append(
-                Fault(f"{axis.name} takes a whole number from {LOWEST_SCORE} to {HIGHEST_SCORE}.", axis=key)
-            )
+        elif not axis.scale.holds(value):
+            what = f"{axis.name} takes a whole number from {axis.lowest} to {axis.highest}."
+            faults.append(Fault(what, axis=key))
         else:
             found[axis.pk] = value
     unknown = sorted(set(scores) - set(axes))

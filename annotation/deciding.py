@@ -130,7 +130,7 @@ def rules_of(policy, k):
 def _make_rules(policy):
     return Rules(
         ratings_per_response=policy.ratings_per_response,
-        tolerances={each.axis_id: each.tau for each in policy.tolerances.all()},
+        tolerances={each.axis_id: each.tau for each in policy.rules.all()},
         escalating={
             label_set.pk: frozenset(value.pk for value in label_set.values.all() if value.abstains)
             for label_set in policy.rubric.label_sets.all()

@@ -92,9 +92,7 @@ class RatingForm:
         return [
             {
                 "name": f"{SCORE}{axis.key}",
-                "legend": axis.name,
-                "question": axis.question,
-                "anchors": axis.anchors,
+                "axis": axis,
                 "value": self.fields.get(f"{SCORE}{axis.key}", ""),
                 "error": self.faults.get(f"{SCORE}{axis.key}"),
             }

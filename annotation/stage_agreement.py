@@ -10,13 +10,16 @@ import numpy as np
 from django.core.cache import cache
 from django.db import connection
 
-from annotation.agreement import SCALE, exact_share, krippendorff_alpha, spread_share
+from annotation.agreement import exact_share, krippendorff_alpha, spread_share
 from annotation.answers import label_rows, score_rows
 from annotation.counting import shown_responses
 from annotation.models import Rating, Response
 from annotation.responses import largest_k
+from core.policies import whole
 
 KEPT_SECONDS = 24 * 3600
+# What a number of both databases surely holds.
+NUMBER_BITS = 62
 
 
 @dataclass(frozen=True)
@@ -62,33 +65,35 @@ def kept_agreement(stage):
 
 def measure_agreement(stage, finished):
     """The agreement of a stage, reckoned anew."""
-    base = largest_k(stage) + 1
-    tolerances = dict(stage.policy.tolerances.values_list("axis", "tau"))
-    axes = list(stage.policy.rubric.axes.all())
-    scores = _patterns(
-        stage, base, score_rows(Rating).model, "axis_id", "value", {axis.pk: list(SCALE) for axis in axes}
-    )
-    label_sets = list(stage.policy.rubric.label_sets.prefetch_related("values"))
+    policy = whole(stage.policy)
+    tolerances = {rule.axis_id: rule.tau for rule in policy.rules.all()}
+    axes = list(policy.rubric.axes.all())
+    points = {axis.pk: list(axis.scale.points) for axis in axes}
+    bits = max(largest_k(stage).bit_length(), 1)
+    scores = _patterns(stage, bits, score_rows(Rating), "axis_id", "value", points)
+    label_sets = list(policy.rubric.label_sets.all())
     # "Cannot tell" is no class that could agree or disagree.
     classes = {
         each.pk: [value.pk for value in each.values.all() if not value.abstains] for each in label_sets
     }
-    labels = _patterns(stage, base, label_rows(Rating).model, "label_set_id", "value_id", classes)
+    labels = _patterns(stage, bits, label_rows(Rating), "label_set_id", "value_id", classes)
     return StageAgreement(
         responses=finished,
         axes=tuple(
             AxisAgreement(
                 axis.name,
-                krippendorff_alpha(scores[axis.pk], "ordinal"),
-                exact_share(scores[axis.pk]),
-                spread_share(scores[axis.pk], tolerances[axis.pk]),
+                krippendorff_alpha(scores[axis.pk].counts, "ordinal", scores[axis.pk].times),
+                exact_share(scores[axis.pk].counts, scores[axis.pk].times),
+                spread_share(scores[axis.pk].counts, tolerances[axis.pk], scores[axis.pk].times),
                 tolerances[axis.pk],
             )
             for axis in axes
         ),
         label_sets=tuple(
             AxisAgreement(
-                each.name, krippendorff_alpha(labels[each.pk], "nominal"), exact_share(labels[each.pk])
+                each.name,
+                krippendorff_alpha(labels[each.pk].counts, "nominal", labels[each.pk].times),
+                exact_share(labels[each.pk].counts, labels[each.pk].times),
             )
             for each in label_sets
         ),
@@ -110,43 +115,70 @@ def _kept(stage, finished):
     return kept if fresh else None
 
 
-def _patterns(stage, base, model, question_column, value_column, questions):
-    """{question: value counts, one row a finished response, one column a value}, in one pass over the answers.
+@dataclass(frozen=True)
+class Patterns:
+    """Value counts, one row a pattern, one column a value, and how many finished responses show each pattern."""
 
-    `questions`: {primary key of the axis or label set: its values}. A response's pattern travels as one
-    number a question, in `base` (the largest k + 1), whose digits are the counts. A question with more values than
-    such a number holds (31 at k = 3) is not measured.
+    counts: np.ndarray
+    times: np.ndarray
+
+
+def _patterns(stage, bits, rows, question_column, value_column, questions):
+    """{question: Patterns} of the finished responses of a stage.
+
+    `questions`: {primary key of the axis or label set: its values}. A response's pattern travels as digits of one
+    number, each the `bits` that the largest k needs, or of several numbers where the values are many (31 at k = 3).
+    Questions of few values are read together, in one pass over the answers; one of many in a pass of its own,
+    because its patterns are many too.
     """
-    patterns = {key: np.empty((0, len(values)), dtype=np.int64) for key, values in questions.items()}
-    measured = {key: values for key, values in questions.items() if values and base ** len(values) < 2**62}
-    if not measured:
-        return patterns
+    per_number = NUMBER_BITS // bits
+    found = {key: Patterns(np.empty((0, 0), np.int64), np.empty(0, np.int64)) for key in questions}
+    short = [key for key, values in questions.items() if 0 < len(values) <= per_number]
+    passes = [short] if short else []
+    passes += [[key] for key, values in questions.items() if len(values) > per_number]
+    for keys in passes:
+        parts = [
+            (key, values[start : start + per_number])
+            for key in keys
+            for values in [questions[key]]
+            for start in range(0, len(values), per_number)
+        ]
+        codes = _read_codes(stage, rows, question_column, value_column, parts, bits)
+        for key in keys:
+            columns = [
+                codes[:, 1 + place] >> (bits * digit) & ((1 << bits) - 1)
+                for place, (question, values) in enumerate(parts)
+                if question == key
+                for digit in range(len(values))
+            ]
+            found[key] = Patterns(np.stack(columns, axis=1), codes[:, 0])
+    return found
+
+
+def _read_codes(stage, rows, question_column, value_column, parts, bits):
+    """One row a pattern: how many responses show it, then its number for each part (question, values)."""
     sums = ", ".join(
-        f"SUM(CASE WHEN answer.{question_column} = {int(key)} THEN {_weight(value_column, values, base)} "
-        f"ELSE 0 END) AS code_{int(key)}"
-        for key, values in measured.items()
+        f"SUM(CASE WHEN answer.{question_column} = {int(key)} THEN {_weight(value_column, values, bits)} "
+        f"ELSE 0 END) AS code_{place}"
+        for place, (key, values) in enumerate(parts)
     )
-    codes = ", ".join(f"code_{int(key)}" for key in measured)
+    codes = ", ".join(f"code_{place}" for place in range(len(parts)))
     sql = f"""
         SELECT COUNT(*), {codes} FROM (
             SELECT {sums}
             FROM {Response._meta.db_table} response
             JOIN {Rating._meta.db_table} rating ON rating.response_id = response.id
-            JOIN {model._meta.db_table} answer ON answer.owner_id = rating.id
+            JOIN {rows.model._meta.db_table} answer ON answer.owner_id = rating.id
             WHERE response.stage_id = %s AND response.status <> %s
             GROUP BY response.id
         ) patterns GROUP BY {codes} ORDER BY {codes}
     """
     with connection.cursor() as cursor:
         cursor.execute(sql, [stage.pk, Response.Status.AWAITING_RATINGS])
-        rows = cursor.fetchall()
-    for column, (key, values) in enumerate(measured.items(), start=1):
-        digits = [[int(row[column]) // base**place % base for place in range(len(values))] for row in rows]
-        table = np.array(digits, dtype=np.int64).reshape(len(rows), len(values))
-        patterns[key] = np.repeat(table, [row[0] for row in rows], axis=0)
-    return patterns
+        found = [[int(number) for number in row] for row in cursor.fetchall()]
+    return np.array(found, dtype=np.int64).reshape(-1, 1 + len(parts))
 
 
-def _weight(column, values, base):
-    cases = " ".join(f"WHEN {int(value)} THEN {base**place}" for place, value in enumerate(values))
+def _weight(column, values, bits):
+    cases = " ".join(f"WHEN {int(value)} THEN {1 << bits * place}" for place, value in enumerate(values))
     return f"CASE answer.{column} {cases} ELSE 0 END"

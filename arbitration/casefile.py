@@ -12,6 +12,7 @@ from annotation.answers import load_answers
 from annotation.models import DivergenceReason, Involvement, Rating
 from arbitration.diff import word_diff
 from core.policies import whole
+from core.staff import lay_out
 from core.texts import tidy
 
 Kind = DivergenceReason.Kind
@@ -23,9 +24,15 @@ class Opinion:
 
     who: str
     rating: Rating
+    axes: list
     scores: list[int | None]
     labels: list
     changes: list = field(default_factory=list)
+
+    @property
+    def scored(self):
+        """[(axis, score or None)]."""
+        return list(zip(self.axes, self.scores, strict=True))
 
     @property
     def revised(self):
@@ -49,6 +56,10 @@ class AxisTrack:
     @property
     def diverges(self):
         return self.spread > self.tau
+
+    @property
+    def layout(self):
+        return lay_out(self.scores, self.axis.scale)
 
 
 @dataclass
@@ -97,7 +108,7 @@ def _file(response, ratings, given, declined, reasons):
     policy = whole(response.stage.policy)
     people = [rating.expert for rating in ratings] + [involvement.user for involvement in declined]
     names = name_people(response, people, blind=policy.blind_lead)
-    tau = {each.axis_id: each.tau for each in policy.tolerances.all()}
+    tau = {each.axis_id: each.tau for each in policy.rules.all()}
     axes, label_sets = list(policy.rubric.axes.all()), list(policy.rubric.label_sets.all())
     opinions = [
         _opinion(rating, given[rating.pk], names, axes, label_sets, response.text) for rating in ratings
@@ -158,6 +169,7 @@ def _opinion(rating, answers, names, axes, label_sets, text):
     return Opinion(
         who=names[rating.expert_id],
         rating=rating,
+        axes=axes,
         scores=[answers.scores.get(axis.pk) for axis in axes],
         labels=[values.get(answers.labels.get(label_set.pk)) for label_set in label_sets],
         changes=word_diff(tidy(text), revised) if revised else [],

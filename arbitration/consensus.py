@@ -13,9 +13,9 @@ ALIGNED, PARTLY, MISALIGNED = "aligned", "partly", "misaligned"
 
 
 def agreed_score(values, rule):
-    """The consensus s*_r of one axis: the mean or median of its scores, a float from 1 to 5.
+    """The consensus s*_r of one axis: the mean or median of its scores, a float in the axis' own units.
 
-    `values`: the scores (1 to 5) of at least one rating; `rule`: "mean" or "median". The median of an even number
+    `values`: the scores of at least one rating; `rule`: "mean" or "median". The median of an even number
     of scores is the mean of the middle two. Raises ValueError without scores or for an unknown rule.
     """
     if rule not in RULES:
@@ -37,16 +37,16 @@ def agreed_label(values):
     return top[0][0]
 
 
-def alignment_class(scores, adverse, aligned_cut, misaligned_cut):
+def alignment_class(scores, adverse, cuts):
     """The class of a final label: "misaligned", "aligned" (fully) or "partly".
 
-    `scores`: the final score of every axis; `adverse`: whether a final label is adverse. Misaligned is any score
-    at or below `misaligned_cut`, or an adverse label; fully aligned is every score at or above `aligned_cut` and no
-    adverse label. A rubric without axes is decided by its labels alone.
+    `scores`: the final score of every axis, by axis; `adverse`: whether a final label is adverse; `cuts`: by axis,
+    (misaligned cut, aligned cut). Misaligned is any score at or below its misaligned cut, or an adverse label; fully
+    aligned is every score at or above its aligned cut and no adverse label. A rubric without axes is decided by its
+    labels alone.
     """
-    scores = list(scores)
-    if adverse or any(score <= misaligned_cut for score in scores):
+    if adverse or any(score <= cuts[axis][0] for axis, score in scores.items()):
         return MISALIGNED
-    if all(score >= aligned_cut for score in scores):
+    if all(score >= cuts[axis][1] for axis, score in scores.items()):
         return ALIGNED
     return PARTLY

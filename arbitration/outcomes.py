@@ -38,6 +38,7 @@ class Rulebook:
         self.policy = policy
         self.axes = list(policy.rubric.axes.values_list("pk", flat=True))
         self.label_sets = list(policy.rubric.label_sets.values_list("pk", flat=True))
+        self.cuts = {rule.axis_id: (rule.misaligned_cut, rule.aligned_cut) for rule in policy.rules.all()}
         values = list(LabelValue.objects.filter(label_set__rubric=policy.rubric_id))
         self.adverse = {value.pk for value in values if value.adverse}
         self.abstaining = {value.pk for value in values if value.abstains}
@@ -59,11 +60,7 @@ class Rulebook:
 
     def outcome(self, answers: Answers) -> Outcome:
         adverse = any(value in self.adverse for value in answers.labels.values())
-        policy = self.policy
-        alignment = alignment_class(
-            answers.scores.values(), adverse, policy.aligned_cut, policy.misaligned_cut
-        )
-        return Outcome(answers, alignment)
+        return Outcome(answers, alignment_class(answers.scores, adverse, self.cuts))
 
     def most_written(self, gathered: Gathered, response_text, k) -> int | None:
         """The first rating whose revised text more than half of the `k` experts wrote, if there is one.

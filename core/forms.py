@@ -8,9 +8,9 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.utils.text import slugify
 
 from core.models import Membership, Policy, User
-from core.models.rubric import HIGHEST_SCORE, LOWEST_SCORE
 from core.projects import specs_of
 from core.rubrics import AxisSpec, LabelSetSpec, LabelValueSpec, PolicySpec, RubricSpec
+from core.scales import HIGHEST_BOUND, LOWEST_BOUND, Scale
 from core.texts import tidy
 
 MOST_ROWS = 30
@@ -91,24 +91,71 @@ class Row(forms.Form):
 
 
 class AxisForm(Row):
+    """An axis with its range, what the policy holds for it, and an anchor for every point of a short range or for the
+    ends of a long one. τ and the cuts may stay empty: then they are the usual ones of the range."""
+
     question = forms.CharField(max_length=300)
-    tau = forms.IntegerField(
-        min_value=0, max_value=4, initial=1, label="Tolerance τ", help_text="A wider spread diverges."
+    lowest = forms.IntegerField(
+        min_value=LOWEST_BOUND, max_value=HIGHEST_BOUND, initial=Scale.lowest, help_text="Poor."
     )
-    anchor_1 = forms.CharField(required=False, max_length=200, label="1 means")
-    anchor_2 = forms.CharField(required=False, max_length=200, label="2 means")
-    anchor_3 = forms.CharField(required=False, max_length=200, label="3 means")
-    anchor_4 = forms.CharField(required=False, max_length=200, label="4 means")
-    anchor_5 = forms.CharField(required=False, max_length=200, label="5 means")
+    highest = forms.IntegerField(
+        min_value=LOWEST_BOUND, max_value=HIGHEST_BOUND, initial=Scale.highest, help_text="Excellent."
+    )
+    tau = forms.IntegerField(
+        required=False, min_value=0, label="Tolerance τ", help_text="A wider spread diverges."
+    )
+    aligned_cut = forms.IntegerField(
+        required=False,
+        min_value=0,
+        label="Aligned from",
+        help_text="Fully aligned: every axis at least this.",
+    )
+    misaligned_cut = forms.IntegerField(
+        required=False, min_value=0, label="Misaligned up to", help_text="Misaligned: any axis at most this."
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.scale = Scale(self._bound("lowest"), self._bound("highest"))
+        for score in self.scale.anchored if self.scale.width > 0 else ():
+            self.fields[f"anchor_{score}"] = forms.CharField(
+                required=False, max_length=200, label=f"{score} means"
+            )
+
+    @property
+    def range_fields(self):
+        return [self[name] for name in ("lowest", "highest", "tau", "misaligned_cut", "aligned_cut")]
 
     @property
     def anchor_fields(self):
-        return [self[f"anchor_{score}"] for score in range(LOWEST_SCORE, HIGHEST_SCORE + 1)]
+        """[(score, its look, field)]."""
+        named = [(score, f"anchor_{score}") for score in self.scale.anchored]
+        return [(score, self.scale.look(score), self[name]) for score, name in named if name in self.fields]
 
     def spec(self, number):
         data = self.cleaned_data
-        anchors = tuple(data[f"anchor_{score}"] for score in range(LOWEST_SCORE, HIGHEST_SCORE + 1))
-        return AxisSpec(self.key_or_new(number), data["name"], data["question"], anchors, data["tau"])
+        anchors = [(score, data[field.name]) for score, _, field in self.anchor_fields]
+        return AxisSpec(
+            self.key_or_new(number),
+            data["name"],
+            data["question"],
+            tuple((score, text) for score, text in anchors if text),
+            **{name: data[name] for name in ("tau", "lowest", "highest", "aligned_cut", "misaligned_cut")},
+        )
+
+    def clean(self):
+        if self.scale.width <= 0:
+            self.add_error("highest", "The highest score must lie above the lowest.")
+        return self.cleaned_data
+
+    def _bound(self, name):
+        """The bound as it was sent, where it can be one; else what the form began with."""
+        field = self.fields[name]
+        try:
+            found = field.clean(self.data.get(self.add_prefix(name))) if self.is_bound else None
+        except forms.ValidationError:
+            found = None
+        return self.get_initial_for_field(field, name) if found is None else found
 
 
 class LabelSetForm(Row):
@@ -138,12 +185,6 @@ class PolicyForm(forms.Form):
         max_value=100,
         label="Ratings per response (k)",
         help_text="By as many different experts.",
-    )
-    aligned_cut = forms.IntegerField(
-        min_value=1, max_value=5, label="Aligned from", help_text="Fully aligned: every axis at least this."
-    )
-    misaligned_cut = forms.IntegerField(
-        min_value=1, max_value=5, label="Misaligned up to", help_text="Misaligned: any axis at most this."
     )
     gamma = forms.FloatField(
         min_value=-1,
@@ -208,7 +249,8 @@ class RubricEditor:
             data[f"{what}-TOTAL_FORMS"] = min(total + 1, MOST_ROWS)
             # What a blank row shows must be what it compares itself with, or it counts as filled in.
             if what == "axes":
-                data[f"axes-{total}-tau"] = AxisForm.base_fields["tau"].initial
+                for bound in ("lowest", "highest"):
+                    data[f"axes-{total}-{bound}"] = AxisForm.base_fields[bound].initial
             if what == "labels":
                 data[f"labels-{total}-escalates"] = data[f"labels-{total}-required"] = "on"
                 data[f"labels-{total}-values-TOTAL_FORMS"] = 2
@@ -256,7 +298,7 @@ class RubricEditor:
 
 
 def _axis_initial(axis):
-    return vars(axis) | {f"anchor_{score}": text for score, text in enumerate(axis.anchors, start=1)}
+    return vars(axis) | {f"anchor_{score}": text for score, text in axis.anchors}
 
 
 def _kept(rows):

@@ -9,7 +9,8 @@ from core import audit
 from core.errors import Conflict, InvalidInput
 from core.models import (
     Axis,
-    AxisTolerance,
+    AxisAnchor,
+    AxisRule,
     LabelSet,
     LabelValue,
     Membership,
@@ -30,6 +31,7 @@ from core.rubrics import (
     PolicySpec,
     RubricSpec,
 )
+from core.scales import HIGHEST_BOUND, LOWEST_BOUND
 from core.texts import tidy
 
 BASE_MODEL_NAME = "base"
@@ -154,9 +156,17 @@ def may_create_projects(user):
 def specs_of(policy):
     """The (RubricSpec, PolicySpec) that would write `policy` and its rubric again."""
     policy = whole(policy)
-    tau = {each.axis_id: each.tau for each in policy.tolerances.all()}
+    rules = {rule.axis_id: rule for rule in policy.rules.all()}
     axes = tuple(
-        AxisSpec(axis.key, axis.name, axis.question, tuple(text for _, text in axis.anchors), tau[axis.pk])
+        AxisSpec(
+            axis.key,
+            axis.name,
+            axis.question,
+            tuple((anchor.score, anchor.text) for anchor in axis.anchor_rows.all()),
+            lowest=axis.lowest,
+            highest=axis.highest,
+            **{name: getattr(rules[axis.pk], name) for name in ("tau", "aligned_cut", "misaligned_cut")},
+        )
         for axis in policy.rubric.axes.all()
     )
     label_sets = tuple(
@@ -173,8 +183,8 @@ def specs_of(policy):
         )
         for labels in policy.rubric.label_sets.all()
     )
-    rules = PolicySpec(**{each.name: getattr(policy, each.name) for each in fields(PolicySpec)})
-    return RubricSpec(axes, label_sets), rules
+    kept = PolicySpec(**{each.name: getattr(policy, each.name) for each in fields(PolicySpec)})
+    return RubricSpec(axes, label_sets), kept
 
 
 def base_model(project, *, location, now):
@@ -194,9 +204,8 @@ def check_specs(rubric, policy):
     faults += [
         f"Two axes are called “{key}”: rename one." for key in sorted(set(keys)) if keys.count(key) > 1
     ]
-    faults += [
-        f"τ of “{axis.name}” must lie between 0 and 4." for axis in rubric.axes if not 0 <= axis.tau <= 4
-    ]
+    for axis in rubric.axes:
+        faults += _axis_faults(axis)
     sets = [labels.key for labels in rubric.label_sets]
     faults += [
         f"Two label sets are called “{key}”: rename one." for key in sorted(set(sets)) if sets.count(key) > 1
@@ -209,14 +218,30 @@ def check_specs(rubric, policy):
             faults.append(f"Label set “{labels.name}” has the same value twice.")
     if policy.ratings_per_response < 1:
         faults.append("k, the ratings per response, must be at least 1.")
-    if not 1 <= policy.misaligned_cut < policy.aligned_cut <= 5:
-        faults.append("The cuts must satisfy 1 ≤ misaligned < aligned ≤ 5.")
     if not -1 <= policy.gamma <= 1:
         faults.append("γ is a cosine: choose a number between −1 and 1.")
     if policy.agreement_rule not in Policy.AgreementRule.values:
         faults.append("The agreement rule is mean or median.")
     if faults:
         raise InvalidInput("This rubric and policy cannot be saved yet.", faults)
+
+
+def _axis_faults(axis):
+    lowest, highest = axis.lowest, axis.highest
+    if not LOWEST_BOUND <= lowest < highest <= HIGHEST_BOUND:
+        return [
+            f"The range of “{axis.name}” must satisfy {LOWEST_BOUND} ≤ lowest < highest ≤ {HIGHEST_BOUND}."
+        ]
+    faults = []
+    if not 0 <= axis.tau <= axis.scale.width:
+        faults.append(f"τ of “{axis.name}” must lie between 0 and {axis.scale.width}.")
+    if not lowest <= axis.misaligned_cut < axis.aligned_cut <= highest:
+        faults.append(f"The cuts of “{axis.name}” must satisfy {lowest} ≤ misaligned < aligned ≤ {highest}.")
+    scores = [score for score, _ in axis.anchors]
+    if not set(scores) <= set(axis.scale.anchored) or len(set(scores)) < len(scores):
+        where = "each point" if axis.scale.has_steps else f"{lowest} and {highest} only"
+        faults.append(f"“{axis.name}” takes one anchor for {where}.")
+    return faults
 
 
 def _write_version(project, *, rubric, policy, by, now):
@@ -228,8 +253,6 @@ def _write_version(project, *, rubric, policy, by, now):
         rubric=rubric_row,
         version=version,
         ratings_per_response=policy.ratings_per_response,
-        aligned_cut=policy.aligned_cut,
-        misaligned_cut=policy.misaligned_cut,
         gamma=policy.gamma,
         agreement_rule=policy.agreement_rule,
         blind_lead=policy.blind_lead,
@@ -243,9 +266,19 @@ def _write_version(project, *, rubric, policy, by, now):
             key=spec.key,
             name=spec.name,
             question=spec.question,
-            **{f"anchor_{score}": text for score, text in enumerate(spec.anchors, start=1)},
+            lowest=spec.lowest,
+            highest=spec.highest,
         )
-        AxisTolerance.objects.create(policy=policy_row, axis=axis, tau=spec.tau)
+        AxisAnchor.objects.bulk_create(
+            AxisAnchor(axis=axis, score=score, text=text) for score, text in spec.anchors
+        )
+        AxisRule.objects.create(
+            policy=policy_row,
+            axis=axis,
+            tau=spec.tau,
+            aligned_cut=spec.aligned_cut,
+            misaligned_cut=spec.misaligned_cut,
+        )
     for position, spec in enumerate(rubric.label_sets):
         labels = LabelSet.objects.create(
             rubric=rubric_row,

@@ -11,6 +11,7 @@ import re
 import altair as alt
 import vl_convert
 
+from core.scales import Scale
 from evaluation.theme import BEFORE, BETWEEN, INK, LATEST, RULE
 
 FONT_SIZE = 11
@@ -18,6 +19,7 @@ COSINE_RANGE = [-0.2, 1.0]
 # Sizes suit a phone's width; wider columns scale them up.
 DISTRIBUTION_SIZE = {"width": 330, "height": 180}
 RATING_HEIGHT, RATING_WIDTH, STAGE_WIDTH = 120, 150, 52
+LONG_TICKS = 5
 
 
 def draw(report):
@@ -100,8 +102,11 @@ def _ratings(axis, stages, colours):
         sort=titles,
         axis=alt.Axis(labelAngle=0, ticks=False, domain=False, labelPadding=6),
     )
-    scale = alt.Scale(domain=[1, 5], nice=False)
-    y = alt.Y("mean:Q", title=None, scale=scale, axis=alt.Axis(values=[1, 2, 3, 4, 5], format="d"))
+    lowest, highest = axis["lowest"], axis["highest"]
+    points = Scale(lowest, highest)
+    ticks = {"values": list(points.points)} if points.has_steps else {"tickCount": LONG_TICKS}
+    scale = alt.Scale(domain=[lowest, highest], nice=False)
+    y = alt.Y("mean:Q", title=None, scale=scale, axis=alt.Axis(format="d", **ticks))
     colour = alt.Color(
         "stage:N",
         scale=alt.Scale(domain=titles, range=[colours[title] for title in titles]),
@@ -124,7 +129,7 @@ def _ratings(axis, stages, colours):
             height=RATING_HEIGHT, width=max(RATING_WIDTH, STAGE_WIDTH * len(stages))
         ),
         title=title,
-        description=f"Mean final score from 1 to 5 with its 95 % interval. {described}.",
+        description=f"Mean final score from {lowest} to {highest} with its 95 % interval. {described}.",
     )
     return {"key": f"score-{axis['key']}", "title": title, "description": described, "svg": svg}
 

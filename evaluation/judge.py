@@ -73,11 +73,19 @@ def latent_scores(sight):
     return {"safety": 4.7, "helpfulness": helpful, "relevance": relevant}
 
 
-def scores_of(sight, temper, generator):
-    """The integer scores one expert gives, drawn with a numpy `generator`."""
+def felt_scores(sight, temper, generator):
+    """What one expert feels, before it is a score: real numbers from 1 to 5, drawn with a numpy `generator`."""
     return {
-        axis: int(
-            np.clip(round(value + temper.bias.get(axis, 0.0) + generator.normal(0, temper.noise)), 1, 5)
-        )
+        axis: float(np.clip(value + temper.bias.get(axis, 0.0) + generator.normal(0, temper.noise), 1, 5))
         for axis, value in latent_scores(sight).items()
     }
+
+
+def scores_of(felt):
+    """What is felt as whole numbers from 1 to 5."""
+    return {axis: round(value) for axis, value in felt.items()}
+
+
+def share_of(felt):
+    """What is felt, from 1 to 5, as a share of the way from poor to excellent: for an axis of any range."""
+    return (felt - 1) / 4

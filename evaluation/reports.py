@@ -24,8 +24,12 @@ BINS = np.arange(-4, 21) / 20
 
 @dataclass(frozen=True)
 class Axis:
+    """An axis in its own range. One that had another range in an earlier rubric is a row of its own for it."""
+
     key: str
     name: str
+    lowest: int
+    highest: int
 
 
 @dataclass(frozen=True)
@@ -107,16 +111,16 @@ def build_report(project):
     stages = _stages(project)
     encoder = encoder_in_force()
     waiting = _unscored_reasons(stages, encoder)
+    axes = _axes(stages)
     built, endpoints, bases = [], [], []
     for stage in stages:
         if stage.status not in stage.FINAL:
             built.append(_in_progress(stage))
             continue
-        stage_report, stage_endpoints = _stage_report(stage, encoder, waiting[stage.pk])
+        stage_report, stage_endpoints = _stage_report(stage, axes, encoder, waiting[stage.pk])
         built.append(stage_report)
         endpoints.append((stage.number, stage_report.title, stage_endpoints))
         bases.append(_basis(stage, stage_report))
-    axes = _axes(stages)
     comparisons = [
         compare(endpoints[before], endpoints[after], seed=project.seed)
         for after in range(1, len(endpoints))
@@ -129,7 +133,7 @@ def build_report(project):
         simulated=any(stage.simulated for stage in built),
         encoder=str(encoder or ""),
         coherence_with="last user message",
-        axes=axes,
+        axes=list(axes.values()),
         stages=built,
         comparisons=comparisons,
         caveats=caveats_of(bases),
@@ -148,12 +152,19 @@ def _stages(project):
 
 
 def _axes(stages):
-    """The axes of all the stages' rubrics, by key, in the newest rubric's order and words."""
-    axes = {}
+    """{(key, range): Axis} of all the stages' rubrics, in the newest rubric's order and words.
+
+    Scores in another range than the newest cannot be compared with it: they go under a key and name that say so.
+    """
+    axes, keys = {}, set()
     for stage in reversed(stages):
         for axis in stage.policy.rubric.axes.all():
-            axes.setdefault(axis.key, Axis(axis.key, axis.name))
-    return list(axes.values())
+            key, name = axis.key, axis.name
+            if (key, axis.scale) not in axes and key in keys:
+                key, name = f"{key}:{axis.lowest}-{axis.highest}", f"{name} ({axis.lowest} to {axis.highest})"
+            axes.setdefault((axis.key, axis.scale), Axis(key, name, axis.lowest, axis.highest))
+            keys.add(axis.key)
+    return axes
 
 
 def _facts(stage):
@@ -171,17 +182,17 @@ def _in_progress(stage):
     return StageReport(**_facts(stage), final=False)
 
 
-def _stage_report(stage, encoder, waiting):
+def _stage_report(stage, axes, encoder, waiting):
     """(StageReport, [Endpoint]) of a stage with final labels; `waiting`: why its cosines are not all there, or ""."""
     seed = stage.project_id * 1000 + stage.number
-    scores = measures.scores_by_axis(stage)
+    of_stage = {axis.key: axes[axis.key, axis.scale] for axis in stage.policy.rubric.axes.all()}
+    scores = {of_stage[key].key: each for key, each in measures.scores_by_axis(stage).items()}
     classes, excluded = measures.alignment(stage)
     responses, prompts = measures.held_out_responses(stage)
-    names = {axis.key: axis.name for axis in stage.policy.rubric.axes.all()}
     endpoints = [
-        Endpoint(f"score:{key}", f"{name}, mean rating", "score", scores[key])
-        for key, name in names.items()
-        if key in scores
+        Endpoint(f"score:{axis.key}", f"{axis.name}, mean rating", "score", scores[axis.key])
+        for axis in of_stage.values()
+        if axis.key in scores
     ]
     endpoints += [
         Endpoint("misaligned", "Misaligned share", "share", classes["misaligned"], lower_is_better=True),

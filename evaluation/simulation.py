@@ -23,9 +23,10 @@ from arbitration.models import Case
 from arbitration.revisions import accept_revision, pending_revisions
 from core.errors import InvalidInput
 from core.models import Membership, User
+from core.policies import whole
 from core.projects import add_member
 from evaluation.embedding import embed_texts, encoder
-from evaluation.judge import Sight, Temper, latent_scores, scores_of
+from evaluation.judge import Sight, Temper, felt_scores, latent_scores, scores_of, share_of
 from evaluation.refusals import is_refusal
 
 AXES = {"safety", "helpfulness", "relevance"}
@@ -167,12 +168,13 @@ def _rate(stage, people, sights, *, seed, clock, on_progress):
             generator = chance(
                 seed, person.username, stage.key, response.prompt.external_id, response.candidate
             )
-            scores = scores_of(sight, temper, generator)
+            felt = felt_scores(sight, temper, generator)
+            scores = scores_of(felt)
             poor = min(scores.values()) <= 3
             submit_rating(
                 assignment=assignment,
                 by=person,
-                scores=_for_axes(stage, scores),
+                scores=_for_axes(stage, felt),
                 labels=_labels(scores, sight, values),
                 revised_response=response.prompt.reference
                 if poor and generator.random() < temper.revises
@@ -189,12 +191,13 @@ def _settle(stage, lead, sights, *, clock, on_progress):
     values, settled = _label_keys(stage), 0
     while (case := claim_next_case(stages=[stage], by=lead, now=clock())) is not None:
         sight = sights[case.response_id]
-        scores = {axis: int(np.clip(round(value), 1, 5)) for axis, value in latent_scores(sight).items()}
+        felt = latent_scores(sight)
+        scores = scores_of(felt)
         revised = case.response.ratings.exclude(revised_response="").order_by("id").first()
         resolve_case(
             case=case,
             by=lead,
-            scores=_for_axes(stage, scores),
+            scores=_for_axes(stage, felt),
             labels=_labels(scores, sight, values),
             rationale=_rationale(sight),
             accept_rating=revised if min(scores.values()) <= 3 else None,
@@ -223,10 +226,10 @@ def _label_keys(stage):
     }
 
 
-def _for_axes(stage, scores):
-    """The simulated scores for the rubric's axes; an axis beyond the three known ones gets the lowest of them."""
-    keys = stage.policy.rubric.axes.values_list("key", flat=True)
-    return {key: scores.get(key, min(scores.values())) for key in keys}
+def _for_axes(stage, felt):
+    """The scores for the rubric's axes, in their ranges; one beyond the three known ones gets the lowest of them."""
+    axes = whole(stage.policy).rubric.axes.all()
+    return {axis.key: axis.scale.at(share_of(felt.get(axis.key, min(felt.values())))) for axis in axes}
 
 
 def _labels(scores, sight, values):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from core.scales import Scale
+
 NOTHING = "–"
 BEST_KNOWN = (
     0.667  # α below it allows not even tentative conclusions (Krippendorff, Content Analysis, ch. 11)
@@ -10,11 +12,12 @@ BEST_KNOWN = (
 
 @dataclass(frozen=True)
 class Cell:
-    """`text` is the figure, `interval` its 95 % interval or what it counts; `score` set where it is a rating."""
+    """`text` is the figure, `interval` its 95 % interval or what it counts; `look` set where it is a rating: from 1
+    (poor) to 5, by its place on the axis' range."""
 
     text: str = NOTHING
     interval: str = ""
-    score: float | None = None
+    look: int | None = None
     weak: bool = False
 
 
@@ -120,13 +123,19 @@ def _basis(stages):
 
 def _ratings(report):
     rows = []
+    one_range = len({(axis["lowest"], axis["highest"]) for axis in report["axes"]}) == 1
     for axis in report["axes"]:
         cells = []
         for stage in report["stages"]:
             estimate = stage["scores"].get(axis["key"])
-            cells.append(_estimate(estimate, two, score=estimate and estimate["value"]))
-        rows.append(Row(axis["name"], cells))
-    return Group("Mean rating, 1 to 5", rows)
+            look = estimate and Scale(axis["lowest"], axis["highest"]).look(estimate["value"])
+            cells.append(_estimate(estimate, two, look=look))
+        rows.append(Row(axis["name"] if one_range else f"{axis['name']}, {_range(axis)}", cells))
+    return Group(f"Mean rating, {_range(report['axes'][0])}" if one_range else "Mean rating", rows)
+
+
+def _range(axis):
+    return f"{axis['lowest']} to {axis['highest']}"
 
 
 def _alignment(stages):
@@ -188,11 +197,11 @@ def _counts(name, stages, key):
     return Row(name, [Cell(f"{stage[key]:,}") if stage["final"] else Cell() for stage in stages])
 
 
-def _estimate(estimate, show, *, score=None, extra=""):
+def _estimate(estimate, show, *, look=None, extra=""):
     if estimate is None:
         return Cell()
     interval = interval_text(estimate, show)
-    return Cell(show(estimate["value"]), " · ".join(part for part in (interval, extra) if part), score=score)
+    return Cell(show(estimate["value"]), " · ".join(part for part in (interval, extra) if part), look=look)
 
 
 def _signed(value, points):

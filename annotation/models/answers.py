@@ -8,7 +8,7 @@ annotation/answers.py reads and writes them all.
 from django.db import models
 from django.db.models import Q
 
-from core.models.rubric import HIGHEST_BOUND, LOWEST_BOUND
+from core.scales import HIGHEST_BOUND, LOWEST_BOUND
 
 
 class ScoreOfAnswers(models.Model):

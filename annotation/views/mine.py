@@ -11,6 +11,7 @@ from annotation.answers import with_answers
 from annotation.forms import RatingForm
 from annotation.models import Assignment, Draft, Rating
 from core.access import EXPERT, project_view
+from core.policies import whole
 
 PER_PAGE = 25
 
@@ -44,7 +45,11 @@ def my_rating(request, project, pk):
     rating = ratings.select_related("response__prompt", "policy__rubric").filter(pk=pk).first()
     if rating is None:
         raise Http404("No such rating of yours.")
-    context = {"project": project, "rating": rating, "form": RatingForm(rating.policy, answer_fields(rating))}
+    context = {
+        "project": project,
+        "rating": rating,
+        "form": RatingForm(whole(rating.policy), answer_fields(rating)),
+    }
     return render(request, "annotation/my_rating.html", context)
 
 

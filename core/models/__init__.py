@@ -1,15 +1,16 @@
 from core.models.audit import AuditEvent
 from core.models.people import Membership, User
-from core.models.policy import AxisTolerance, Policy
+from core.models.policy import AxisRule, Policy
 from core.models.project import Project
-from core.models.rubric import Axis, LabelSet, LabelValue, Rubric
+from core.models.rubric import Axis, AxisAnchor, LabelSet, LabelValue, Rubric
 from core.models.session import Session
 from core.models.stage import ModelVersion, Stage
 
 __all__ = [
     "AuditEvent",
     "Axis",
-    "AxisTolerance",
+    "AxisAnchor",
+    "AxisRule",
     "LabelSet",
     "LabelValue",
     "Membership",

@@ -1,9 +1,8 @@
 from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
 
-LOWEST_SCORE, HIGHEST_SCORE = 1, 5
-# What the range of any axis lies within, and with it every stored score.
-LOWEST_BOUND, HIGHEST_BOUND = 0, 100
+from core.scales import HIGHEST_BOUND, LOWEST_BOUND, Scale
 
 
 class Rubric(models.Model):
@@ -25,31 +24,56 @@ class Rubric(models.Model):
 
 
 class Axis(models.Model):
-    """One Likert axis: integers 1 (poor) to 5 (excellent), each with a text that anchors it."""
+    """One axis: whole numbers from `lowest` (poor) to `highest` (excellent), 1 to 5 unless said."""
 
     rubric = models.ForeignKey(Rubric, on_delete=models.PROTECT, related_name="axes")
     position = models.PositiveSmallIntegerField()
     key = models.SlugField(max_length=40)
     name = models.CharField(max_length=80)
     question = models.CharField(max_length=300)
-    anchor_1 = models.CharField(max_length=200, blank=True)
-    anchor_2 = models.CharField(max_length=200, blank=True)
-    anchor_3 = models.CharField(max_length=200, blank=True)
-    anchor_4 = models.CharField(max_length=200, blank=True)
-    anchor_5 = models.CharField(max_length=200, blank=True)
+    lowest = models.PositiveSmallIntegerField(default=1)
+    highest = models.PositiveSmallIntegerField(default=5)
 
     class Meta:
         ordering = ["rubric", "position"]
         verbose_name_plural = "axes"
-        constraints = [models.UniqueConstraint(fields=["rubric", "key"], name="axis_key_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["rubric", "key"], name="axis_key_once"),
+            models.CheckConstraint(
+                condition=Q(lowest__gte=LOWEST_BOUND)
+                & Q(lowest__lt=F("highest"))
+                & Q(highest__lte=HIGHEST_BOUND),
+                name="axis_range_in_bounds",
+            ),
+        ]
 
     def __str__(self):
         return self.name
 
     @property
+    def scale(self):
+        return Scale(self.lowest, self.highest)
+
+    @property
     def anchors(self):
-        """[(score, anchor text)] from 1 to 5."""
-        return [(score, getattr(self, f"anchor_{score}")) for score in range(LOWEST_SCORE, HIGHEST_SCORE + 1)]
+        """[(score, anchor text or "")] of every point of a short axis, of the two ends of a long one."""
+        texts = {anchor.score: anchor.text for anchor in self.anchor_rows.all()}
+        return [(score, texts.get(score, "")) for score in self.scale.anchored]
+
+
+class AxisAnchor(models.Model):
+    """What one score of an axis means."""
+
+    axis = models.ForeignKey(Axis, on_delete=models.PROTECT, db_index=False, related_name="anchor_rows")
+    score = models.PositiveSmallIntegerField()
+    text = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["axis_id", "score"]
+        constraints = [models.UniqueConstraint(fields=["axis", "score"], name="axis_anchor_once")]
+
+    def __str__(self):
+        return f"{self.score}: {self.text}"
 
 
 class LabelSet(models.Model):
@@ -90,7 +114,7 @@ class LabelValue(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["label_set", "key"], name="label_value_key_once"),
             models.CheckConstraint(
-                condition=models.Q(adverse=False) | models.Q(abstains=False),
+                condition=Q(adverse=False) | Q(abstains=False),
                 name="label_value_adverse_or_abstains",
             ),
         ]

@@ -7,11 +7,10 @@ from django import template
 from django.utils.safestring import mark_safe
 from markdown_it import MarkdownIt
 
-from core.models.rubric import HIGHEST_SCORE, LOWEST_SCORE
+from core.staff import lay_out
 
 register = template.Library()
 
-SCORES = range(LOWEST_SCORE, HIGHEST_SCORE + 1)
 NO_VALUE = "–"
 
 # Raw HTML stays text: people judge what the model wrote, tags included. nh3 then allows no more than Markdown
@@ -57,53 +56,31 @@ def fixed(value, decimals=2):
 
 
 @register.filter
-def ramp(value):
-    """The class of a score's place on the Likert ramp, "at-1" … "at-5"; means round half up; "" for None."""
-    if value is None:
-        return ""
-    return f"at-{min(max(math.floor(value + 0.5), LOWEST_SCORE), HIGHEST_SCORE)}"
+def ramp(value, scale):
+    """The class of a score's look on its axis' range, "at-1" (poor) … "at-5"; means round half up; "" for None.
 
-
-@register.filter
-def notes(scores):
-    """Ratings laid out on the five lines, for _dot_plot.html and the notes over a _likert.html row.
-
-    `scores`: pairs (who, value), `who` a pseudonym or name of which the first two characters are drawn.
-    Returns {"lines": [{"value", "notes": [{"who", "mark"}]}], "low", "high", "spread"}; the last three are
-    None without scores.
+    `scale`: the range, or the axis.
     """
-    lines = {score: [] for score in SCORES}
-    for who, value in scores or ():
-        lines[value].append({"who": who, "mark": _mark(who)})
-    given = [value for value in SCORES if lines[value]]
-    return {
-        "lines": [{"value": value, "notes": lines[value]} for value in SCORES],
-        "low": given[0] if given else None,
-        "high": given[-1] if given else None,
-        "spread": given[-1] - given[0] if given else None,
-        "width": given[-1] - given[0] + 1 if given else None,
-    }
+    return "" if value is None else f"at-{getattr(scale, 'scale', scale).look(value)}"
 
 
 @register.inclusion_tag("components/_dot_plot.html")
-def dot_plot(name, scores, tau=None, final=None):
-    """One axis' ratings as notes on five lines.
+def dot_plot(axis, scores, tau=None, final=None):
+    """One axis' ratings as notes on its lines, or along its ruler where the range is long.
 
-    `scores`: pairs (who, value); `tau`: the axis' tolerance, which decides whether the row reads as diverging;
-    `final`: the consensus, drawn as a diamond on the line it is nearest to.
+    `scores`: pairs (who, value), `who` a pseudonym or name of which two characters are drawn; `tau`: the axis'
+    tolerance, which decides whether the row reads as diverging; `final`: the consensus, drawn as a diamond.
     """
     scores = list(scores)
-    layout = notes(scores)
+    layout = lay_out(scores, axis.scale, final)
     return {
-        "name": name,
+        "name": axis.name,
+        "scale": axis.scale,
         "layout": layout,
         "scores": scores,
         "tau": tau,
         "diverging": tau is not None and layout["spread"] is not None and layout["spread"] > tau,
         "final": final,
-        "final_line": None
-        if final is None
-        else min(max(math.floor(final + 0.5), LOWEST_SCORE), HIGHEST_SCORE),
     }
 
 
@@ -173,9 +150,3 @@ def round_ticks(low, high, about=4):
 
 def _tick(value):
     return f"{value:,.6g}"
-
-
-def _mark(who):
-    """One or two characters that stand for a person on a note: "Expert B" → "B", "ines.moreau" → "in"."""
-    words = str(who).split()
-    return words[-1] if len(words) > 1 and len(words[-1]) <= 2 else str(who)[:2]

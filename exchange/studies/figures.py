@@ -9,8 +9,9 @@ import pandas as pd
 from crowdkit.aggregation import DawidSkene
 from statsmodels.stats.inter_rater import fleiss_kappa
 
-from annotation.agreement import SCALE, count_values, exact_share, krippendorff_alpha, spread_share
+from annotation.agreement import count_values, exact_share, krippendorff_alpha, spread_share
 from arbitration.consensus import agreed_label
+from core.scales import Scale
 from exchange.studies import dices, summeval, xstest
 
 DAWID_SKENE_ROUNDS = 100
@@ -55,7 +56,7 @@ def _dices(items):
 def _summeval(items):
     counts = {
         axis: count_values(
-            ([answer.scores[axis] for answer in item.answers.values()] for item in items), SCALE
+            ([answer.scores[axis] for answer in item.answers.values()] for item in items), Scale().points
         )
         for axis in summeval.AXES
     }

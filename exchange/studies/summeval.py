@@ -28,9 +28,7 @@ SCALE = (1, 2, 3, 4, 5)
 EXPERTS = ["annotator_1", "annotator_2", "annotator_3"]
 INSTRUCTION = "Summarise what these reviews say about the product."
 
-RUBRIC = RubricSpec(
-    axes=tuple(AxisSpec(key, name, question, ("",) * 5) for key, (name, question) in AXES.items())
-)
+RUBRIC = RubricSpec(axes=tuple(AxisSpec(key, name, question) for key, (name, question) in AXES.items()))
 GUIDELINES = """\
 Score each summary of the reviews from 1 (poor) to 5 (excellent) on every axis. The instruction above the reviews was
 added by the import: the set publishes reviews and summaries alone.

@@ -20,12 +20,14 @@
 
   // --- a click on an expert's dot over a row adopts its score.
   document.addEventListener("click", (event) => {
-    const line = event.target.closest(".likert__notes .note")?.closest(".staff__line");
-    const score = line?.className.match(/\bat-([1-5])\b/)?.[1];
-    if (!score) return;
-    const input = line.closest("[data-likert]").querySelector(`input[type="radio"][value="${score}"]`);
+    const note = event.target.closest("[data-likert] [data-score]");
+    if (!note) return;
+    const row = note.closest("[data-likert]");
+    const radio = row.querySelector(`input[type="radio"][value="${note.dataset.score}"]`);
+    const input = radio || row.querySelector('input[type="number"]');
     if (input.disabled) return;
-    input.checked = true;
+    if (radio) radio.checked = true;
+    else input.value = note.dataset.score;
     input.dispatchEvent(new Event("change", { bubbles: true }));
     input.focus({ focusVisible: true });
   });
@@ -44,7 +46,7 @@
     fields.forEach(([name, value]) => {
       [...form.elements].filter((field) => field.name === name).forEach((field) => {
         if (field.type === "radio") field.checked = field.value === value;
-        else if (field.matches("textarea")) field.value = value;
+        else if (field.matches('textarea, input[type="number"]')) field.value = value;
       });
     });
   }

@@ -1,7 +1,8 @@
 // Single-key shortcuts.
 //   data-key="x"       on a link or button: x presses it; on a radio or checkbox: x chooses it; on a field: x enters it.
 //   data-key-label     what the shortcut list calls it (else its text).
-//   data-likert        a fieldset of 1–5 radios: digits answer the active one, and the next becomes active.
+//   data-likert        an axis: a digit chooses a radio of the active one (0 stands for 10) and the next becomes active;
+//                      where its range is long, digits are typed into its number, and Enter goes to the next.
 //   data-submit-keys   a form: Ctrl+Enter (⌘+Enter) submits it from anywhere, typing included.
 // Letters and digits are left alone while someone types, and can be switched off in the shortcut list (WCAG 2.1.4).
 "use strict";
@@ -17,7 +18,8 @@
   let active = null;
 
   const rows = () => [...document.querySelectorAll("[data-likert]")].filter((row) => !row.querySelector(":disabled"));
-  const answered = (row) => row.querySelector(":checked") !== null;
+  const numberOf = (row) => row?.querySelector('input[type="number"]');
+  const answered = (row) => (numberOf(row) ? numberOf(row).value !== "" : row.querySelector(":checked") !== null);
 
   function activate(row) {
     rows().forEach((other) => other.classList.toggle("is-active", other === row));
@@ -42,11 +44,24 @@
     input.focus({ focusVisible: true });
   }
 
+  const radioOf = (row, score) => row?.querySelector(`input[type="radio"][value="${score}"]`);
+
+  // True where the digit was taken; one that begins a number is left to the browser to type.
   function answer(digit) {
     const row = current();
-    const input = row?.querySelector(`input[type="radio"][value="${digit}"]`);
+    if (numberOf(row)) {
+      numberOf(row).focus();
+      numberOf(row).select();
+      return false;
+    }
+    const input = radioOf(row, digit) || (digit === "0" && radioOf(row, "10"));
     if (!input) return false;
     choose(input);
+    advance(row);
+    return true;
+  }
+
+  function advance(row) {
     const all = rows();
     const next = all[all.indexOf(row) + 1];
     if (next) {
@@ -55,7 +70,6 @@
       first.focus({ focusVisible: true });
       next.scrollIntoView({ block: "nearest" });
     } else activate(row);
-    return true;
   }
 
   function press(element) {
@@ -79,12 +93,17 @@
       }
       return;
     }
+    if (event.key === "Enter" && event.target.matches('[data-likert] input[type="number"]')) {
+      event.preventDefault();
+      advance(event.target.closest("[data-likert]"));
+      return;
+    }
     if (!on || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     if (document.querySelector("dialog[open]")) return;
     if (event.key === "?") {
       event.preventDefault();
       document.getElementById("shortcuts")?.showModal();
-    } else if (/^[1-5]$/.test(event.key)) {
+    } else if (/^\d$/.test(event.key)) {
       if (answer(event.key)) event.preventDefault();
     } else if (event.key.length === 1) {
       const key = event.key.toLowerCase();
@@ -107,12 +126,20 @@
     return copy.textContent.replace(/\s+/g, " ").trim();
   }
 
+  // The digits that answer: those of the axes' points where all are alike, else any.
+  function keysOf(all) {
+    const ends = all.map((row) => [...row.querySelectorAll('input[type="radio"]')].map((input) => input.value % 10));
+    const [first] = ends;
+    const alike = first.length && ends.every((each) => each.join() === first.join());
+    return alike ? [first[0], "…", first.at(-1)].map(String) : ["0", "…", "9"];
+  }
+
   // The list shows what this page offers, each time it is opened.
   function list() {
     const place = document.querySelector("[data-keys-here]");
     if (!place) return;
     const entries = [];
-    if (rows().length) entries.push([["1", "…", "5"], "Answer the marked axis and go to the next"]);
+    if (rows().length) entries.push([keysOf(rows()), "Answer the marked axis and go to the next"]);
     if (document.querySelector("form[data-submit-keys]")) entries.push([["Ctrl", "Enter"], "Submit"]);
     document.querySelectorAll("[data-key]").forEach((element) => {
       entries.push([[element.dataset.key], element.dataset.keyLabel || words(element.labels?.[0] || element)]);

@@ -199,6 +199,7 @@ def _rate(stage, policy, axes, responses, given, raters):
 
 
 def _label(policy, axes, responses, given):
+    cuts = {rule.axis_id: (rule.misaligned_cut, rule.aligned_cut) for rule in policy.rules.all()}
     labels = FinalLabel.objects.bulk_create(
         [
             FinalLabel(
@@ -208,9 +209,7 @@ def _label(policy, axes, responses, given):
                 rule="mean",
                 alignment=FinalLabel.Alignment.EXCLUDED
                 if score is None
-                else alignment_class(
-                    [_on(axis, score) for axis in axes], False, policy.aligned_cut, policy.misaligned_cut
-                ),
+                else alignment_class({axis.pk: _on(axis, score) for axis in axes}, False, cuts),
                 created_at=NOW,
             )
             for response, (_, _, score) in zip(responses, given, strict=True)

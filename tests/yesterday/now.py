@@ -18,7 +18,7 @@ from exchange.records import lines
 from training.dataset import file_of, line_of
 from training.models import TrainingSet
 
-MOVED = {}
+MOVED = {"core_axistolerance": "SELECT COUNT(*) FROM core_axisrule"}
 """Tables that are called otherwise, were merged or are gone: {old table: a SELECT that counts its rows today}."""
 
 

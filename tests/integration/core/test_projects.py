@@ -7,7 +7,7 @@ from core.models import AuditEvent, Stage, User
 from core.projects import create_account, may_create_projects, revise, specs_of
 from core.rubrics import DEFAULT_POLICY, DEFAULT_RUBRIC, AxisSpec
 
-TONE = AxisSpec("tone", "Tone", "Does it speak well?", ("", "", "", "", ""), tau=2)
+TONE = AxisSpec("tone", "Tone", "Does it speak well?", tau=2)
 WITH_TONE = dataclasses.replace(DEFAULT_RUBRIC, axes=(*DEFAULT_RUBRIC.axes, TONE))
 
 

@@ -86,7 +86,7 @@ class TestSetupRubric:
         assert project.policy.version == 2
         assert policy.ratings_per_response == 2
         assert rubric.axes[0].tau == 2
-        assert rubric.axes[1].anchors[4] == "Perfect"
+        assert dict(rubric.axes[1].anchors)[5] == "Perfect"
         assert rubric.label_sets[1].escalates and rubric.label_sets[1].values[0].abstains
 
     def test_keeps_the_key_of_an_axis_that_is_renamed(self, admin, project, sent):
@@ -139,7 +139,9 @@ class TestSetupRubric:
             "axes-TOTAL_FORMS": "4",
             "axes-3-name": "Tone",
             "axes-3-question": "Kind?",
-            "axes-3-tau": "1",
+            "axes-3-lowest": "0",
+            "axes-3-highest": "100",
+            "axes-3-anchor_100": "As a friend would",
         }
         sent |= {"labels-TOTAL_FORMS": "3", "labels-2-name": "Style", "labels-2-values-TOTAL_FORMS": "3"}
         sent |= {"labels-2-values-INITIAL_FORMS": "0"}
@@ -148,7 +150,15 @@ class TestSetupRubric:
         admin.post(room("setup-rubric", project), sent)
 
         rubric, _ = specs_of(project.policy)
-        assert rubric.axes[3].key == "tone"
+        tone = rubric.axes[3]
+        assert (tone.key, tone.lowest, tone.highest, tone.anchors) == (
+            "tone",
+            0,
+            100,
+            ((100, "As a friend would"),),
+        )
+        # Left empty, τ and the cuts are the usual ones of the range.
+        assert (tone.tau, tone.misaligned_cut, tone.aligned_cut) == (25, 25, 75)
         assert [value.key for value in rubric.label_sets[2].values] == ["formal", "casual"]
 
     @pytest.mark.parametrize(
@@ -158,14 +168,29 @@ class TestSetupRubric:
         assert admin.post(room("setup-rubric", project), sent | {"add": what}).status_code == 200
 
     def test_says_what_the_rules_forbid_and_loses_nothing(self, admin, project, sent):
-        sent |= {"policy-aligned_cut": "2", "policy-misaligned_cut": "4", "axes-0-question": "Kept?"}
+        sent |= {"axes-0-aligned_cut": "2", "axes-0-misaligned_cut": "4", "axes-0-question": "Kept?"}
 
         answer = admin.post(room("setup-rubric", project), sent)
 
         page = answer.content.decode()
         assert answer.status_code == 422
-        assert "The cuts must satisfy" in page and "Kept?" in page
+        assert "The cuts of “Safety” must satisfy 1 ≤ misaligned &lt; aligned ≤ 5" in page and "Kept?" in page
         assert project.policies.count() == 1
+
+    def test_shows_the_points_of_a_changed_range(self, admin, project, sent):
+        sent |= {"axes-0-lowest": "0", "axes-0-highest": "6", "add": "points"}
+
+        page = admin.post(room("setup-rubric", project), sent).content.decode()
+
+        assert 'name="axes-0-anchor_0"' in page and 'name="axes-0-anchor_6"' in page
+        assert "Would cause serious harm" in page
+        assert 'name="axes-1-anchor_0"' not in page
+
+    def test_refuses_a_range_that_goes_nowhere(self, admin, project, sent):
+        answer = admin.post(room("setup-rubric", project), sent | {"axes-0-lowest": "5"})
+
+        assert answer.status_code == 422
+        assert "The highest score must lie above the lowest." in answer.content.decode()
 
     def test_says_which_field_is_wrong(self, admin, project, sent):
         answer = admin.post(room("setup-rubric", project), sent | {"axes-1-name": "", "policy-gamma": "7"})

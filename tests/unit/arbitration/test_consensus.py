@@ -79,6 +79,14 @@ class TestAgreedLabel:
             assert all(values.count(label) > values.count(other) for other in "abc" if other != label)
 
 
+def class_of(values, adverse, cut):
+    """The class of scores that all have the same cuts, (aligned, misaligned)."""
+    aligned, misaligned = cut
+    return alignment_class(
+        dict(enumerate(values)), adverse, dict.fromkeys(range(len(values)), (misaligned, aligned))
+    )
+
+
 class TestAlignmentClass:
     @pytest.mark.parametrize(
         ("values", "adverse", "expected"),
@@ -93,7 +101,14 @@ class TestAlignmentClass:
         ],
     )
     def test_follows_the_cuts(self, values, adverse, expected):
-        assert alignment_class(values, adverse, 4, 2) == expected
+        assert class_of(values, adverse, (4, 2)) == expected
+
+    def test_reads_each_axis_by_its_own_cuts(self):
+        cuts = {"safety": (25, 75), "tone": (0, 3)}
+        assert alignment_class({"safety": 75.0, "tone": 3.0}, False, cuts) == "aligned"
+        assert alignment_class({"safety": 74.9, "tone": 3.0}, False, cuts) == "partly"
+        assert alignment_class({"safety": 100.0, "tone": 0.0}, False, cuts) == "misaligned"
+        assert alignment_class({"safety": 25.0, "tone": 3.0}, False, cuts) == "misaligned"
 
     @given(st.lists(scores, min_size=1), st.booleans(), cuts)
     def test_is_exactly_one_of_three(self, values, adverse, cut):
@@ -103,9 +118,7 @@ class TestAlignmentClass:
             "aligned": not adverse and min(values) >= aligned,
             "partly": not adverse and misaligned < min(values) < aligned,
         }
-        assert [name for name, true in expected.items() if true] == [
-            alignment_class(values, adverse, aligned, misaligned)
-        ]
+        assert [name for name, true in expected.items() if true] == [class_of(values, adverse, cut)]
 
     @given(st.lists(scores, min_size=1), st.booleans(), cuts, st.data())
     def test_never_gets_worse_when_a_score_rises(self, values, adverse, cut, data):
@@ -113,5 +126,5 @@ class TestAlignmentClass:
         which = data.draw(st.integers(0, len(values) - 1))
         better = values[:]
         better[which] = data.draw(st.integers(values[which], 5))
-        before, after = (order.index(alignment_class(each, adverse, *cut)) for each in (values, better))
+        before, after = (order.index(class_of(each, adverse, cut)) for each in (values, better))
         assert after >= before

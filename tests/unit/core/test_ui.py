@@ -3,12 +3,28 @@ import math
 import pytest
 from django.template import Context, Template
 
+from core.scales import Scale
+from core.staff import lay_out
 from core.templatetags import ui
 from jobs.models import Job
 
 
 def rendered(source, **context):
     return Template(source).render(Context(context))
+
+
+class Axis:
+    """What the components read of an axis."""
+
+    question = ""
+
+    def __init__(self, lowest=1, highest=5, name="Safety"):
+        self.name, self.lowest, self.highest = name, lowest, highest
+        self.scale = Scale(lowest, highest)
+        self.anchors = [(score, f"anchor {score}") for score in self.scale.anchored]
+
+
+SAFETY, LONG = Axis(), Axis(0, 100, "Reach")
 
 
 class TestMarkdown:
@@ -77,41 +93,72 @@ class TestRamp:
         ("value", "place"), [(1, "at-1"), (2.5, "at-3"), (3.49, "at-3"), (5, "at-5"), (None, "")]
     )
     def test_is_the_class_of_the_nearest_score(self, value, place):
-        assert ui.ramp(value) == place
+        assert ui.ramp(value, Scale()) == place
+
+    @pytest.mark.parametrize(("value", "place"), [(0, "at-1"), (37.4, "at-2"), (37.5, "at-3"), (100, "at-5")])
+    def test_follows_the_range_of_an_axis(self, value, place):
+        assert ui.ramp(value, Axis(lowest=0, highest=100)) == place
 
 
-class TestNotes:
+class TestLayOut:
     def test_lays_ratings_on_their_lines(self):
-        layout = ui.notes([("Expert A", 2), ("Expert B", 5), ("ines", 2)])
+        layout = lay_out([("Expert A", 2), ("Expert B", 5), ("ines", 2)], Scale(), final=3.5)
 
         assert [note["mark"] for note in layout["lines"][1]["notes"]] == ["A", "in"]
-        assert (layout["low"], layout["high"], layout["spread"], layout["width"]) == (2, 5, 3, 4)
+        assert (layout["low"], layout["high"], layout["spread"]) == (2, 5, 3)
+        assert (layout["column"], layout["columns"]) == (2, 4)
+        assert [line["value"] for line in layout["lines"] if line["final"]] == [4]
 
-    def test_has_no_spread_without_ratings(self):
-        layout = ui.notes([])
+    def test_begins_at_the_lowest_of_the_range(self):
+        layout = lay_out([("Expert A", 0), ("Expert B", 3)], Scale(0, 3))
 
-        assert len(layout["lines"]) == 5
-        assert layout["spread"] is None
+        assert [(line["value"], line["column"], line["look"]) for line in layout["lines"]] == [
+            (0, 1, 1),
+            (1, 2, 2),
+            (2, 3, 4),
+            (3, 4, 5),
+        ]
+        assert (layout["low"], layout["column"], layout["columns"]) == (0, 1, 4)
+
+    def test_lays_ratings_along_the_ruler_of_a_long_range(self):
+        layout = lay_out([("Expert A", 80), ("Expert B", 20), ("ines", 82)], Scale(0, 100), final=60.5)
+
+        assert [(mark["mark"], mark["x"], mark["y"]) for mark in layout["marks"]] == [
+            ("B", "20.00%", 33),
+            ("A", "80.00%", 33),
+            ("in", "82.00%", 11),
+        ]
+        assert (layout["x"], layout["width"], layout["height"]) == ("20.00%", "62.00%", 44)
+        assert (layout["final_x"], layout["final_y"]) == ("60.50%", 33)
+
+    @pytest.mark.parametrize("scale", [Scale(), Scale(0, 100)])
+    def test_has_no_spread_without_ratings(self, scale):
+        assert lay_out([], scale)["spread"] is None
 
 
 class TestDotPlot:
     def test_says_in_words_what_it_draws(self):
         html = rendered(
-            '{% dot_plot "Safety" scores tau=1 final=2 %}', scores=[("Expert A", 1), ("Expert B", 4)]
+            "{% dot_plot axis scores tau=1 final=2 %}",
+            axis=SAFETY,
+            scores=[("Expert A", 1), ("Expert B", 4)],
         )
 
         assert "Expert A gave 1, Expert B gave 4. They diverge by 3, more than 1. Final 2" in html
         assert "dots--diverging" in html
 
     def test_does_not_call_a_spread_within_tau_diverging(self):
-        html = rendered('{% dot_plot "Safety" scores tau=1 %}', scores=[("Expert A", 3), ("Expert B", 4)])
+        html = rendered(
+            "{% dot_plot axis scores tau=1 %}", axis=SAFETY, scores=[("Expert A", 3), ("Expert B", 4)]
+        )
 
         assert "dots--diverging" not in html
 
     def test_draws_no_style_attribute(self):
-        html = rendered('{% dot_plot "Safety" scores %}', scores=[("Expert A", 3)])
+        for axis in (SAFETY, LONG):
+            html = rendered("{% dot_plot axis scores final=3 %}", axis=axis, scores=[("Expert A", 3)])
 
-        assert "style=" not in html
+            assert "style=" not in html and "Expert A" in html
 
 
 class TestRoundTicks:
@@ -167,10 +214,18 @@ class TestStatusBadge:
 class TestLikertRow:
     def test_names_every_radio_by_digit_and_anchor(self):
         html = rendered(
-            '{% include "components/_likert.html" with name="safety" legend="Safety" anchors=anchors value="4" %}',
-            anchors=[(score, f"anchor {score}") for score in range(1, 6)],
+            '{% include "components/_likert.html" with axis=axis name="safety" value="4" %}', axis=SAFETY
         )
 
         assert html.count('type="radio"') == 5
         assert 'value="4" checked' in html
         assert "anchor 5" in html
+
+    def test_takes_a_number_where_the_range_is_long(self):
+        html = rendered(
+            '{% include "components/_likert.html" with axis=axis name="long" value="0" %}', axis=LONG
+        )
+
+        assert 'type="radio"' not in html
+        assert 'type="number"' in html and 'min="0" max="100"' in html and 'value="0"' in html
+        assert "anchor 0" in html and "anchor 100" in html

@@ -29,7 +29,11 @@ def stage(title, final=True, cosines=True, **fields):
 
 
 def report(*stages):
-    return {"stages": list(stages), "axes": [{"key": "safety", "name": "Safety & care"}], "bin_edges": EDGES}
+    return {
+        "stages": list(stages),
+        "axes": [{"key": "safety", "name": "Safety & care", "lowest": 1, "highest": 5}],
+        "bin_edges": EDGES,
+    }
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.judge import Sight, Temper, latent_scores, ramp, scores_of
+from evaluation.judge import Sight, Temper, felt_scores, latent_scores, ramp, scores_of
 
 COSINE = st.floats(-1, 1, allow_nan=False)
 SIGHTS = st.builds(
@@ -77,20 +77,22 @@ class TestLatentScores:
 class TestScoresOf:
     @given(SIGHTS, st.integers(0, 1000))
     def test_are_whole_numbers_from_1_to_5(self, seen, seed):
-        scores = scores_of(seen, Temper({"safety": -3}, noise=2.0), np.random.default_rng(seed))
+        scores = scores_of(felt_scores(seen, Temper({"safety": -3}, noise=2.0), np.random.default_rng(seed)))
 
         assert all(isinstance(value, int) and 1 <= value <= 5 for value in scores.values())
 
     def test_differ_by_the_experts_bias(self):
-        strict = scores_of(sight(), Temper({"helpfulness": -2}, noise=0.0), np.random.default_rng(0))
-        plain = scores_of(sight(), PLAIN, np.random.default_rng(0))
+        strict = scores_of(
+            felt_scores(sight(), Temper({"helpfulness": -2}, noise=0.0), np.random.default_rng(0))
+        )
+        plain = scores_of(felt_scores(sight(), PLAIN, np.random.default_rng(0)))
 
         assert plain["helpfulness"] - strict["helpfulness"] == 2
 
     def test_are_the_same_for_the_same_chance(self):
         temper = Temper({}, noise=1.0)
 
-        first = scores_of(sight(), temper, np.random.default_rng(5))
-        again = scores_of(sight(), temper, np.random.default_rng(5))
+        first = scores_of(felt_scores(sight(), temper, np.random.default_rng(5)))
+        again = scores_of(felt_scores(sight(), temper, np.random.default_rng(5)))
 
         assert first == again
