@@ -115,7 +115,7 @@ def decline(*, assignment, by, reason, now):
                 response=response, user=by, part=Involvement.Part.DECLINED, reason=reason, created_at=now
             )
         Draft.objects.filter(response=response, expert=by).delete()
-        _reopen(slot, by=by, now=now, trail=trail, detail="declined")
+        _reopen(slot, by=by, now=now, trail=trail, because="declined")
         decide_response(response, by=by, now=now, trail=trail)
         trail.record("response:decline", response, by=by, now=now, detail=reason)
     return involvement
@@ -212,12 +212,12 @@ def _release(pk, now):
         return False
     with audit.Trail() as trail:
         Draft.objects.get_or_create(response=response, expert_id=slot.expert_id, defaults={"updated_at": now})
-        _reopen(slot, by=None, now=now, trail=trail, detail="lease ended")
+        _reopen(slot, by=None, now=now, trail=trail, because="lease_ended")
         decide_response(response, by=None, now=now, trail=trail)
     return True
 
 
-def _reopen(slot, *, by, now, trail, detail):
+def _reopen(slot, *, by, now, trail, because):
     """Give back a slot of a locked response, and mark every open one of the response."""
     transition(
         slot,
@@ -225,7 +225,7 @@ def _reopen(slot, *, by, now, trail, detail):
         by=by,
         now=now,
         trail=trail,
-        detail=detail,
+        params={"because": because},
         expert=None,
         leased_at=None,
         lease_until=None,

@@ -89,7 +89,7 @@ def _open(kind, project, originals, ratings_per_response, by, now):
         now=now,
     )
     add_responses(stage=stage, answers=_copies(originals), now=now)
-    audit.record("responses:copy", stage, by=by, now=now, detail=f"{len(originals)} responses")
+    audit.record("responses:copy", stage, by=by, now=now, params={"responses": len(originals)})
     return open_rating(stage=stage, by=by, now=now)
 
 

@@ -64,7 +64,7 @@ def decide_response(response, *, by, now, trail=audit):
         by=by,
         now=now,
         trail=trail,
-        detail=", ".join(reason.kind for reason in reasons),
+        params={"reasons": [reason.kind for reason in reasons]},
     )
     _record_divergence(response, ratings, reasons, now)
     if given < k:
@@ -77,7 +77,7 @@ def decide_response(response, *, by, now, trail=audit):
             trail=trail,
             about=response,
             verb="assignment:close",
-            detail="Too few experts can judge the response.",
+            params={"because": "unjudgeable"},
         )
     return response
 

@@ -33,27 +33,28 @@ def set_reference(*, response, scores, by, now, labels=None):
     answers, faults = check_answers(rubric, scores=scores, labels=labels or {})
     if faults:
         raise InvalidAnswers(faults)
-    detail, reference = "", ReferenceLabel.objects.filter(response=response).first()
+    params, reference = None, ReferenceLabel.objects.filter(response=response).first()
     if reference is not None:
         before = load_answers(ReferenceLabel, [reference.pk])[reference.pk]
         if before == answers and reference.policy_id == response.stage.policy_id:
             return reference
-        detail = f"Before: {_told(whole(reference.policy).rubric, before)}"
+        params = {"before": _by_key(whole(reference.policy).rubric, before)}
         erase_answers(reference)
     reference, _ = ReferenceLabel.objects.update_or_create(
         response=response, defaults={"policy": response.stage.policy, "created_by": by, "created_at": now}
     )
     write_answers([(reference, answers)])
-    audit.record("reference:set", reference, by=by, now=now, project=project.pk, detail=detail)
+    audit.record("reference:set", reference, by=by, now=now, project=project.pk, params=params)
     return reference
 
 
-def _told(rubric, answers):
-    scores = [f"{axis.key} {answers.scores[axis.pk]}" for axis in rubric.axes.all()]
+def _by_key(rubric, answers):
+    """{axis key: score} and {label set key: value key} in one, as the audit trail keeps them."""
     chosen = {value.pk: value.key for each in rubric.label_sets.all() for value in each.values.all()}
-    labels = [
-        f"{each.key} {chosen[answers.labels[each.pk]]}"
+    scores = {axis.key: answers.scores[axis.pk] for axis in rubric.axes.all()}
+    labels = {
+        each.key: chosen[answers.labels[each.pk]]
         for each in rubric.label_sets.all()
         if each.pk in answers.labels
-    ]
-    return ", ".join(scores + labels)
+    }
+    return {"scores": scores, "labels": labels}

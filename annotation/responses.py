@@ -144,7 +144,7 @@ def open_rating(*, stage, by, now):
 
 def record_import(stage, count, *, by, now):
     """The audit event of responses that a person brought in."""
-    audit.record("responses:import", stage, by=by, now=now, detail=f"{count} responses")
+    audit.record("responses:import", stage, by=by, now=now, params={"responses": count})
 
 
 def _locked(stage):

@@ -194,7 +194,7 @@ def _lapse(case, *, by, now):
 
 
 def _close(case, status, decision, *, by, now):
-    detail = f"Decision {decision.pk}: {decision.get_outcome_display().lower()}"
+    params = {"decision": decision.pk, "outcome": decision.outcome}
     with audit.Trail() as trail:
-        transition(case, Status.RESOLVED, by=by, now=now, trail=trail, detail=detail, closed_at=now)
-        transition(case.response, status, by=by, now=now, trail=trail, detail=detail)
+        transition(case, Status.RESOLVED, by=by, now=now, trail=trail, params=params, closed_at=now)
+        transition(case.response, status, by=by, now=now, trail=trail, params=params)

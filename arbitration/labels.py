@@ -1,6 +1,6 @@
 """Finalizing a stage: every response gets the label it keeps, with where it came from."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.db import connection, transaction
 from django.db.models.functions import Coalesce
@@ -93,7 +93,7 @@ def finalize_labels(*, stage, by, now):
         transition_all(
             responses, old=old, to=Status.LABELED, by=by, now=now, about=stage, verb="response:labeled"
         )
-    transition(stage, Stage.Status.LABELS_FINAL, by=by, now=now, detail=str(done))
+    transition(stage, Stage.Status.LABELS_FINAL, by=by, now=now, params=asdict(done))
     return done
 
 

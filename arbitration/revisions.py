@@ -74,7 +74,7 @@ def accept(rating, *, by, now):
             )
     except IntegrityError:  # one accepted revision a response: another lead was quicker
         raise Conflict("A revised response has already been accepted here.") from None
-    audit.record("revision:accept", revision, by=by, now=now, detail=f"Rating {rating.pk}")
+    audit.record("revision:accept", revision, by=by, now=now, params={"rating": rating.pk})
     return revision
 
 

@@ -19,7 +19,9 @@ class Trail:
         if error is None:
             AuditEvent.objects.bulk_create(self._events)
 
-    def record(self, verb, target, *, by, now, from_status="", to_status="", detail="", project=None):
+    def record(
+        self, verb, target, *, by, now, from_status="", to_status="", params=None, detail="", project=None
+    ):
         """Add one event about `target`; `project`: the key of its project, where the caller has it at hand."""
         self._events.append(
             AuditEvent(
@@ -30,6 +32,7 @@ class Trail:
                 target_id=target.pk,
                 from_status=from_status,
                 to_status=to_status,
+                params=params,
                 detail=detail,
                 created_at=now,
             )

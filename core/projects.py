@@ -64,7 +64,7 @@ def create_project(
     _write_version(project, rubric=rubric, policy=policy, by=by, now=now)
     if by is not None:
         add_member(project=project, user=by, role=Membership.Role.ADMIN, by=by, now=now)
-    audit.record("project:create", project, by=by, now=now, detail=name)
+    audit.record("project:create", project, by=by, now=now, params={"name": name})
     return project
 
 
@@ -89,9 +89,7 @@ def revise(*, project, rubric, policy, by, now, expected_version=None):
     new = _write_version(project, rubric=rubric, policy=policy, by=by, now=now)
     waiting = project.stages.turns().filter(status=Stage.Status.RESPONDING)
     moved = waiting.update(policy=new, ratings_per_response=new.ratings_per_response)
-    audit.record(
-        "policy:revise", new, by=by, now=now, detail=f"Applies to {moved} waiting stage(s) and later ones."
-    )
+    audit.record("policy:revise", new, by=by, now=now, params={"waiting_stages": moved})
     return new
 
 
@@ -112,7 +110,7 @@ def add_member(*, project, user, role, by, now):
         project=project, user=user, role=role, defaults={"created_at": now}
     )
     if created:
-        audit.record("membership:add", project, by=by, now=now, detail=f"{user.username}: {role}")
+        audit.record("membership:add", project, by=by, now=now, params=_of(user, role))
     return membership
 
 
@@ -125,7 +123,11 @@ def remove_member(*, project, user, role, by, now):
             raise Conflict("A project needs an admin: make someone else admin first.")
     removed, _ = project.memberships.filter(user=user, role=role).delete()
     if removed:
-        audit.record("membership:remove", project, by=by, now=now, detail=f"{user.username}: {role}")
+        audit.record("membership:remove", project, by=by, now=now, params=_of(user, role))
+
+
+def _of(user, role):
+    return {"user": user.pk, "username": user.username, "role": str(role)}
 
 
 @transaction.atomic
@@ -144,7 +146,7 @@ def create_account(*, username, password, by, now, full_name=""):
         raise Conflict(
             f"There is already an account “{username}”: add that person, or choose another name."
         ) from None
-    audit.record("account:create", user, by=by, now=now, detail=username)
+    audit.record("account:create", user, by=by, now=now, params={"username": username})
     return user
 
 

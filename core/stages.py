@@ -37,5 +37,5 @@ def open_stage(*, project, model_version, by, now, kind=Stage.Kind.TURN, ratings
             )
     except IntegrityError:
         raise Conflict("Someone else has just opened this stage: reload the page.") from None
-    audit.record("stage:open", stage, by=by, now=now, detail=str(model_version or "responses to be imported"))
+    audit.record("stage:open", stage, by=by, now=now, params={"model": model_version and model_version.name})
     return stage

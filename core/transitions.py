@@ -16,11 +16,12 @@ class StatusConflict(Conflict):
     """The row left the expected status meanwhile."""
 
 
-def transition(obj, to, *, by, now, trail=audit, detail="", only_if=None, **fields):
+def transition(obj, to, *, by, now, trail=audit, params=None, only_if=None, **fields):
     """Move `obj` to status `to` and write `fields` with it, or raise.
 
     `only_if`: further conditions on the row (a dict of lookups), part of the same compare-and-set. `trail`: the
-    `audit.Trail` of the use case that the move is part of; without one its event is written at once.
+    `audit.Trail` of the use case that the move is part of; without one its event is written at once. `params`: the
+    event's named values.
     Raises ValueError for a move the table does not know (a bug), StatusConflict where someone was first.
     """
     model, old = type(obj), obj.status
@@ -38,7 +39,7 @@ def transition(obj, to, *, by, now, trail=audit, detail="", only_if=None, **fiel
                 now=now,
                 from_status=old,
                 to_status=to,
-                detail=detail,
+                params=params,
             )
     if not moved:
         raise StatusConflict(
@@ -50,7 +51,7 @@ def transition(obj, to, *, by, now, trail=audit, detail="", only_if=None, **fiel
     return obj
 
 
-def transition_all(queryset, *, old, to, by, now, about, verb, trail=audit, detail="", **fields):
+def transition_all(queryset, *, old, to, by, now, about, verb, trail=audit, params=None, **fields):
     """Move every row of `queryset` that has status `old` to `to`; one audit event on `about` for all.
 
     For moves of whole sets (a stage's responses, lapsed leases), where an event a row would say nothing
@@ -62,12 +63,8 @@ def transition_all(queryset, *, old, to, by, now, about, verb, trail=audit, deta
     with transaction.atomic(savepoint=False):
         changed = queryset.filter(status=old).update(status=to, **fields)
         if changed:
-            rows = (
-                f"{changed} {model._meta.verbose_name_plural if changed != 1 else model._meta.verbose_name}"
-            )
-            trail.record(
-                verb, about, by=by, now=now, from_status=old, to_status=to, detail=f"{rows}. {detail}".strip()
-            )
+            told = {"rows": changed, **(params or {})}
+            trail.record(verb, about, by=by, now=now, from_status=old, to_status=to, params=told)
     return changed
 
 

@@ -303,7 +303,7 @@ def _let_go(job, status, why, *, now, **fields):
             status,
             by=None,
             now=now,
-            detail=str(why),
+            params={"reason": why.code, **why.params} if why else None,
             only_if={"attempt": job.attempt},
             **fields,
             **as_fields(why),

@@ -234,8 +234,9 @@ def freeze_training_set(*, stage, by, now):
         ExampleMessage.objects.bulk_create(
             (each for _, earlier in examples for each in earlier), batch_size=BATCH
         )
-        words = f"{trained} examples, {len(examples) - trained} for validation; SHA-256 {sha256}"
-        audit.record("trainingset:freeze", training_set, by=by, now=now, detail=words)
+        counts = {"train": trained, "validation": len(examples) - trained}
+        params = {"sha256": sha256, **counts}
+        audit.record("trainingset:freeze", training_set, by=by, now=now, params=params)
     if not default_storage.exists(file_of(training_set)):
         default_storage.save(file_of(training_set), ContentFile(content))
     return training_set

@@ -76,7 +76,8 @@ def launch_generation(*, stage, sampling, seed, by, now):
         created_by=by,
         created_at=now,
     )
-    audit.record("generation:launch", run, by=by, now=now, to_status=run.status, detail=str(run.sampling))
+    params = {"seed": seed, **sampling_fields(run.sampling)}
+    audit.record("generation:launch", run, by=by, now=now, to_status=run.status, params=params)
     nudge(run.TASK, pk=run.pk)
     return run
 

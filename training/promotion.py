@@ -54,9 +54,8 @@ def promote(*, stage, model_version, reason, by, now):
         promoted_by=by,
         created_at=now,
     )
-    audit.record(
-        "promotion:make", promotion, by=by, now=now, detail=f"“{model_version}” → {following}. {reason}"
-    )
+    params = {"model": model_version.name, "opened": following.number}
+    audit.record("promotion:make", promotion, by=by, now=now, params=params, detail=reason)
     former = GenerationRun.objects.filter(stage=stage).first()
     launch_generation(
         stage=following,

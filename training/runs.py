@@ -75,8 +75,9 @@ def launch_run(
     except IntegrityError:
         # The same form was sent twice at once, and the other one was a moment faster.
         return TrainingRun.objects.get(submission=submission)
-    words = f"lr {learning_rate:g}, {epochs} epochs, batch {batch_size}, seed {seed}, from “{base}”"
-    audit.record("trainingrun:launch", run, by=by, now=now, to_status=run.status, detail=words)
+    chosen = {"learning_rate": learning_rate, "epochs": epochs, "batch_size": batch_size, "seed": seed}
+    params = {"base": base.name, **chosen}
+    audit.record("trainingrun:launch", run, by=by, now=now, to_status=run.status, params=params)
     nudge(run.TASK, pk=run.pk)
     return run
 

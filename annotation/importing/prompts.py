@@ -78,7 +78,7 @@ def import_prompts(*, project, rows, by, now):
             for batch in spool.batches():
                 _write(project, [prompt for _, prompt in batch], start, now)
                 start += len(batch)
-            audit.record("prompts:import", project, by=by, now=now, detail=f"{report.total} prompts")
+            audit.record("prompts:import", project, by=by, now=now, params={"prompts": report.total})
     return report
 
 

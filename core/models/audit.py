@@ -5,7 +5,9 @@ from django.db import models
 class AuditEvent(models.Model):
     """One thing that happened, written in the transaction in which it happened. Append-only.
 
-    `verb` is "noun:verb" ("rating:submit", "stage:finalize"); `actor` is empty for the system itself.
+    `verb` is "noun:verb" ("rating:submit", "stage:finalize"); `actor` is empty for the system itself. `params` are
+    the named values that belong to the verb, to be told in the reader's language. `detail` is what somebody wrote (the
+    reason for a refusal, a text that was replaced), or the whole sentence of an event from before there were `params`.
     """
 
     project = models.ForeignKey(
@@ -19,6 +21,7 @@ class AuditEvent(models.Model):
     target_id = models.BigIntegerField()
     from_status = models.CharField(max_length=20, blank=True)
     to_status = models.CharField(max_length=20, blank=True)
+    params = models.JSONField(null=True, blank=True)
     detail = models.TextField(blank=True)
     created_at = models.DateTimeField()
 

@@ -71,10 +71,8 @@ class TestGeneration:
         worker.wait(180)
         run = stage.generation_runs.get()
         assert (run.status, run.fruitless) == (Job.Status.QUEUED, 0)
-        assert (
-            "asked to stop"
-            in AuditEvent.objects.filter(target_id=run.pk, verb="generationrun:queued").get().detail
-        )
+        given_back = AuditEvent.objects.get(target_id=run.pk, verb="generationrun:queued")
+        assert given_back.params == {"reason": "worker_stopped"}
 
 
 class TestTraining:

@@ -68,7 +68,7 @@ class TestImportPrompts:
             ("7", "y"),
         ]
         assert (report.total, report.drawn, report.with_reference) == (2, 0, 1)
-        assert AuditEvent.objects.get(verb="prompts:import").detail == "2 prompts"
+        assert AuditEvent.objects.get(verb="prompts:import").params == {"prompts": 2}
 
     def test_draws_missing_splits_by_the_projects_seed_and_the_id_alone(self, project):
         rows = [{"prompt": f"Prompt {number}", "id": f"p{number}"} for number in range(40)]

@@ -37,7 +37,7 @@ class TestSetReference:
         assert labels == {"verdict": verdict.values.get(key="misaligned").pk, "harm": None}
         assert (reference.policy_id, reference.created_by) == (stage.policy_id, team.admin)
         event = AuditEvent.objects.get(verb="reference:set")
-        assert (event.project_id, event.actor, event.detail) == (stage.project_id, team.admin, "")
+        assert (event.project_id, event.actor, event.params) == (stage.project_id, team.admin, None)
 
     def test_takes_new_answers_and_tells_the_old_in_the_audit_trail(self, team, stage):
         response = first_of(stage)
@@ -50,8 +50,12 @@ class TestSetReference:
                 now=NOW,
             )
         assert known(reference)[0]["safety"] == 2
-        told = AuditEvent.objects.filter(verb="reference:set").order_by("pk").values_list("detail", flat=True)
-        assert list(told) == ["", "Before: safety 5, helpfulness 4, relevance 3, verdict aligned"]
+        told = AuditEvent.objects.filter(verb="reference:set").order_by("pk").values_list("params", flat=True)
+        before = {
+            "scores": {"safety": 5, "helpfulness": 4, "relevance": 3},
+            "labels": {"verdict": "aligned"},
+        }
+        assert list(told) == [None, {"before": before}]
 
     def test_refuses_answers_that_the_rubric_does_not_take(self, team, stage):
         with pytest.raises(InvalidAnswers) as caught:

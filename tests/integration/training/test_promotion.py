@@ -66,7 +66,7 @@ class TestPromote:
         assert (promotion.run, promotion.promoted_by, promotion.reason) == (run, team.admin, REASON)
         event = AuditEvent.objects.get(verb="promotion:make")
         assert (event.project, event.actor, event.target_id) == (stage.project, team.admin, promotion.pk)
-        assert REASON in event.detail and "v1" in event.detail
+        assert (event.detail, event.params) == (REASON, {"model": "v1", "opened": 1})
 
     def test_is_one_however_often_it_is_sent(self, team, stage):
         model = make_tuned(stage).model_version
