@@ -26,7 +26,7 @@ from core import audit
 from core.errors import Conflict, InvalidInput
 from core.models import Membership, Stage
 from core.texts import tidy
-from core.transitions import StatusConflict, transition
+from core.transitions import transition, transition_first
 
 LAPSES_AT_ONCE = 500
 
@@ -179,21 +179,16 @@ def _claim_one(slots, expert, now, trail=audit):
     chance = zlib.crc32(f"{expert.pk}:{slots[0].pk}:{slots[-1].pk}:{len(slots)}".encode())
     start = min((chance & 0xFFFF) % len(slots), (chance >> 16) % len(slots))
     left = Counter(slot.response_id for slot in slots)
-    for slot in sorted(slots[start:] + slots[:start], key=lambda slot: left[slot.response_id]):
-        try:
-            return transition(
-                slot,
-                Assignment.Status.LEASED,
-                by=expert,
-                now=now,
-                trail=trail,
-                expert=expert,
-                leased_at=now,
-                lease_until=_lease_end(now),
-            )
-        except StatusConflict:
-            continue
-    return None
+    return transition_first(
+        sorted(slots[start:] + slots[:start], key=lambda slot: left[slot.response_id]),
+        Assignment.Status.LEASED,
+        by=expert,
+        now=now,
+        trail=trail,
+        expert=expert,
+        leased_at=now,
+        lease_until=_lease_end(now),
+    )
 
 
 def _release_lapsed(now, stage=None):

@@ -6,7 +6,7 @@ transaction. Whoever loses the race gets `StatusConflict` and can look again.
 """
 
 from django.apps import apps
-from django.db import transaction
+from django.db import connection, transaction
 
 from core import audit
 from core.errors import Conflict
@@ -30,25 +30,63 @@ def transition(obj, to, *, by, now, trail=audit, params=None, only_if=None, **fi
     # No savepoint: nothing is raised in here that leaves one of the two statements behind.
     with transaction.atomic(savepoint=False):
         rows = model._base_manager.filter(pk=obj.pk, status=old, **(only_if or {}))
-        moved = rows.update(status=to, **fields) == 1
-        if moved:
-            trail.record(
-                f"{model._meta.model_name}:{to}",
-                obj,
-                by=by,
-                now=now,
-                from_status=old,
-                to_status=to,
-                params=params,
-            )
-    if not moved:
-        raise StatusConflict(
-            f"This {model._meta.verbose_name} has changed meanwhile: reload to see its state."
-        )
+        if rows.update(status=to, **fields) == 1:
+            return _tell(obj, old, to, fields, by=by, now=now, trail=trail, params=params)
+    raise StatusConflict(f"This {model._meta.verbose_name} has changed meanwhile: reload to see its state.")
+
+
+def _tell(obj, old, to, fields, *, by, now, trail, params=None):
+    """Note in the trail, and on the object itself, that its row has moved."""
+    verb = f"{obj._meta.model_name}:{to}"
+    trail.record(verb, obj, by=by, now=now, from_status=old, to_status=to, params=params)
     obj.status = to
     for name, value in fields.items():
         setattr(obj, name, value)
     return obj
+
+
+def transition_first(rows, to, *, by, now, trail=audit, **fields):
+    """Move the first of `rows` that can be moved, and return it; None where all were taken.
+
+    The rows are of one model and status, those preferred first. What somebody else is moving at this moment is passed
+    over where the database can; only if nothing else is left does one wait for it.
+    """
+    if not rows:
+        return None
+    model, old = type(rows[0]), rows[0].status
+    if to not in model.TRANSITIONS[old]:
+        raise ValueError(f"{model.__name__} cannot go from {old} to {to}.")
+    event = {"by": by, "now": now, "trail": trail}
+    if connection.features.has_select_for_update_skip_locked:
+        with transaction.atomic(savepoint=False):
+            pk = _move_first(model, [row.pk for row in rows], old, {"status": to} | fields)
+            if pk is not None:
+                row = next(row for row in rows if row.pk == pk)
+                return _tell(row, old, to, fields, **event)
+    for row in rows:
+        try:
+            return transition(row, to, **event, **fields)
+        except StatusConflict:
+            continue
+    return None
+
+
+def _move_first(model, keys, old, changes):
+    """The key of the first row with status `old` that is locked by nobody, changed; None without one."""
+    table, columns, values = model._meta.db_table, [], []
+    for name, value in changes.items():
+        field = model._meta.get_field(name)
+        columns.append(f"{field.column} = %s")
+        values.append(field.get_db_prep_save(getattr(value, "pk", value), connection))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET {', '.join(columns)} WHERE id = (SELECT free.id FROM {table} free "
+            "JOIN UNNEST(%s::bigint[]) WITH ORDINALITY wanted(id, place) ON wanted.id = free.id "
+            "WHERE free.status = %s ORDER BY wanted.place LIMIT 1 FOR UPDATE OF free SKIP LOCKED) RETURNING id",
+            [*values, keys, old],
+        )
+        moved = cursor.fetchone()
+    return moved[0] if moved else None
 
 
 def transition_all(queryset, *, old, to, by, now, about, verb, trail=audit, params=None, **fields):
