@@ -157,7 +157,8 @@ class TestAnOutage:
         assert events_of(folder) > before
         for name in gone:
             concord.servers[name].launch()
-        assert child_of(folder) == child
+        # It still works, or has come to its own end meanwhile.
+        assert child_of(folder) == child or '"status":"succeeded"' in events_in(folder)
         assert wait_until(
             lambda: concord.get(about["page"], about["session"])[0] == 200, what="the page, come back"
         )
