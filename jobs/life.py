@@ -193,6 +193,8 @@ class Attempt:
         queued = type(self.job).objects.filter(status=Job.Status.QUEUED, attempt=self.job.attempt)
         job = queued.filter(pk=self.job.pk).first()
         if job is None:
+            if self._mine.update(heartbeat_at=now) == 1:
+                return  # our other thread was faster
             raise LostJob(str(self))
         try:
             with transaction.atomic():
@@ -227,7 +229,8 @@ class Attempt:
     def write(self, **fields):
         """Write fields of the row while it is ours. Raises LostJob."""
         if self._mine.update(**fields) != 1:
-            raise LostJob(str(self))
+            self._take_back(self.clock())
+            self._mine.update(**fields)
         self._remember(fields)
 
     def _remember(self, fields):
@@ -284,15 +287,16 @@ class Attempt:
 
     def _leave(self, status, why, **fields):
         def leave():
-            _let_go(self.job, status, why, now=self.clock(), **fields)
+            try:
+                _let_go(self.job, status, why, now=self.clock(), **fields)
+            except StatusConflict:
+                self._take_back(self.clock())
+                _let_go(self.job, status, why, now=self.clock(), **fields)
 
-        try:
-            if connection.in_atomic_block:
-                leave()
-            else:
-                self.patience.until_done(leave, give_up=self.stopping)
-        except StatusConflict:
-            raise LostJob(str(self)) from None
+        if connection.in_atomic_block:
+            leave()
+        else:
+            self.patience.until_done(leave, give_up=self.stopping)
 
 
 def _let_go(job, status, why, *, now, **fields):

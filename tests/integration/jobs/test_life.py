@@ -162,14 +162,31 @@ class TestTakingBack:
         moves = AuditEvent.objects.filter(target_type="generationrun", target_id=job.pk)
         assert [move.to_status for move in moves][-3:] == ["running", "queued", "running"]
 
+    def test_comes_before_whatever_it_writes_next(self, job):
+        attempt = claimed(job)
+        self.lose(job)
+        attempt.write(log_tail="a line")
+        self.lose(job)
+        attempt.end(Job.Status.SUCCEEDED)
+        job.refresh_from_db()
+        assert (job.status, job.attempt, job.log_tail) == (Job.Status.SUCCEEDED, 1, "a line")
+        assert attempts_of(job).get().became == "succeeded"
+
     def test_loses_to_who_took_it(self, job):
         attempt = claimed(job)
         self.lose(job)
         job.refresh_from_db()
         other = claimed(job)
-        with pytest.raises(LostJob):
-            attempt.beat()
+        for write in (
+            attempt.beat,
+            lambda: attempt.write(log_tail="x"),
+            lambda: attempt.end(Job.Status.FAILED),
+        ):
+            with pytest.raises(LostJob):
+                write()
         other.beat()
+        job.refresh_from_db()
+        assert (job.status, job.log_tail) == (Job.Status.RUNNING, "")
         assert JobAttempt.objects.count() == 2
 
     def test_loses_to_who_canceled_it(self, job):
