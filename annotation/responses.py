@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 
 from annotation.models import Assignment, Prompt, QueueCursor, Response
 from core import audit
+from core.bulk import insert_rows
 from core.errors import Conflict
 from core.models import Stage
 from core.transitions import transition
@@ -64,26 +65,43 @@ def _add_batch(stage, answers, now):
     for key in _existing_keys(stage, {prompt for prompt, _ in wanted}):
         wanted.pop(key, None)
     positions = hand_out_positions(stage, wanted)
-    created = Response.objects.bulk_create(
-        [
-            Response(
-                stage=stage,
-                stage_kind=stage.kind,
-                copy_of_id=_pk(answer.copy_of),
-                prompt_id=_pk(answer.prompt),
-                model_version_id=_pk(answer.model_version),
-                candidate=answer.candidate,
-                position=positions[key],
-                text=answer.text,
-                sampling_id=_pk(answer.sampling),
-                seed=answer.seed,
-                finish_reason=answer.finish_reason,
-                ratings_needed=answer.ratings,
-                created_at=now,
+    insert_rows(
+        Response,
+        (
+            "copy_of",
+            "prompt",
+            "model_version",
+            "candidate",
+            "position",
+            "text",
+            "sampling",
+            "seed",
+            "finish_reason",
+            "ratings_needed",
+        ),
+        (
+            (
+                _pk(answer.copy_of),
+                _pk(answer.prompt),
+                _pk(answer.model_version),
+                answer.candidate,
+                positions[key],
+                answer.text,
+                _pk(answer.sampling),
+                answer.seed,
+                answer.finish_reason,
+                answer.ratings,
             )
             for key, answer in wanted.items()
-        ]
+        ),
+        stage=stage.pk,
+        stage_kind=stage.kind,
+        status=Response.Status.AWAITING_RATINGS,
+        created_at=now,
     )
+    created = list(Response.objects.filter(stage=stage, position__in=positions.values()).order_by("pk"))
+    for response in created:
+        response.stage = stage
     _create_slots((response, range(1, response.k + 1)) for response in created)
     return created
 
@@ -171,16 +189,15 @@ def _taken(stage, positions):
 
 def _create_slots(wanted):
     """Open slots: `wanted` gives (response, its slots' numbers)."""
-    Assignment.objects.bulk_create(
-        (
-            Assignment(
-                response_id=response.pk, slot=slot, stage_id=response.stage_id, position=response.position
-            )
-            for response, slots in wanted
-            for slot in slots
-        ),
-        batch_size=BATCH,
+    slots = (
+        (response.pk, slot, response.stage_id, response.position)
+        for response, numbers in wanted
+        for slot in numbers
     )
+    while batch := list(islice(slots, BATCH)):
+        insert_rows(
+            Assignment, ("response", "slot", "stage", "position"), batch, status=Assignment.Status.OPEN
+        )
 
 
 def _fit_slots(stage):
