@@ -107,11 +107,14 @@ class AxisForm(Row):
     aligned_cut = forms.IntegerField(
         required=False,
         min_value=0,
-        label="Aligned from",
-        help_text="Fully aligned: every axis at least this.",
+        label="Aligned ≥",
+        help_text="Every axis at least this. Empty: ¾ of the range.",
     )
     misaligned_cut = forms.IntegerField(
-        required=False, min_value=0, label="Misaligned up to", help_text="Misaligned: any axis at most this."
+        required=False,
+        min_value=0,
+        label="Misaligned ≤",
+        help_text="Any axis at most this. Empty: ¼ of the range.",
     )
 
     def __init__(self, *args, **kwargs):
