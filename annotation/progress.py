@@ -1,12 +1,13 @@
 """How far the ratings have come: for one expert, and for the whole stage."""
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+import re
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 
-from django.core.cache import cache
 from django.db.models import Count, Exists, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
-from annotation.counting import AGE, shown_responses, shown_slots
+from annotation.counting import shown_responses, shown_slots
 from annotation.models import Assignment, Involvement, QueueCursor, Rating, Response
 from annotation.responses import prompts_without_response
 from core.models import Membership, Stage, User
@@ -14,8 +15,13 @@ from core.models import Membership, Stage, User
 
 @dataclass(frozen=True)
 class OwnProgress:
-    """What an expert may know: their own work. `left` is about how many more fall to them."""
+    """What an expert may know: their own work, on `day` (a date). `left` is about how many more fall to them.
 
+    It is counted when a page is opened, and travels with the form from one response to the next: the expert's own
+    numbers, shown to nobody else and used for nothing else.
+    """
+
+    day: date
     today: int
     done: int
     left: int
@@ -24,9 +30,19 @@ class OwnProgress:
     def share(self):
         return self.done + self.left
 
-    def after(self, more):
-        """With so many ratings more."""
-        return OwnProgress(self.today + more, self.done + more, max(self.left - more, 0))
+    def after_one_more(self):
+        return replace(self, today=self.today + 1, done=self.done + 1, left=max(self.left - 1, 0))
+
+    def __str__(self):
+        return f"{self.day}/{self.today}/{self.done}/{self.left}"
+
+    @classmethod
+    def of_form(cls, text, *, now):
+        """What a form brought along, as `str` wrote it; None where it brought nothing, or numbers of another day."""
+        match = re.fullmatch(r"(\d{4}-\d\d-\d\d)/(\d{1,9})/(\d{1,9})/(\d{1,9})", text, re.ASCII)
+        if match is None or match[1] != str(now.date()):
+            return None
+        return cls(now.date(), *map(int, match.groups()[1:]))
 
 
 @dataclass
@@ -57,30 +73,24 @@ class StageProgress:
         return any(row.expert.is_simulated and row.rated for row in self.experts)
 
 
-def own_progress(*, project, expert, now, submitted=0):
-    """Counts over this expert's own rows in all that is open, at most AGE old.
-
-    `submitted`: how many they have added just now. Counted in a large stage, they would cost more than the rating
-    itself.
-    """
-    key = f"own-progress:{project.pk}:{project.created_at.isoformat()}:{expert.pk}"
-    counted_at, progress = cache.get(key, (None, None))
-    if progress is None or not timedelta(0) <= now - counted_at < AGE:
-        counted_at, progress = now, _count_own(project, expert, now)
-        cache.set(key, (counted_at, progress), AGE.total_seconds())
-    elif submitted:
-        progress = progress.after(submitted)
-        cache.set(key, (counted_at, progress), AGE.total_seconds())
-    return progress
-
-
-def _count_own(project, expert, now):
+def own_progress(*, project, expert, now):
+    """Counts over this expert's own rows in all that is open, in one statement."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    today = Rating.objects.filter(expert=expert, submitted_at__gte=midnight, policy__project=project).count()
-    is_open = {"stage__project": project, "stage__status": Stage.Status.RATING, "expert": expert}
-    done = Assignment.objects.filter(**is_open, status=Assignment.Status.SUBMITTED).count()
-    share = QueueCursor.objects.filter(**is_open).aggregate(total=Sum("share"))["total"] or 0
-    return OwnProgress(today=today, done=done, left=max(share - done, 0))
+    mine = {"expert": OuterRef("pk")}
+    is_open = {"stage__project": project, "stage__status": Stage.Status.RATING}
+    rated = Rating.objects.filter(**mine, policy__project=project, submitted_at__gte=midnight)
+    done = Assignment.objects.filter(**mine, **is_open, status=Assignment.Status.SUBMITTED)
+    share = QueueCursor.objects.filter(**mine, **is_open)
+    found = User.objects.filter(pk=expert.pk).values_list(
+        _of_expert(rated, Count("pk")), _of_expert(done, Count("pk")), _of_expert(share, Sum("share"))
+    )
+    today, done, share = found.get()
+    return OwnProgress(now.date(), today=today, done=done, left=max(share - done, 0))
+
+
+def _of_expert(rows, figure):
+    """The figure over one expert's rows, as a subquery; 0 without any."""
+    return Coalesce(Subquery(rows.order_by().values("expert").annotate(n=figure).values("n")), 0)
 
 
 def stage_progress(stage):

@@ -13,7 +13,10 @@ from http.client import HTTPConnection
 from urllib.parse import urlencode
 
 TOKEN = "c" * 32
-FORM = re.compile(rb'action="([^"]+/submit/)".*?name="submission" value="([^"]+)"', re.DOTALL)
+FORM = re.compile(
+    rb'action="([^"]+/submit/)".*?name="submission" value="([^"]+)".*?name="progress" value="([^"]+)"',
+    re.DOTALL,
+)
 
 
 class Expert:
@@ -45,11 +48,11 @@ class OfConcord(Expert):
         return self.before
 
     def submit(self):
-        action, submission = self.before.groups()
+        action, submission, progress = self.before.groups()
         status, page = self.ask(
             "POST",
             action.decode(),
-            urlencode({**self.form, "submission": submission}),
+            urlencode({**self.form, "submission": submission, "progress": progress}),
             **{"HX-Request": "true", "Content-Type": "application/x-www-form-urlencoded"},
         )
         self.acknowledged += status == 200

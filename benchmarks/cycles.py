@@ -218,8 +218,8 @@ def profile(concord, rounds):
     client.force_login(concord.profiled)
 
     def submit(page):
-        action, submission = clients.FORM.search(page).groups()
-        form = {**ANSWERS, "submission": submission.decode()}
+        action, submission, progress = clients.FORM.search(page).groups()
+        form = {**ANSWERS, "submission": submission.decode(), "progress": progress.decode()}
         answer = client.post(action.decode(), form, headers={"HX-Request": "true"})
         assert answer.status_code == 200, answer.content
         return answer.content

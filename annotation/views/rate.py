@@ -11,7 +11,7 @@ from annotation.assignment import decline, next_of
 from annotation.forms import RatingForm, Sent
 from annotation.looking import look_into
 from annotation.models import Assignment
-from annotation.progress import own_progress
+from annotation.progress import OwnProgress, own_progress
 from annotation.rating import save_draft, submit_rating
 from core.access import EXPERT, project_view
 from core.errors import Conflict, DomainError, InvalidInput
@@ -27,7 +27,7 @@ def rate(request, project):
 
     It takes a lease on GET: a reservation that lapses by itself, and the same again however often one looks.
     """
-    return _next(request, project)
+    return _next(request, project, _progress(request))
 
 
 @require_POST
@@ -35,19 +35,21 @@ def rate(request, project):
 def submit(request, project, pk):
     """Save the rating and bring the next response in the same round trip."""
     sent, now = Sent(request.POST), timezone.now()
+    progress = OwnProgress.of_form(request.POST.get("progress", ""), now=now)
     try:
         rating = submit_rating(assignment=pk, project=project, by=request.user, now=now, **sent.as_rating())
     except DomainError as error:
         slot = _own_slot(request, project, pk)
         if isinstance(error, InvalidAnswers):
             form = RatingForm(slot.stage.policy, sent.fields, error.faults, sent.submission)
-            return _render(request, slot, form, status=422)
+            return _render(request, slot, progress, form, status=422)
         if not isinstance(error, Conflict):
             raise
         _keep(slot, request.user, sent, now)
         messages.warning(request, str(error))
-        return _onward(request, project)
-    return _onward(request, project, rating.response.stage, news="Saved.", submitted=1)
+        return _onward(request, project, progress)
+    more = progress and progress.after_one_more()
+    return _onward(request, project, more, rating.response.stage, news="Saved.")
 
 
 @require_POST
@@ -76,9 +78,9 @@ def decline_response(request, project, pk):
             fault = str(error)
         except Conflict as error:
             messages.warning(request, str(error))
-            return _onward(request, project)
+            return _onward(request, project, _progress(request))
         else:
-            return _onward(request, project, news="Passed on to another expert.")
+            return _onward(request, project, _progress(request), news="Passed on to another expert.")
     context = {"project": project, "slot": slot, "reason": reason, "fault": fault}
     answer = render_page_or_fragment(
         request,
@@ -108,29 +110,37 @@ def _own_slot(request, project, pk):
     return slot
 
 
-def _onward(request, project, stage=None, news="", submitted=0):
+def _progress(request):
+    return own_progress(project=request.project, expert=request.user, now=timezone.now())
+
+
+def _onward(request, project, progress, stage=None, news=""):
     """After a form: the next response to htmx, the way there to a plain form."""
     if request.htmx:
-        return _next(request, project, stage, news=news, submitted=submitted)
+        return _next(request, project, progress, stage, news=news)
     if news:
         messages.success(request, news)
     return redirect("annotation:rate", slug=project.slug)
 
 
-def _next(request, project, stage=None, news="", submitted=0):
+def _next(request, project, progress, stage=None, news=""):
     """The next response; `stage` where one is at hand: nothing is asked for if it alone is open."""
     now = timezone.now()
     stages = [stage] if stage and stage.is_alone else project.stages.in_rating()
     slot = next_of(stages=stages, expert=request.user, now=now)
     if slot is not None:
-        return _render(request, slot, news=news, submitted=submitted)
+        return _render(request, slot, progress, news=news)
     is_open = any(each.status == Stage.Status.RATING for each in stages)
-    progress = is_open and own_progress(project=project, expert=request.user, now=now, submitted=submitted)
-    context = {"project": project, "stage_open": is_open, "progress": progress, "news": news}
+    context = {
+        "project": project,
+        "stage_open": is_open,
+        "progress": progress if is_open else None,
+        "news": news,
+    }
     return render_page_or_fragment(request, "annotation/rate.html", "annotation/_rate.html", context)
 
 
-def _render(request, slot, form=None, news="", status=200, submitted=0):
+def _render(request, slot, progress, form=None, news="", status=200):
     """A slot that the expert holds; `form` where it comes back to be mended, else their draft, else empty."""
     response = look_into(slot, request.user)
     form = form or RatingForm(whole(slot.stage.policy), fields=response.kept)
@@ -143,9 +153,7 @@ def _render(request, slot, form=None, news="", status=200, submitted=0):
         "is_cut_off": response.is_cut_off,
         "form": form,
         "questions": form.questions(),
-        "progress": own_progress(
-            project=request.project, expert=request.user, now=timezone.now(), submitted=submitted
-        ),
+        "progress": progress,
         "news": news,
     }
     return render_page_or_fragment(

@@ -45,7 +45,7 @@ PAGES = {
     "projects": 5,
     "expert's project": 1,
     "guidelines": 1,
-    "rate": 5,
+    "rate": 6,
     "my ratings": 11,
     "my rating": 7,
     "queue": 12,

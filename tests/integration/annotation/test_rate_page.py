@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from annotation.assignment import next_assignment, release_lapsed
 from annotation.models import Draft, Involvement, Rating, Response
@@ -78,7 +79,25 @@ class TestSubmit:
         second = held(team, team.experts[0])
         assert second.response_id != first.response_id
         assert reverse("annotation:submit", args=[team.project.slug, second.pk]) in answer.content.decode()
-        assert "<strong>1</strong> rated today" in answer.content.decode()
+        assert "<strong>1</strong> rated today" in client.get(url("rate", team)).content.decode()
+
+    def test_counts_on_from_the_progress_that_the_form_brings(self, as_, team, stage):
+        client, today = as_(team.experts[0]), timezone.now().date()
+        page = client.get(url("rate", team)).content.decode()
+        assert f'name="progress" value="{today}/0/0/' in page
+        slot = held(team, team.experts[0])
+        brought = filled(progress=f"{today}/3/5/7")
+        answer = client.post(url("submit", team, slot.pk), brought, headers=HTMX).content.decode()
+        assert "<strong>4</strong> rated today" in answer
+        assert f'name="progress" value="{today}/4/6/6"' in answer
+
+    @pytest.mark.parametrize("brought", ["", "2020-01-01/3/5/7", "<b>", "9" * 40])
+    def test_leaves_the_progress_out_where_the_form_brings_none_of_today(self, as_, team, stage, brought):
+        client = as_(team.experts[0])
+        client.get(url("rate", team))
+        slot = held(team, team.experts[0])
+        answer = client.post(url("submit", team, slot.pk), filled(progress=brought), headers=HTMX)
+        assert answer.status_code == 200 and "rated today" not in answer.content.decode()
 
     def test_redirects_a_plain_form(self, as_, team, stage):
         client = as_(team.experts[0])

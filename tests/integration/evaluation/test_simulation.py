@@ -157,7 +157,7 @@ class TestSimulateStage:
 
     def test_wants_as_many_experts_as_ratings(self):
         team = make_project(experts=0)
-        with pytest.raises(InvalidInput, match="wants 3 ratings"):
+        with pytest.raises(InvalidInput, match="gets 3 ratings"):
             simulate_stage(stage=make_stage(team.project, model_name="model"), experts=2, clock=lambda: NOW)
 
 

@@ -62,7 +62,7 @@ class TestEncode:
         run_dir = encoding("cancelled", TEXTS)
         (run_dir / "CANCEL").touch()
         assert encoder.main([run_dir]) == 75
-        assert read_vectors(run_dir)[0] == []
+        assert not (run_dir / "ids.jsonl").exists()
 
     def test_has_nothing_to_do_without_texts(self, encoding):
         run_dir = encoding("empty", [])
