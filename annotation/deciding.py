@@ -10,6 +10,7 @@ from annotation.agreement import Judgement, Reason, Rules, find_divergence
 from annotation.answers import label_rows, load_answers
 from annotation.models import Assignment, Divergence, DivergenceReason, Involvement, Rating, Response
 from core import audit
+from core.compiled import Compiled, Given
 from core.models import Membership, Stage
 from core.policies import whole, worked_out
 from core.transitions import transition, transition_all
@@ -23,14 +24,7 @@ def lock_response(pk=None, *, slot=None):
     SQLite runs one writing transaction at a time anyway. `slots` of the response are the slots as they are now.
     `stage.is_alone` tells whether no other stage of the project is open for rating. Raises Response.DoesNotExist.
     """
-    others = Stage.objects.filter(project=OuterRef("stage__project"), status=Stage.Status.RATING)
-    others = others.exclude(pk=OuterRef("stage"))
-    slots = Assignment.objects.select_for_update(of=("self", "response"), no_key=True)
-    slots = slots.select_related("response__stage__policy").defer("response__text").order_by("slot")
-    slots = slots.annotate(others_open=Exists(others))
-    if slot is not None:
-        pk = Subquery(Assignment.objects.filter(pk=slot).values("response")[:1])
-    found = list(slots.filter(response=pk))
+    found = _locked(response=pk) if slot is None else _locked_of_slot(slot=slot)
     if not found:
         raise Response.DoesNotExist
     response = found[0].response
@@ -40,6 +34,21 @@ def lock_response(pk=None, *, slot=None):
     for each in found:
         each.response, each.stage = response, response.stage
     return response
+
+
+def _locking(response):
+    others = Stage.objects.filter(project=OuterRef("stage__project"), status=Stage.Status.RATING)
+    slots = Assignment.objects.select_for_update(of=("self", "response"), no_key=True)
+    slots = slots.select_related("response__stage__policy").defer("response__text").order_by("slot")
+    return slots.annotate(others_open=Exists(others.exclude(pk=OuterRef("stage")))).filter(response=response)
+
+
+_locked = Compiled(lambda: _locking(Given("response", Response._meta.pk)))
+_locked_of_slot = Compiled(
+    lambda: _locking(
+        Subquery(Assignment.objects.filter(pk=Given("slot", Assignment._meta.pk)).values("response"))
+    )
+)
 
 
 def decide_response(response, *, by, now, trail=audit):

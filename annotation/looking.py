@@ -10,6 +10,8 @@ from django.db import connection
 from django.db.models import F, FilteredRelation, Q
 
 from annotation.models import Assignment, QueueCursor, Response
+from core.compiled import Compiled, Given
+from core.models import User
 
 # How many responses an expert is offered at a time: enough that clients who ask at once rarely want the same
 # slot, few enough that what is begun gets finished.
@@ -81,9 +83,19 @@ def look(stage, expert):
 
 def look_into(slot, expert):
     """The response of a slot with its prompt, and as `kept` the fields of the expert's draft of it (None without)."""
-    mine = FilteredRelation("drafts", condition=Q(drafts__expert=expert))
-    rows = Response.objects.select_related("prompt").annotate(mine=mine, kept=F("mine__fields"))
-    return rows.get(pk=slot.response_id)
+    found = _looked_into(response=slot.response_id, expert=expert.pk)
+    if not found:
+        raise Response.DoesNotExist
+    return found[0]
+
+
+def _looking_into():
+    mine = FilteredRelation("drafts", condition=Q(drafts__expert=Given("expert", User._meta.pk)))
+    rows = Response.objects.select_related("prompt").annotate(mine=mine, kept=F("mine__fields")).order_by()
+    return rows.filter(pk=Given("response", Response._meta.pk))
+
+
+_looked_into = Compiled(_looking_into)
 
 
 def _walk(page, further, given):

@@ -14,7 +14,8 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 
-from core.models import Membership, Session
+from core.compiled import Compiled, Given
+from core.models import Membership, Project, Session
 
 
 class SessionStore(db.SessionStore):
@@ -42,26 +43,28 @@ class SessionStore(db.SessionStore):
         """Have the session say what its person is in the project of this slug."""
         self._slug = slug
         if hasattr(self, "_session_cache"):  # it was read before the project was known
-            self._become(Membership.objects.filter(user=self.get(auth.SESSION_KEY)))
+            self._become(self._memberships(self.get(auth.SESSION_KEY)))
         else:
             self._get_session()
 
     def load(self):
         if self._slug is not None:
-            here = {"user__sessions__session_key": self.session_key}
-            here["user__sessions__expire_date__gt"] = timezone.now()
-            rows = Membership.objects.filter(**here).annotate(data=F("user__sessions__session_data"))
-            if membership := self._become(rows.select_related("user")):
-                self.person = membership.user
-                return self.decode(membership.data)
+            found = _of_session(session_key=self.session_key, slug=self._slug, now=timezone.now())
+            if found:
+                self._become(found)
+                self.person = found[0].user
+                return self.decode(found[0].data)
         return super().load()
 
     def _become(self, memberships):
-        rows = list(memberships.filter(project__slug=self._slug).select_related("project").order_by())
-        if not rows:
-            return None
-        self.project, self.roles = rows[0].project, frozenset(row.role for row in rows)
-        return rows[0]
+        """Take over what the rows say, which are all memberships of one person in the project, with the project."""
+        if memberships:
+            self.project = memberships[0].project
+            self.roles = frozenset(row.role for row in memberships)
+
+    def _memberships(self, person):
+        here = Membership.objects.filter(user=person, project__slug=self._slug)
+        return list(here.select_related("project").order_by())
 
     def _get_session_from_db(self):
         named = {"session_key": self.session_key, "expire_date__gt": timezone.now()}
@@ -91,8 +94,19 @@ class SessionStore(db.SessionStore):
         )
         former.delete()
         if self._slug is not None:
-            self._become(Membership.objects.filter(user=person))
+            self._become(self._memberships(person))
         return row
+
+
+def _memberships_of_session():
+    session = {"user__sessions__session_key": Given("session_key", Session._meta.pk)}
+    session["user__sessions__expire_date__gt"] = Given("now", Session._meta.get_field("expire_date"))
+    rows = Membership.objects.filter(**session).annotate(data=F("user__sessions__session_data"))
+    rows = rows.filter(project__slug=Given("slug", Project._meta.get_field("slug")))
+    return rows.select_related("user", "project").order_by()
+
+
+_of_session = Compiled(_memberships_of_session)
 
 
 class SignedInMiddleware(AuthenticationMiddleware):
