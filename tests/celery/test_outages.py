@@ -6,6 +6,7 @@ On servers of their own: those of the other tests must not go away.
 import itertools
 import json
 import os
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -117,8 +118,8 @@ class Concord(Live):
 @pytest.fixture(scope="module")
 def concord():
     # Where PostgreSQL may be started again, when root starts it: pytest closes its own folders to others.
-    folder = Path(os.environ["CONCORD_TESTS_FOLDER"]) / "outages"
-    folder.mkdir()
+    # Each process of the tests has servers of its own.
+    folder = Path(tempfile.mkdtemp(prefix="outages-", dir=os.environ["CONCORD_TESTS_FOLDER"]))
     folder.chmod(0o711)
     concord = Concord(folder)
     yield concord
