@@ -17,7 +17,7 @@ from collections import Counter
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from annotation import looking
 from annotation.deciding import decide_response, lock_response
@@ -133,7 +133,7 @@ def _next_slot(stage, expert, now):
                 return found.held
         elif not found.slots:
             if found.stood != found.reached:
-                _cursor(found, stage, expert).update(position=found.reached)
+                _move_cursor(found, stage, expert, turn=found.turn)
             return None
         elif slot := _claim(found, stage, expert, now):
             return slot
@@ -148,16 +148,22 @@ def _begin(stage, expert):
     QueueCursor.objects.get_or_create(stage=stage, expert=expert, defaults={"share": share})
 
 
-def _cursor(found, stage, expert):
-    """The expert's cursor, if they have claimed nothing since the look."""
-    return QueueCursor.objects.filter(stage=stage, expert=expert, turn=found.turn)
+def _move_cursor(found, stage, expert, turn):
+    """Move the expert's cursor to what was reached, if they have claimed nothing since the look. Whether it moved."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE annotation_queuecursor SET position = %s, turn = %s "
+            "WHERE stage_id = %s AND expert_id = %s AND turn = %s",
+            [found.reached, turn, stage.pk, expert.pk, found.turn],
+        )
+        return cursor.rowcount == 1
 
 
 def _claim(found, stage, expert, now):
     """One of the slots that were found, leased to the expert; None where somebody or their own other tab was first."""
     try:
         with transaction.atomic():
-            if not _cursor(found, stage, expert).update(position=found.reached, turn=found.turn + 1):
+            if not _move_cursor(found, stage, expert, turn=found.turn + 1):
                 return None
             return _claim_one(found.slots, expert, now)
     except IntegrityError:

@@ -1,6 +1,23 @@
 """Writing the audit trail."""
 
+from django.db import connection
+
+from core.bulk import insert_rows
 from core.models.audit import AuditEvent
+
+NAMES = (
+    "project",
+    "actor",
+    "verb",
+    "target_type",
+    "target_id",
+    "from_status",
+    "to_status",
+    "params",
+    "detail",
+    "created_at",
+)
+PARAMS, CREATED_AT = (AuditEvent._meta.get_field(name) for name in ("params", "created_at"))
 
 
 class Trail:
@@ -17,24 +34,24 @@ class Trail:
 
     def __exit__(self, error, *_):
         if error is None:
-            AuditEvent.objects.bulk_create(self._events)
+            insert_rows(AuditEvent, NAMES, self._events)
 
     def record(
         self, verb, target, *, by, now, from_status="", to_status="", params=None, detail="", project=None
     ):
         """Add one event about `target`; `project`: the key of its project, where the caller has it at hand."""
         self._events.append(
-            AuditEvent(
-                project_id=project or _project_of(target),
-                actor=by,
-                verb=verb,
-                target_type=target._meta.model_name,
-                target_id=target.pk,
-                from_status=from_status,
-                to_status=to_status,
-                params=params,
-                detail=detail,
-                created_at=now,
+            (
+                project or _project_of(target),
+                by and by.pk,
+                verb,
+                target._meta.model_name,
+                target.pk,
+                from_status,
+                to_status,
+                PARAMS.get_db_prep_save(params, connection),
+                detail,
+                CREATED_AT.get_db_prep_save(now, connection),
             )
         )
 

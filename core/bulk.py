@@ -1,4 +1,4 @@
-"""Rows by the hundred thousand, written without an object for each."""
+"""Rows written without an object for each: a hundred thousand at once, or a few very often."""
 
 from django.db import connection
 
