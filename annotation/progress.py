@@ -10,7 +10,8 @@ from django.db.models.functions import Coalesce
 from annotation.counting import shown_responses, shown_slots
 from annotation.models import Assignment, Involvement, QueueCursor, Rating, Response
 from annotation.responses import prompts_without_response
-from core.models import Membership, Stage, User
+from core.compiled import Compiled, Given
+from core.models import Membership, Project, Stage, User
 
 
 @dataclass(frozen=True)
@@ -76,21 +77,33 @@ class StageProgress:
 def own_progress(*, project, expert, now):
     """Counts over this expert's own rows in all that is open, in one statement."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    mine = {"expert": OuterRef("pk")}
-    is_open = {"stage__project": project, "stage__status": Stage.Status.RATING}
-    rated = Rating.objects.filter(**mine, policy__project=project, submitted_at__gte=midnight)
+    (mine,) = _own(expert=expert.pk, project=project.pk, midnight=midnight)
+    return OwnProgress(now.date(), today=mine.today, done=mine.done, left=max(mine.share - mine.done, 0))
+
+
+def _counting_own():
+    project = Given("project", Project._meta.pk)
+    mine, is_open = (
+        {"expert": OuterRef("pk")},
+        {"stage__status": Stage.Status.RATING, "stage__project": project},
+    )
+    since_midnight = {"submitted_at__gte": Given("midnight", Rating._meta.get_field("submitted_at"))}
+    rated = Rating.objects.filter(**mine, **since_midnight, policy__project=project)
     done = Assignment.objects.filter(**mine, **is_open, status=Assignment.Status.SUBMITTED)
     share = QueueCursor.objects.filter(**mine, **is_open)
-    found = User.objects.filter(pk=expert.pk).values_list(
-        _of_expert(rated, Count("pk")), _of_expert(done, Count("pk")), _of_expert(share, Sum("share"))
+    return User.objects.filter(pk=Given("expert", User._meta.pk)).annotate(
+        today=_of_expert(rated, Count("pk")),
+        done=_of_expert(done, Count("pk")),
+        share=_of_expert(share, Sum("share")),
     )
-    today, done, share = found.get()
-    return OwnProgress(now.date(), today=today, done=done, left=max(share - done, 0))
 
 
 def _of_expert(rows, figure):
     """The figure over one expert's rows, as a subquery; 0 without any."""
     return Coalesce(Subquery(rows.order_by().values("expert").annotate(n=figure).values("n")), 0)
+
+
+_own = Compiled(_counting_own)
 
 
 def stage_progress(stage):
