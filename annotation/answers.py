@@ -7,9 +7,9 @@ Ratings, decisions, final labels and reference labels own answers. Their tables 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from django.db import connection
 from django.db.models import prefetch_related_objects
 
+from core.bulk import insert_rows
 from core.errors import InvalidInput
 
 LONGEST_TEXT = 50_000
@@ -79,24 +79,8 @@ def write_answers(given):
     owner = type(given[0][0])
     scores = [(each.pk, *score) for each, answers in given for score in answers.scores.items()]
     labels = [(each.pk, *label) for each, answers in given for label in answers.labels.items()]
-    _insert(_score_row(owner), ("owner", "axis", "value"), scores)
-    _insert(_label_row(owner), ("owner", "label_set", "value"), labels)
-
-
-def _insert(model, names, rows):
-    # As plain SQL: an instance a row would take longer than the database, and a finalized stage has a million.
-    if not rows:
-        return
-    fields = [model._meta.get_field(name) for name in names]
-    into = f"INSERT INTO {model._meta.db_table} ({', '.join(field.column for field in fields)})"
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            columns = ", ".join(f"%s::{field.db_type(connection)}[]" for field in fields)
-            cursor.execute(
-                f"{into} SELECT * FROM UNNEST({columns})", [list(each) for each in zip(*rows, strict=True)]
-            )
-        else:
-            cursor.executemany(f"{into} VALUES ({', '.join(['%s'] * len(fields))})", rows)
+    insert_rows(_score_row(owner), ("owner", "axis", "value"), scores)
+    insert_rows(_label_row(owner), ("owner", "label_set", "value"), labels)
 
 
 def erase_answers(owner):
