@@ -114,22 +114,7 @@ class Scoring:
             "pk", "copy_of__coherence_scores__cosine", "copy_of__coherence_scores__is_refusal"
         )
         while batch := list(scored[:BATCH]):
-            now = self.attempt.clock()
-            with transaction.atomic():
-                self.attempt.beat()
-                CoherenceScore.objects.bulk_create(
-                    [
-                        CoherenceScore(
-                            encoder=self.row,
-                            response_id=pk,
-                            cosine=cosine,
-                            is_refusal=is_refusal,
-                            created_at=now,
-                        )
-                        for pk, cosine, is_refusal in batch
-                    ],
-                    ignore_conflicts=True,
-                )
+            self.keep(batch)
 
     def next_chunk(self):
         lacking = _lacking(self.responses, self.row).order_by("pk")
@@ -177,22 +162,33 @@ class Scoring:
                 )
         for batch in _batches(chunk):
             asked = _prompt_vectors(batch, self.row)
-            now = self.attempt.clock()
-            with transaction.atomic():
-                self.attempt.beat()
-                CoherenceScore.objects.bulk_create(
-                    [
-                        CoherenceScore(
-                            encoder=self.row,
-                            response=response,
-                            cosine=_cosine(asked[response.prompt_id], vectors[_key(response)]),
-                            is_refusal=is_refusal(response.text),
-                            created_at=now,
-                        )
-                        for response in batch
-                    ],
-                    ignore_conflicts=True,
+            self.keep(
+                (
+                    response.pk,
+                    _cosine(asked[response.prompt_id], vectors[_key(response)]),
+                    is_refusal(response.text),
                 )
+                for response in batch
+            )
+
+    def keep(self, found):
+        """Store a batch of (response, cosine, whether it declines), while the run is still ours."""
+        now = self.attempt.clock()
+        with transaction.atomic():
+            self.attempt.beat()
+            CoherenceScore.objects.bulk_create(
+                [
+                    CoherenceScore(
+                        encoder=self.row,
+                        response_id=pk,
+                        cosine=cosine,
+                        is_refusal=declines,
+                        created_at=now,
+                    )
+                    for pk, cosine, declines in found
+                ],
+                ignore_conflicts=True,
+            )
 
 
 def _lacking(responses, row):
