@@ -165,14 +165,22 @@ def _claim(found, stage, expert, now):
         with transaction.atomic():
             if not _move_cursor(found, stage, expert, turn=found.turn + 1):
                 return None
-            return _claim_one(found.slots, expert, now)
+            if slot := _claim_one(found.slots, expert, now):
+                return slot
+        # Each of them is being moved at this moment. Whoever has locked a slot never waits for another of its
+        # response but in the one order of lock_response: else two could wait for each other.
+        found.turn += 1
+        with transaction.atomic():
+            if not _move_cursor(found, stage, expert, turn=found.turn + 1):
+                return None
+            return take_open(lock_response(found.slots[0].response_id), expert=expert, now=now)
     except IntegrityError:
         # This very expert got another slot of the response in another tab.
         return None
 
 
 def _claim_one(slots, expert, now, trail=audit):
-    """Lease one of the slots to the expert; None if all were taken.
+    """Lease one of the slots to the expert; None if all were taken or are being moved.
 
     Responses with the fewest open slots come first: what is begun gets finished, and what diverges reaches a lead
     while the stage is young.

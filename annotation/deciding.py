@@ -20,7 +20,7 @@ def lock_response(pk=None, *, slot=None):
     """The response of this key, or of the slot of this key, locked with its k slots; with its stage and policy at hand.
 
     Whoever writes a rating, a refusal or the end of a lease takes these locks first, in this one statement, so that
-    on PostgreSQL nothing of it can change between reading and deciding. A claim waits for none but the slot it takes.
+    on PostgreSQL nothing of it can change between reading and deciding. A claim passes over what is locked.
     SQLite runs one writing transaction at a time anyway. `slots` of the response are the slots as they are now.
     `stage.is_alone` tells whether no other stage of the project is open for rating. Raises Response.DoesNotExist.
     """

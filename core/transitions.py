@@ -46,10 +46,10 @@ def _tell(obj, old, to, fields, *, by, now, trail, params=None):
 
 
 def transition_first(rows, to, *, by, now, trail=audit, **fields):
-    """Move the first of `rows` that can be moved, and return it; None where all were taken.
+    """Move the first of `rows` that can be moved, and return it; None where none can.
 
-    The rows are of one model and status, those preferred first. What somebody else is moving at this moment is passed
-    over where the database can; only if nothing else is left does one wait for it.
+    The rows are of one model and status, those preferred first. It waits for nobody: what somebody else is moving at
+    this moment is passed over.
     """
     if not rows:
         return None
@@ -60,9 +60,9 @@ def transition_first(rows, to, *, by, now, trail=audit, **fields):
     if connection.features.has_select_for_update_skip_locked:
         with transaction.atomic(savepoint=False):
             pk = _move_first(model, [row.pk for row in rows], old, {"status": to} | fields)
-            if pk is not None:
-                row = next(row for row in rows if row.pk == pk)
-                return _tell(row, old, to, fields, **event)
+            moved = next((row for row in rows if row.pk == pk), None)
+            return moved and _tell(moved, old, to, fields, **event)
+    # SQLite lets one transaction write at a time: there is nobody to wait for.
     for row in rows:
         try:
             return transition(row, to, **event, **fields)
