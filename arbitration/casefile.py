@@ -3,14 +3,14 @@
 Nothing here says which model wrote the response or in which stage.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.db.models import F
 from django.utils.crypto import salted_hmac
 
 from annotation.answers import load_answers
 from annotation.models import DivergenceReason, Involvement, Rating
-from arbitration.diff import word_diff
+from arbitration.diff import Changes, word_diff
 from core.policies import whole
 from core.staff import lay_out
 from core.texts import tidy
@@ -27,7 +27,7 @@ class Opinion:
     axes: list
     scores: list[int | None]
     labels: list
-    changes: list = field(default_factory=list)
+    changes: Changes | None = None
 
     @property
     def scored(self):
@@ -36,7 +36,7 @@ class Opinion:
 
     @property
     def revised(self):
-        return bool(self.changes)
+        return self.changes is not None
 
 
 @dataclass
@@ -172,7 +172,7 @@ def _opinion(rating, answers, names, axes, label_sets, text):
         axes=axes,
         scores=[answers.scores.get(axis.pk) for axis in axes],
         labels=[values.get(answers.labels.get(label_set.pk)) for label_set in label_sets],
-        changes=word_diff(tidy(text), revised) if revised else [],
+        changes=word_diff(tidy(text), revised) if revised else None,
     )
 
 

@@ -11,7 +11,8 @@ LINE_END = re.compile(r"\r\n?")
 ANY_LINE_END = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 # Blanks that look like the ordinary one, as word processors and web pages put them.
 BLANK = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
-BLANKS_BEFORE_A_LINE_END = re.compile(r"[ \t]+(?=\n)")
+# Each run of blanks is looked at once, however long it is and wherever it ends.
+BLANKS_BEFORE_A_LINE_END = re.compile(r"(?<![ \t])[ \t]++(?=\n)")
 # Control characters, and Unicode's default ignorable ones: soft hyphen, zero-width space and joiners, byte order mark,
 # bidi marks, variation selectors, fillers, tags. Persian, Indic scripts and emoji mean something by joiners: dropped
 # here they make two readings of one word the same text, which is on the safe side for telling splits apart. The tags
@@ -26,6 +27,15 @@ INVISIBLE = re.compile(
 CONTROL_TOKEN = re.compile(
     r"<\|[\w ]{1,40}\|>|<｜[^｜\s]{1,40}｜>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>"
 )
+
+MARKS = [
+    chr(code)
+    for code in range(0x300, 0x20000)
+    if unicodedata.combining(unicodedata.normalize("NFD", chr(code))[0])
+]
+# Normalizing sorts the marks on a letter in time that grows with their square. No language sets more than thirty
+# (Unicode's "stream-safe" texts have no more either).
+TOO_MANY_MARKS = re.compile(f"[{''.join(MARKS)}]{{31}}")
 
 
 def tidy(text):
@@ -46,10 +56,11 @@ def recognized(text):
     """The form in which two texts are compared.
 
     The same whatever the line ends, the Unicode form (NFC), invisible characters, the kind of blank, blanks at the
-    ends of lines and around the whole.
+    ends of lines and around the whole. A text with more than thirty marks on a letter keeps its Unicode form.
     """
     text = INVISIBLE.sub(lambda found: found[1] or "", text)
-    text = unicodedata.normalize("NFC", text)
+    if not TOO_MANY_MARKS.search(text):
+        text = unicodedata.normalize("NFC", text)
     text = BLANK.sub(" ", ANY_LINE_END.sub("\n", text))
     return BLANKS_BEFORE_A_LINE_END.sub("", text).strip()
 

@@ -1,5 +1,7 @@
 """Texts as they are kept, and when two are the same."""
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,15 @@ class TestRecognized:
     )
     def test_tells_apart_what_can_be_seen(self, one, other):
         assert recognized(one) != recognized(other)
+
+    @pytest.mark.parametrize(
+        "text",
+        [" " * 100_000 + "x", "a" + "\u0300\u0327" * 50_000, ("a" + "\u0327" * 40) * 2_500, "\r" * 100_000],
+    )
+    def test_takes_a_bounded_time_for_any_text(self, text):
+        began = process_time()
+        assert recognized(recognized(text)) == recognized(text)
+        assert process_time() - began < 2
 
     @given(st.text())
     def test_is_its_own_recognized_form(self, text):
