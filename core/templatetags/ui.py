@@ -2,43 +2,27 @@
 
 import math
 
-import nh3
 from django import template
 from django.utils.safestring import mark_safe
-from markdown_it import MarkdownIt
 
+from core.prose import as_html, kept_html
 from core.staff import lay_out
 
 register = template.Library()
 
 NO_VALUE = "–"
 
-# Raw HTML stays text: people judge what the model wrote, tags included. nh3 then allows no more than Markdown
-# itself can make; pictures are left out because loading one would tell its server who reads what, and when.
-MARKDOWN = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
-MARKDOWN_TAGS = {
-    *("p", "br", "hr", "h3", "h4", "h5", "h6", "strong", "em", "s", "code", "pre", "blockquote"),
-    *("ul", "ol", "li", "a", "table", "thead", "tbody", "tr", "th", "td"),
-}
-PAGE_LEVELS = 2  # a text's own h1 becomes h3: h1 and h2 belong to the page
-
 
 @register.filter
 def markdown(text):
-    """`text`, untrusted Markdown, as sanitized HTML; headings begin at h3."""
-    tokens = MARKDOWN.parse(text or "")
-    for token in tokens:
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) + PAGE_LEVELS, 6)}"
-    html = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})
-    clean = nh3.clean(
-        html,
-        tags=MARKDOWN_TAGS,
-        attributes={"a": {"href", "title"}, "ol": {"start"}},
-        url_schemes={"http", "https", "mailto"},
-        link_rel="noopener noreferrer nofollow",
-    )
-    return mark_safe(clean)
+    """`text`, untrusted Markdown, as sanitized HTML; headings begin at h3. As plain text where it is too much."""
+    return mark_safe(as_html(text or ""))
+
+
+@register.filter
+def guidelines(text):
+    """As `markdown`, for the guidelines of a project: set once by each process."""
+    return mark_safe(kept_html(text))
 
 
 @register.filter
