@@ -4,6 +4,8 @@ answer to choose it by.
 
 from string import ascii_lowercase
 
+from core.limits import whole_number
+
 SCORE, LABEL = "score-", "label-"
 
 
@@ -11,6 +13,12 @@ def answer_fields(owner):
     """{field name: text} of the answers of a rating or decision that came `with_answers`."""
     scores = {f"{SCORE}{score.axis.key}": str(score.value) for score in owner.scores.all()}
     return scores | {f"{LABEL}{label.label_set.key}": label.value.key for label in owner.labels.all()}
+
+
+def read_score(text):
+    """The score that a field spells; what is no whole number stays text, for the use case to refuse."""
+    number = whole_number(text)
+    return text if number is None else number
 
 
 def faults_by_field(faults):

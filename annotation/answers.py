@@ -12,8 +12,6 @@ from django.db.models import prefetch_related_objects
 from core.bulk import insert_rows
 from core.errors import InvalidInput
 
-LONGEST_TEXT = 50_000
-
 
 @dataclass(frozen=True)
 class Answers:
@@ -57,15 +55,6 @@ def check_answers(rubric, *, scores, labels):
     found_scores, score_faults = _check_scores(rubric, scores)
     found_labels, label_faults = _check_labels(rubric, labels)
     return Answers(found_scores, found_labels), score_faults + label_faults
-
-
-def text_fault(text):
-    """What is wrong with a free text, or None."""
-    if len(text) > LONGEST_TEXT:
-        return f"Keep this under {LONGEST_TEXT:,} characters; it has {len(text):,}."
-    if "\x00" in text:
-        return "Remove the unprintable character (NUL) from this text."
-    return None
 
 
 def write_answers(given):

@@ -24,6 +24,7 @@ from annotation.deciding import decide_response, lock_response
 from annotation.models import Assignment, Draft, Involvement, QueueCursor, Response
 from core import audit
 from core.errors import Conflict, InvalidInput
+from core.limits import text_fault
 from core.models import Membership, Stage
 from core.texts import tidy
 from core.transitions import transition, transition_first
@@ -97,11 +98,13 @@ def decline(*, assignment, by, reason, now):
     """ "I cannot judge this": free the slot for another expert and remember that this one is out.
 
     If too few experts are left, the response goes to a lead. Declining twice is the same as once. Raises
-    InvalidInput without a reason, Conflict where the slot is no longer theirs.
+    InvalidInput without a reason or for one that is too long, Conflict where the slot is no longer theirs.
     """
     reason = tidy(reason).strip()
     if not reason:
         raise InvalidInput("Say in a few words why you cannot judge this.", ["reason"])
+    if what := text_fault(reason):
+        raise InvalidInput(what, ["reason"])
     with audit.Trail() as trail:
         response = lock_response(assignment.response_id)
         slot = next((each for each in response.slots if each.expert_id == by.pk), None)

@@ -4,12 +4,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from core.limits import LONGEST_TEXT
 from core.texts import is_blank, is_storable, recognized, tidy
 
 SYSTEM, USER, ASSISTANT = ROLES = ("system", "user", "assistant")
 FIELDS = ("role", "content")
 MOST_MESSAGES = 1000
-LONGEST_CONVERSATION = 100_000
+LONGEST_CONVERSATION = LONGEST_TEXT
 """Characters of all messages together, as many as a single text may have."""
 
 # About what fits beside a response without pushing the question out of sight.

@@ -9,8 +9,9 @@ import uuid
 
 from django.template.loader import render_to_string
 
-from annotation.answer_fields import LABEL, SCORE, faults_by_field, label_fields
-from annotation.answers import LONGEST_TEXT, Fault, InvalidAnswers
+from annotation.answer_fields import LABEL, SCORE, faults_by_field, label_fields, read_score
+from annotation.answers import Fault, InvalidAnswers
+from core.limits import LONGEST_TEXT, whole_number
 from core.policies import worked_out
 from core.texts import tidy
 
@@ -40,17 +41,13 @@ class Sent:
             raise InvalidAnswers(
                 [Fault("The form had lost its key and has a new one: submit again.", part="submission")]
             ) from None
-        seconds = self.fields.get("seconds", "")
         return {
-            "scores": {
-                key: int(value) if value.isascii() and value.isdigit() and len(value) < 4 else value
-                for key, value in self._given(SCORE)
-            },
+            "scores": {key: read_score(text) for key, text in self._given(SCORE)},
             "labels": dict(self._given(LABEL)),
             "comment": self.fields.get("comment", ""),
             "revised_response": self.fields.get("revised_response", ""),
             "asks_senior": "asks_senior" in self.fields,
-            "seconds": int(seconds) if seconds.isascii() and seconds.isdigit() else None,
+            "seconds": whole_number(self.fields.get("seconds", "")),
             "submission": submission,
         }
 

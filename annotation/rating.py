@@ -2,13 +2,14 @@
 
 from django.db import IntegrityError, connection, transaction
 
-from annotation.answers import Fault, InvalidAnswers, check_answers, text_fault, write_answers
+from annotation.answers import Fault, InvalidAnswers, check_answers, write_answers
 from annotation.assignment import renew_lease, take_open
 from annotation.deciding import decide_response, lock_response
 from annotation.models import Assignment, Draft, Involvement, Rating, Response
 from core import audit
 from core.bulk import insert_rows
 from core.errors import Conflict, NotAllowed
+from core.limits import LONGEST_REMARK, LONGEST_TEXT, text_fault
 from core.models import Stage
 from core.policies import whole
 from core.texts import tidy
@@ -170,8 +171,12 @@ def _take_up_again(response, by, now, trail):
 def _checked(policy, scores, labels, comment, revised_response):
     """The Answers. Raises InvalidAnswers naming every fault."""
     answers, faults = check_answers(whole(policy).rubric, scores=scores, labels=labels)
-    for part, text in (("comment", comment), ("revised_response", revised_response)):
-        if what := text_fault(text):
+    words = (
+        ("comment", comment, LONGEST_REMARK),
+        ("revised_response", revised_response, LONGEST_TEXT),
+    )
+    for part, text, longest in words:
+        if what := text_fault(text, longest):
             faults.append(Fault(what, part=part))
     if faults:
         raise InvalidAnswers(faults)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from annotation.answers import Answers, Fault, InvalidAnswers, check_answers, text_fault, write_answers
+from annotation.answers import Answers, Fault, InvalidAnswers, check_answers, write_answers
 from arbitration.models import Decision
+from core.limits import text_fault
 from core.policies import whole
 from core.texts import tidy
 

@@ -2,17 +2,19 @@
 
 import uuid
 
-from annotation.answer_fields import LABEL, SCORE
+from annotation.answer_fields import LABEL, SCORE, read_score
 from annotation.models import Rating
 from core.errors import InvalidInput
+from core.limits import whole_number
 
 
 def read_scores(data):
     """{axis key: score} of what was filled in; what is no digit stays text, for the use case to refuse."""
-    given = {
-        name.removeprefix(SCORE): value for name, value in data.items() if name.startswith(SCORE) and value
+    return {
+        name.removeprefix(SCORE): read_score(value)
+        for name, value in data.items()
+        if name.startswith(SCORE) and value
     }
-    return {key: int(value) if value.isascii() and value.isdigit() else value for key, value in given.items()}
 
 
 def read_labels(data):
@@ -35,7 +37,7 @@ def read_revision(data, response):
     chosen = data.get("revision", "")
     if not chosen:
         return None
-    rating = Rating.objects.filter(response=response, pk=chosen).first() if chosen.isdecimal() else None
+    rating = Rating.objects.filter(response=response, pk=whole_number(chosen)).first()
     if rating is None:
         raise InvalidInput("The revised response you chose is not one of this case: reload the page.")
     return rating

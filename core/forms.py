@@ -7,6 +7,7 @@ from django.contrib.auth import password_validation
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.utils.text import slugify
 
+from core.limits import LONGEST_PASSWORD, LONGEST_PERSON, LONGEST_REMARK, LONGEST_WORD
 from core.models import Membership, Policy, User
 from core.projects import specs_of
 from core.rubrics import AxisSpec, LabelSetSpec, LabelValueSpec, PolicySpec, RubricSpec
@@ -27,10 +28,11 @@ class TextField(forms.CharField):
 
 
 class ProjectForm(forms.Form):
-    name = forms.CharField(max_length=200)
+    name = forms.CharField(max_length=LONGEST_WORD)
     guidelines = TextField(
         required=False,
         rows=10,
+        max_length=LONGEST_REMARK,
         help_text="Markdown. Experts open it with one key while they rate.",
     )
 
@@ -40,6 +42,7 @@ class GuidelinesForm(forms.Form):
         required=False,
         label="Text",
         rows=10,
+        max_length=LONGEST_REMARK,
         help_text="Markdown. Experts open it with one key while they rate.",
     )
 
@@ -47,7 +50,9 @@ class GuidelinesForm(forms.Form):
 class MemberForm(forms.Form):
     """An existing account and the role it gets."""
 
-    username = forms.CharField(max_length=150, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    username = forms.CharField(
+        max_length=LONGEST_PERSON, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
     role = forms.ChoiceField(choices=Membership.Role.choices)
 
     def clean_username(self):
@@ -61,12 +66,13 @@ class AccountForm(forms.Form):
     """A new account and its first role."""
 
     username = forms.CharField(
-        max_length=150,
+        max_length=LONGEST_PERSON,
         validators=[UnicodeUsernameValidator()],
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    full_name = forms.CharField(required=False, max_length=150, label="Full name")
+    full_name = forms.CharField(required=False, max_length=LONGEST_PERSON, label="Full name")
     password = forms.CharField(
+        max_length=LONGEST_PASSWORD,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="At least ten characters. The person can change it after signing in.",
     )

@@ -7,6 +7,7 @@ from django.utils.text import slugify
 
 from core import audit
 from core.errors import Conflict, InvalidInput
+from core.limits import LONGEST_PERSON, LONGEST_REMARK, LONGEST_WORD, text_fault
 from core.models import (
     Axis,
     AxisAnchor,
@@ -51,16 +52,21 @@ def create_project(
 ):
     """A new project with version 1 of its rubric and policy. `by`, if a person, becomes its admin.
 
-    Raises InvalidInput for a rubric or policy that contradicts itself, Conflict for a name that is taken.
+    Raises InvalidInput for a text that is too long or a rubric or policy that contradicts itself, Conflict for a name
+    that is taken.
     """
+    guidelines = tidy(guidelines)
+    _check_texts((name, LONGEST_WORD, "The name"), (guidelines, LONGEST_REMARK, "The guidelines"))
     slug = slug or slugify(name)[:80]
     if not slug:
         raise InvalidInput("Give the project a name with at least one letter or digit.")
-    if Project.objects.filter(slug=slug).exists():
-        raise Conflict(f"There is already a project at “{slug}”: choose another name.")
-    project = Project.objects.create(
-        name=name, slug=slug, guidelines=tidy(guidelines), seed=seed, created_by=by, created_at=now
-    )
+    try:
+        with transaction.atomic():
+            project = Project.objects.create(
+                name=name, slug=slug, guidelines=guidelines, seed=seed, created_by=by, created_at=now
+            )
+    except IntegrityError:
+        raise Conflict(f"There is already a project at “{slug}”: choose another name.") from None
     _write_version(project, rubric=rubric, policy=policy, by=by, now=now)
     if by is not None:
         add_member(project=project, user=by, role=Membership.Role.ADMIN, by=by, now=now)
@@ -95,8 +101,9 @@ def revise(*, project, rubric, policy, by, now, expected_version=None):
 
 @transaction.atomic
 def write_guidelines(*, project, text, by, now):
-    """Replace the guidelines; the audit trail keeps the former text."""
+    """Replace the guidelines; the audit trail keeps the former text. Raises InvalidInput for one that is too long."""
     text = tidy(text)
+    _check_texts((text, LONGEST_REMARK, "The guidelines"))
     audit.record("project:guidelines", project, by=by, now=now, detail=project.guidelines)
     Project.objects.filter(pk=project.pk).update(guidelines=text)
     project.guidelines = text
@@ -132,10 +139,13 @@ def _of(user, role):
 
 @transaction.atomic
 def create_account(*, username, password, by, now, full_name=""):
-    """A new person's account, without any role yet. Raises Conflict for a username that is taken.
+    """A new person's account, without any role yet.
+
+    Raises InvalidInput for a name that is too long, Conflict for a username that is taken.
 
     The caller has held the password against settings.AUTH_PASSWORD_VALIDATORS.
     """
+    _check_texts((username, LONGEST_PERSON, "The username"), (full_name, LONGEST_PERSON, "The full name"))
     first_name, _, last_name = full_name.strip().partition(" ")
     try:
         with transaction.atomic():
@@ -208,6 +218,7 @@ def check_specs(rubric, policy):
     ]
     for axis in rubric.axes:
         faults += _axis_faults(axis)
+    faults += _text_faults(rubric)
     sets = [labels.key for labels in rubric.label_sets]
     faults += [
         f"Two label sets are called “{key}”: rename one." for key in sorted(set(sets)) if sets.count(key) > 1
@@ -226,6 +237,29 @@ def check_specs(rubric, policy):
         faults.append("The agreement rule is mean or median.")
     if faults:
         raise InvalidInput("This rubric and policy cannot be saved yet.", faults)
+
+
+def _check_texts(*texts):
+    """Raise InvalidInput for the first of (text, longest, what it is) that cannot be taken."""
+    for text, longest, what in texts:
+        if fault := text_fault(text, longest):
+            raise InvalidInput(f"{what} cannot be saved. {fault}")
+
+
+def _text_faults(rubric):
+    """What is wrong with the names, questions and anchors: as long as their columns are."""
+    parts = [(Axis, axis) for axis in rubric.axes] + [(LabelSet, labels) for labels in rubric.label_sets]
+    texts = [
+        (model, name, getattr(part, name)) for model, part in parts for name in ("key", "name", "question")
+    ]
+    values = [value for labels in rubric.label_sets for value in labels.values]
+    texts += [(LabelValue, name, getattr(value, name)) for value in values for name in ("key", "name")]
+    texts += [(AxisAnchor, "text", text) for axis in rubric.axes for _, text in axis.anchors]
+    found = [
+        (f"{model._meta.verbose_name}, {name}", text_fault(text, model._meta.get_field(name).max_length))
+        for model, name, text in texts
+    ]
+    return [f"{where.capitalize()}: {fault}" for where, fault in found if fault]
 
 
 def _axis_faults(axis):

@@ -14,6 +14,7 @@ from itertools import chain
 
 from annotation.rows import Row, quoted
 from core.errors import InvalidInput
+from core.limits import MOST_COLUMNS
 from exchange.lines import Unreadable, lines_of
 from exchange.quotes import fault_of_quotes
 
@@ -84,6 +85,8 @@ def _record(text):
     record = parse_json(text)
     if not isinstance(record, dict):
         raise ValueError('expected an object like {"prompt": "…"}, one a line.')
+    if len(record) > MOST_COLUMNS:
+        raise ValueError(f"has {len(record):,} fields; at most {MOST_COLUMNS} are taken.")
     return record
 
 
@@ -176,6 +179,8 @@ def _header(line, cells):
     names = [cell.strip().lower() for cell in cells]
     while not names[-1]:
         names.pop()
+    if len(names) > MOST_COLUMNS:
+        raise Unreadable(line, f"the header has {len(names):,} columns; at most {MOST_COLUMNS} are taken.")
     for number, name in enumerate(names, start=1):
         if not name:
             raise Unreadable(line, f"column {number} has no name: give it one, or take it out.")

@@ -5,9 +5,9 @@ import uuid
 from django import forms
 from django.conf import settings
 
-from annotation.answers import LONGEST_TEXT
 from annotation.models import Sampling
 from core.forms import TextField
+from core.limits import LONGEST_REMARK, LONGEST_SYSTEM_PROMPT
 from training.models import TrainingRun
 from training.promotion import promotable
 from training.runs import LARGEST_BATCH, LARGEST_LEARNING_RATE, LARGEST_SEED, MOST_EPOCHS
@@ -62,7 +62,7 @@ class SamplingForm(forms.Form):
     system_prompt = TextField(
         required=False,
         rows=2,
-        max_length=1000,
+        max_length=LONGEST_SYSTEM_PROMPT,
         label="System prompt",
         help_text="Said to the model before every prompt that has no system message of its own, in training too. "
         "Empty: the model’s own.",
@@ -144,7 +144,7 @@ class PromotionForm(forms.Form):
     model_version = ModelChoice(label="Model")
     reason = TextField(
         rows=3,
-        max_length=LONGEST_TEXT,
+        max_length=LONGEST_REMARK,
         label="Reason",
         help_text="A sentence on why this model goes on. Everyone who sees the stages can read it.",
     )

@@ -2,10 +2,10 @@
 
 from django.db import transaction
 
-from annotation.answers import text_fault
 from core import audit
 from core.access import ADMIN
 from core.errors import Conflict, InvalidInput, NotAllowed
+from core.limits import text_fault
 from core.models import ModelVersion, Stage
 from core.stages import open_stage
 from core.texts import tidy

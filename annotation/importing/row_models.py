@@ -8,9 +8,9 @@ from annotation.conversations import USER, Message, read_messages
 from annotation.importing.typed import MISSING, UNSTORABLE, Text, TypedRow, Word, fault, faults
 from annotation.models import Prompt
 from annotation.rows import quoted
+from core.limits import LONGEST_TAG, MOST_TAGS, whole_number
 from core.texts import is_storable
 
-LONGEST_TAG = 60
 MOST_CANDIDATES = 1000
 MOST_RATINGS = 1000
 SPLIT_WORDS = {
@@ -60,6 +60,8 @@ def _tags(value):
     if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
         raise fault("expected a list of words, or words separated by “;”.")
     tags = tuple(dict.fromkeys(tag.strip() for tag in value if tag.strip()))
+    if len(tags) > MOST_TAGS:
+        raise fault(f"has {len(tags):,} tags; at most {MOST_TAGS} are taken.")
     for tag in tags:
         if not is_storable(tag):
             raise fault(UNSTORABLE)
@@ -74,9 +76,7 @@ def _whole_number(lowest, highest, missing):
     def validate(value):
         if value is None or value == "":
             return missing
-        number = value
-        if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 20:
-            number = int(value)
+        number = whole_number(value.strip()) if isinstance(value, str) else value
         if type(number) is not int or not lowest <= number <= highest:
             raise fault(f"{quoted(value)} is no whole number from {lowest} to {highest}.")
         return number

@@ -10,10 +10,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from annotation.rows import Faults, numbered, quoted
+from core.limits import LONGEST_TEXT, LONGEST_WORD
 from core.texts import is_storable, tidy
 
-LONGEST_TEXT = 100_000
-LONGEST_WORD = 200
 UNSTORABLE = "has a character that cannot be stored (NUL or half a surrogate pair)."
 MISSING = "is missing or empty."
 FOUND = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}

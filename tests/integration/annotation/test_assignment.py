@@ -172,10 +172,11 @@ class TestDecline:
         for other in team.experts[1:]:
             assert slot.response_id in judge_everything(stage, other)
 
-    def test_asks_for_a_reason(self, team, stage):
+    @pytest.mark.parametrize("reason", ["  ", "x" * 50_001, "not my\x00 field", "not my \ud800field"])
+    def test_asks_for_a_reason_that_can_be_kept(self, team, stage, reason):
         slot = hand_out(stage, team.experts[0])
         with pytest.raises(InvalidInput):
-            decline(assignment=slot, by=team.experts[0], reason="  ", now=NOW)
+            decline(assignment=slot, by=team.experts[0], reason=reason, now=NOW)
         slot.refresh_from_db()
         assert slot.status == Assignment.Status.LEASED
 

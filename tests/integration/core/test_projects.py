@@ -2,9 +2,16 @@ import dataclasses
 
 import pytest
 
-from core.errors import Conflict
+from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent, Stage, User
-from core.projects import create_account, may_create_projects, revise, specs_of
+from core.projects import (
+    create_account,
+    create_project,
+    may_create_projects,
+    revise,
+    specs_of,
+    write_guidelines,
+)
 from core.rubrics import DEFAULT_POLICY, DEFAULT_RUBRIC, AxisSpec
 
 TONE = AxisSpec("tone", "Tone", "Does it speak well?", tau=2)
@@ -69,6 +76,30 @@ class TestRevise:
         done.refresh_from_db()
         assert waiting.policy == new
         assert done.policy == policy
+
+    @pytest.mark.parametrize(
+        "axis", [{"name": "x" * 81}, {"question": "a\x00"}, {"anchors": ((1, "x" * 201),)}]
+    )
+    def test_refuses_texts_that_no_column_holds(self, personas, now, axis):
+        rubric = dataclasses.replace(DEFAULT_RUBRIC, axes=(dataclasses.replace(TONE, **axis),))
+        with pytest.raises(InvalidInput) as refused:
+            revise(project=personas.project, rubric=rubric, policy=DEFAULT_POLICY, by=personas.admin, now=now)
+        assert len(refused.value.errors) == 1
+
+
+class TestCreateProject:
+    def test_refuses_a_name_that_is_taken_or_too_long(self, personas, now):
+        create_project(name="Twice", by=personas.admin, now=now)
+        with pytest.raises(Conflict, match="choose another name"):
+            create_project(name="twice", by=personas.admin, now=now)
+        with pytest.raises(InvalidInput, match="Keep this under 200 characters"):
+            create_project(name="x" * 201, by=personas.admin, now=now)
+
+
+class TestWriteGuidelines:
+    def test_refuses_what_is_too_long_for_a_page_and_keeps_the_former(self, personas, now):
+        with pytest.raises(InvalidInput, match="Keep this under 50,000 characters"):
+            write_guidelines(project=personas.project, text="x" * 50_001, by=personas.admin, now=now)
 
 
 class TestCreateAccount:

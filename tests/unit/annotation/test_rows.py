@@ -5,9 +5,10 @@ from typing import Annotated
 import pytest
 from pydantic import Field, PlainValidator
 
-from annotation.importing.typed import LONGEST_TEXT, Text, TypedRow, Word, fault, typed_rows
+from annotation.importing.typed import Text, TypedRow, Word, fault, typed_rows
 from annotation.rows import Faults, Row, numbered, quoted
 from core.errors import InvalidInput
+from core.limits import LONGEST_TEXT
 
 
 def _even(value):

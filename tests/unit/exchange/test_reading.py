@@ -151,6 +151,7 @@ class TestReadJsonl:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
+            ("{" + ",".join(f'"{n}":1' for n in range(100_000)) + "}", "has 100,000 fields; at most 200"),
             (f'{{"id": {"9" * 5000}}}', "a number has 5,000 digits"),
             (f'{{"a": [{{"id": -{"9" * 101}}}]}}', "digits. If it is a text, put it in quotes."),
             ('{"id": NaN}', "NaN is no number in JSON"),
@@ -222,6 +223,10 @@ class TestReadCsv:
     @pytest.mark.parametrize(
         ("header", "words"),
         [
+            (
+                ",".join(f"c{n}" for n in range(100_000)),
+                "Line 1: the header has 100,000 columns; at most 200",
+            ),
             ("prompt,prompt", "Line 1: the column “prompt” is there twice."),
             ("prompt,Prompt ", "Line 1: the column “prompt” is there twice."),
             (",prompt", "Line 1: column 1 has no name"),
