@@ -7,9 +7,9 @@ Ratings, decisions, final labels and reference labels own answers. Their tables 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from django.db.models import prefetch_related_objects
+from django.db.models import F, prefetch_related_objects
 
-from core.bulk import insert_rows
+from core.bulk import Among, insert_rows
 from core.errors import InvalidInput
 
 
@@ -83,10 +83,11 @@ def load_answers(owner, ids) -> dict[int, Answers]:
     found = {pk: Answers({}, {}) for pk in ids}
     if not found:
         return found
-    scores = score_rows(owner).filter(owner__in=found)
+    of_them = Among(F("owner_id"), list(found))
+    scores = score_rows(owner).filter(of_them)
     for pk, axis, value in scores.values_list("owner_id", "axis_id", "value").iterator():
         found[pk].scores[axis] = value
-    labels = label_rows(owner).filter(owner__in=found)
+    labels = label_rows(owner).filter(of_them)
     for pk, label_set, value in labels.values_list("owner_id", "label_set_id", "value_id").iterator():
         found[pk].labels[label_set] = value
     return found

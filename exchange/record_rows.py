@@ -5,9 +5,12 @@ An object for each of a million rows would take longer than reading them.
 
 from collections import defaultdict, namedtuple
 
-from annotation.answers import label_rows, score_rows
+from django.db.models import F
+
+from annotation.answers import load_answers
 from annotation.models import PromptMessage, Rating
 from arbitration.models import FinalLabel
+from core.bulk import Among
 from evaluation.models import CoherenceScore
 
 CHUNK = 500  # responses read at once
@@ -73,47 +76,30 @@ def chunks(responses, stage):
 
 
 class Around:
-    """What belongs to a chunk of responses of `stage`.
+    """What belongs to a chunk of responses.
 
     `earlier`: {prompt: the messages before its question, as they are imported}; `ratings`: {response: its RatingRows
-    in the order in which they were given}; `scores`, `labels`, `final_scores`, `final_labels`: {rating or final label:
-    {axis: score} or {label set: value}}; `counted`: {final label: keys of the ratings it rests on}; `cosines`:
+    in the order in which they were given}; `given`, `final`: {rating or final label: its Answers};
+    `counted`: {final label: keys of the ratings it rests on}; `cosines`:
     {response: (cosine, whether it declines)} under `encoder`.
     """
 
-    def __init__(self, stage, rows, encoder):
-        # By their place: to name so many keys in every statement costs more than the join.
-        of = {
-            "response__stage": stage.pk,
-            "response__position__range": (rows[0].position, rows[-1].position),
-        }
+    def __init__(self, rows, encoder):
+        responses, labels = [row.pk for row in rows], [row.label for row in rows if row.label]
         self.earlier, self.ratings, self.counted = defaultdict(list), defaultdict(list), defaultdict(list)
         spoken = PromptMessage.objects.filter(prompt__in={row.prompt_pk for row in rows if row.earlier})
         for prompt, role, text in spoken.values_list("prompt", "role", "text"):
             self.earlier[prompt].append({"role": role, "content": text})
-        given = Rating.objects.filter(**of).order_by("pk").values_list(*RATING.values())
-        for rating in map(RatingRow._make, given):
+        given = Rating.objects.filter(Among(F("response_id"), responses)).order_by("pk")
+        ratings = list(map(RatingRow._make, given.values_list(*RATING.values())))
+        for rating in ratings:
             self.ratings[rating.response].append(rating)
-        self.scores, self.labels = _answers(Rating, of)
-        self.final_scores, self.final_labels = _answers(FinalLabel, of)
-        through = FinalLabel.ratings.through.objects.filter(**_behind("finallabel", of))
+        self.given = load_answers(Rating, [rating.pk for rating in ratings])
+        self.final = load_answers(FinalLabel, labels)
+        through = FinalLabel.ratings.through.objects.filter(Among(F("finallabel_id"), labels))
         for label, rating in through.values_list("finallabel_id", "rating_id"):
             self.counted[label].append(rating)
-        cosines = CoherenceScore.objects.filter(encoder=encoder, **of)
+        cosines = CoherenceScore.objects.filter(Among(F("response_id"), responses), encoder=encoder)
         self.cosines = {
             response: rest for response, *rest in cosines.values_list("response_id", "cosine", "is_refusal")
         }
-
-
-def _answers(owner, of):
-    """({owner: {axis: score}}, {owner: {label set: value}}) by their keys."""
-    scores, labels, of = defaultdict(dict), defaultdict(dict), _behind("owner", of)
-    for pk, axis, value in score_rows(owner).filter(**of).values_list("owner", "axis", "value"):
-        scores[pk][axis] = value
-    for pk, label_set, value in label_rows(owner).filter(**of).values_list("owner", "label_set", "value"):
-        labels[pk][label_set] = value
-    return scores, labels
-
-
-def _behind(name, conditions):
-    return {f"{name}__{each}": value for each, value in conditions.items()}

@@ -30,7 +30,7 @@ def records(project, *, stage=None, unlabeled=False):
     names, encoder = Names(project), encoder_in_force()
     for each in stages:
         for rows in chunks(responses, each):
-            around = Around(each, rows, encoder)
+            around = Around(rows, encoder)
             for row in rows:
                 yield _record(row, each, around, names)
 
@@ -86,8 +86,8 @@ def _in_order(known, found, orders):
 
 def _record(row, stage, around, names):
     ratings, label = around.ratings[row.pk], row.label
-    scores = [names.by_axis(around.scores[rating.pk]) for rating in ratings]
-    labels = [names.by_set(around.labels[rating.pk]) for rating in ratings]
+    scores = [names.by_axis(around.given[rating.pk].scores) for rating in ratings]
+    labels = [names.by_set(around.given[rating.pk].labels) for rating in ratings]
     axes = dict.fromkeys(key for each in scores for key in each)
     sets = dict.fromkeys(key for each in labels for key in each)
     cosine = around.cosines.get(row.pk)
@@ -97,10 +97,10 @@ def _record(row, stage, around, names):
         "response": row.text,
         # One list an axis, in the order of "experts"; null where an expert gave none.
         "expert_scores": {axis: [each.get(axis) for each in scores] for axis in axes},
-        "final_score": names.by_axis(around.final_scores[label]) if label else None,
+        "final_score": names.by_axis(around.final[label].scores) if label else None,
         "experts": [names.person(rating.expert) for rating in ratings],
         "expert_labels": {key: [each.get(key) for each in labels] for key in sets},
-        "final_labels": names.by_set(around.final_labels[label]) if label else None,
+        "final_labels": names.by_set(around.final[label].labels) if label else None,
         "alignment": row.alignment,
         "revised_response": row.revision,
         "provenance": _provenance(row, around.counted[label], names) if label else None,
