@@ -85,10 +85,10 @@ def load_answers(owner, ids) -> dict[int, Answers]:
         return found
     of_them = Among(F("owner_id"), list(found))
     scores = score_rows(owner).filter(of_them)
-    for pk, axis, value in scores.values_list("owner_id", "axis_id", "value").iterator():
+    for pk, axis, value in scores.values_list("owner_id", "axis_id", "value"):
         found[pk].scores[axis] = value
     labels = label_rows(owner).filter(of_them)
-    for pk, label_set, value in labels.values_list("owner_id", "label_set_id", "value_id").iterator():
+    for pk, label_set, value in labels.values_list("owner_id", "label_set_id", "value_id"):
         found[pk].labels[label_set] = value
     return found
 

@@ -13,7 +13,7 @@ from arbitration.models import FinalLabel
 from core.bulk import Among
 from evaluation.models import CoherenceScore
 
-CHUNK = 500  # responses read at once
+CHUNK = 1000  # responses read at once
 
 RESPONSE = {
     "pk": "pk",
@@ -79,9 +79,8 @@ class Around:
     """What belongs to a chunk of responses.
 
     `earlier`: {prompt: the messages before its question, as they are imported}; `ratings`: {response: its RatingRows
-    in the order in which they were given}; `given`, `final`: {rating or final label: its Answers};
-    `counted`: {final label: keys of the ratings it rests on}; `cosines`:
-    {response: (cosine, whether it declines)} under `encoder`.
+    in the order in which they were given}; `given`, `final`: {rating or final label: its Answers}; `counted`: {final
+    label: keys of the ratings it rests on}; `cosines`: {response: (cosine, whether it declines)} under `encoder`.
     """
 
     def __init__(self, rows, encoder):
