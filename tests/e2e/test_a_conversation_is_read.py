@@ -18,14 +18,6 @@ def team(concord):
     return team
 
 
-@pytest.fixture
-def desk(team, people):
-    def open_desk(**look):
-        return people.open(team.experts[0].username, path=f"/projects/{team.project.slug}/rate/", **look)
-
-    return open_desk
-
-
 class TestAConversation:
     def test_unfolds_with_one_key_and_says_so_in_the_list(self, desk):
         page = desk()

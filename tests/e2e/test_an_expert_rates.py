@@ -17,16 +17,6 @@ def team(concord):
     return team
 
 
-@pytest.fixture
-def desk(team, people):
-    """Opens the first expert's Rate page."""
-
-    def open_desk(**look):
-        return people.open(team.experts[0].username, path=f"/projects/{team.project.slug}/rate/", **look)
-
-    return open_desk
-
-
 class TestAnExpertWithoutAMouse:
     def test_rates_and_gets_the_next_in_one_round_trip(self, desk):
         page = desk()
