@@ -20,7 +20,9 @@ class Among(Lookup):
 
     def as_postgresql(self, compiler, connection):
         of, params = self.process_lhs(compiler, connection)
-        return f"{of} = ANY(%s)", [*params, self.rhs]
+        # Of a list that it sees only as it runs, PostgreSQL expects little and goes by the index. Where it knows the
+        # length, it may read the whole table or start workers instead, which takes ten times as long.
+        return f"{of} = ANY(ARRAY(SELECT unnest(%s::bigint[])))", [*params, self.rhs]
 
 
 def insert_rows(model, names, rows, **same):
