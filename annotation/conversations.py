@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from annotation.rows import quoted
 from core.limits import LONGEST_TEXT
 from core.texts import is_blank, is_storable, recognized, tidy
 
@@ -92,10 +93,10 @@ def _faults(each, turn, last):
         return
     for key in each:
         if key not in FIELDS:
-            yield f"unknown field “{key}”. Known are role, content."
+            yield f"unknown field {quoted(key)}. Known are role, content."
     role, text = each.get("role"), each.get("content")
     if role not in ROLES:
-        yield f"“{role}” is no role: system, user or assistant." if role else "has no role."
+        yield f"{quoted(role)} is no role: system, user or assistant." if role else "has no role."
     elif role == SYSTEM and turn > 1:
         yield "a system message stands once, before all others."
     elif turn == last and role != USER:

@@ -7,6 +7,8 @@ from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Value
 from django.db.models.query import get_related_populators
 
+LARGEST = 2**63 - 1
+
 
 class Given(Value):
     """A value that a compiled query takes each time it runs: by this name, prepared as `field` wants it."""
@@ -46,6 +48,9 @@ class _Plan:
         self._related = get_related_populators(compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS)
 
     def run(self, given):
+        # As the ORM has it: no row has a key that the database cannot hold.
+        if any(isinstance(value, int) and value > LARGEST for value in given.values()):
+            return []
         params = [_prepared(each, given) if isinstance(each, Given) else each for each in self._params]
         with connection.cursor() as cursor:
             cursor.execute(self._sql, params)

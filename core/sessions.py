@@ -30,6 +30,10 @@ class SessionStore(db.SessionStore):
         self.person = self.project = self._slug = None
         self.roles = frozenset()
 
+    def _validate_session_key(self, key):
+        # A cookie can spell anything, also what no database takes.
+        return super()._validate_session_key(key) and key.isascii() and key.isalnum()
+
     @classmethod
     def get_model_class(cls):
         return Session
