@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from core.errors import InvalidInput
 
 FAULTS_SHOWN = 100
+MOST_FAULTS = 10_000
+"""After so many, nobody mends a file row by row: it is not read on."""
 LONGEST_QUOTE = 40
 
 
@@ -29,10 +31,15 @@ class Faults:
         self.file, self.count, self._told = file, 0, []
 
     def add(self, line, name, what):
-        """A fault of the field `name` ("" for the whole record) on `line`, as a sentence that says what to do."""
+        """A fault of the field `name` ("" for the whole record) on `line`, as a sentence that says what to do.
+
+        Raises InvalidInput once there are MOST_FAULTS.
+        """
         self.count += 1
         place = f"{self.file}, line {line}" if self.file else f"Line {line}"
         self._told.append((line, f"{place}, {name}: {what}" if name else f"{place}: {what}"))
+        if self.count >= MOST_FAULTS:
+            self.raise_any()
         if len(self._told) > 10 * FAULTS_SHOWN:
             self._keep_first()
 
@@ -44,6 +51,8 @@ class Faults:
         told = [sentence for _, sentence in self._told]
         if self.count > FAULTS_SHOWN:
             told.append(f"… and {self.count - FAULTS_SHOWN} more.")
+        if self.count >= MOST_FAULTS:
+            told.append("The file was not read on.")
         raise InvalidInput(f"Nothing was imported: {self.count} fault(s) to mend first.", told)
 
     def _keep_first(self):

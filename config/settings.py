@@ -117,8 +117,11 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-# An import is one file in one request; beyond this the command line is the right door.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024
+# An import is one file in one request, on disk while it is read; beyond this the command line is the right door.
+UPLOAD_MAX_SIZE = environment.integer("CONCORD_UPLOAD_MB", 64) * 1024**2
+# The fields of a form, which are held in memory, keep Django's limit of 2.5 MB. The largest rubric that may be saved
+# has 30 axes, and 30 label sets of 30 values: some 6,200 fields.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
 SECURE = environment.flag("CONCORD_SECURE")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE

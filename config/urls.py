@@ -7,6 +7,7 @@ from core.health import healthz
 from evaluation.urls import urlpatterns as evaluation_urls
 from exchange.urls import annotation_pages, evaluation_pages
 
+handler400 = "core.http.bad_request"
 handler500 = "core.http.server_error"
 
 urlpatterns = [

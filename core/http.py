@@ -3,6 +3,7 @@
 import sys
 
 from django.contrib import messages
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -53,9 +54,29 @@ def server_error(request):
     return render_alone("500.html", request, status=500)
 
 
-def render_alone(template, request, **response):
+def bad_request(request, exception=None):
+    """The page for a request that could not be read: 413 for too much, else 400."""
+    if isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
+        return too_large(request)
+    message = "The request could not be read. Go back, reload the page, and send it again."
+    return render_alone("400.html", request, {"title": "That was not done", "message": message}, status=400)
+
+
+def too_large(request, most=None):
+    """413; `most`: how many bytes of a file are taken, None for the fields of a form."""
+    message = (
+        "The form holds more than can be taken at once. Nothing was saved: go back with your browser, what you "
+        "typed is still there; shorten it, or save it in parts."
+        if most is None
+        else f"The file is larger than {most // 1024**2:,} MB. Nothing was imported: split it into several files, "
+        "or ask whoever runs the server to import it from the command line or to raise CONCORD_UPLOAD_MB."
+    )
+    return render_alone("400.html", request, {"title": "That is too large", "message": message}, status=413)
+
+
+def render_alone(template, request, context=None, **response):
     """A page without context processors, which would ask who is signed in."""
-    return HttpResponse(get_template(template).render({"request": request}), **response)
+    return HttpResponse(get_template(template).render({"request": request} | (context or {})), **response)
 
 
 def flash(request, text):

@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field, PlainValidator
 
 from annotation.importing.typed import Text, TypedRow, Word, fault, typed_rows
-from annotation.rows import Faults, Row, numbered, quoted
+from annotation.rows import MOST_FAULTS, Faults, Row, numbered, quoted
 from core.errors import InvalidInput
 from core.limits import LONGEST_TEXT
 
@@ -47,6 +47,13 @@ class TestFaults:
             faults.raise_any()
         assert caught.value.errors[:2] == ["Line 1, id: is wrong.", "Line 2, id: is wrong."]
         assert caught.value.errors[-2:] == ["Line 100, id: is wrong.", "… and 4900 more."]
+
+    def test_ends_the_reading_of_a_file_that_nobody_mends_row_by_row(self):
+        faults = Faults()
+        with pytest.raises(InvalidInput) as caught:
+            for line in range(1, MOST_FAULTS + 1):
+                faults.add(line, "id", "is wrong.")
+        assert caught.value.errors[-2:] == ["… and 9900 more.", "The file was not read on."]
 
     def test_keep_the_order_in_which_those_of_a_line_were_found(self):
         faults = Faults("a.csv")
