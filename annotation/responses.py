@@ -14,6 +14,7 @@ from annotation.models import Assignment, Prompt, QueueCursor, Response
 from core import audit
 from core.bulk import insert_rows
 from core.errors import Conflict
+from core.locks import lock_stage
 from core.models import Stage
 from core.transitions import transition
 
@@ -50,7 +51,7 @@ def add_responses(*, stage, answers: Iterable[NewResponse], now):
     What the stage already has (same prompt and candidate) is skipped, so that a worker may send a batch
     again. Writes no audit event: the job or import that calls it does. Raises Conflict once rating is open.
     """
-    stage = _locked(stage)
+    stage = lock_stage(stage)
     if stage.status != Stage.Status.RESPONDING:
         raise Conflict("This stage takes no more responses: rating has begun.")
     created = []
@@ -146,7 +147,7 @@ def open_rating(*, stage, by, now):
     The policy is held fast from here on, and every response gets exactly its k slots, also where k was changed
     while responses came in. Raises Conflict while a prompt has no response.
     """
-    stage = _locked(stage)
+    stage = lock_stage(stage)
     if stage.status == Stage.Status.RATING:
         return stage
     if stage.status != Stage.Status.RESPONDING:
@@ -163,12 +164,6 @@ def open_rating(*, stage, by, now):
 def record_import(stage, count, *, by, now):
     """The audit event of responses that a person brought in."""
     audit.record("responses:import", stage, by=by, now=now, params={"responses": count})
-
-
-def _locked(stage):
-    """The stage, locked: answers come in and rating opens one after the other, under one policy."""
-    queryset = Stage.objects.select_for_update(of=("self",), no_key=True).select_related("policy", "project")
-    return queryset.get(pk=stage.pk)
 
 
 def _existing_keys(stage, prompts):

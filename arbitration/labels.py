@@ -11,6 +11,7 @@ from annotation.models import Rating, Response
 from arbitration.models import AcceptedRevision, Case, Decision, FinalLabel
 from arbitration.outcomes import Outcome, Rulebook, chunks, gather
 from core.errors import Conflict
+from core.locks import lock_stage
 from core.models import Stage
 from core.transitions import transition, transition_all
 
@@ -75,11 +76,7 @@ def finalize_labels(*, stage, by, now):
     a label that says so. Text that more than half of a response's k experts wrote as its revision is accepted.
     Raises WorkIsOpen with the list of what is open, and Conflict for a stage that is already final.
     """
-    stage = (
-        Stage.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("policy__rubric", "project")
-        .get(pk=stage.pk)
-    )
+    stage = lock_stage(stage)
     if stage.status in Stage.FINAL:
         raise Conflict(f"The labels of {stage} are already final.")
     if sentences := open_work(stage, count_responses(stage)):

@@ -15,6 +15,7 @@ from arbitration.outcomes import CHUNK, Rulebook, gather
 from core import audit
 from core.access import LEAD
 from core.errors import Conflict, InvalidInput, NotAllowed
+from core.locks import lock_stage
 from core.models import Stage
 from core.texts import is_blank
 
@@ -34,7 +35,7 @@ def accept_revision(*, rating, by, now):
     if not response.stage.project.memberships.filter(user=by, role=LEAD).exists():
         raise NotAllowed("Only a lead of this project can accept a revised response.")
     # Waits for a finalization under way, and keeps one from passing this by.
-    stage = Stage.objects.select_for_update(of=("self",), no_key=True).get(pk=response.stage_id)
+    stage = lock_stage(response.stage)
     if stage.status != Stage.Status.RATING:
         raise Conflict("The labels of this stage are final: nothing can be accepted any more.")
     response.refresh_from_db(fields=["status"])

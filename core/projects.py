@@ -8,6 +8,7 @@ from django.utils.text import slugify
 from core import audit
 from core.errors import Conflict, InvalidInput
 from core.limits import LONGEST_PERSON, LONGEST_REMARK, LONGEST_WORD, text_fault
+from core.locks import lock_project
 from core.models import (
     Axis,
     AxisAnchor,
@@ -83,7 +84,7 @@ def revise(*, project, rubric, policy, by, now, expected_version=None):
     longer the newest. What equals the newest version makes no new one: that version is returned.
     """
     check_specs(rubric, policy)
-    Project.objects.select_for_update().get(pk=project.pk)
+    lock_project(project)
     newest = project.policy
     if expected_version is not None and newest.version != expected_version:
         raise Conflict(

@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,18 @@ def people(browser, concord):
     yield opened
     opened.close()
     assert opened.complaints == []
+
+
+@pytest.fixture
+def aside():
+    """Start a task in a thread with a connection of its own; returns its Future."""
+    from django.db import connection
+
+    def run(task):
+        try:
+            return task()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=12) as threads:
+        yield lambda task: threads.submit(run, task)

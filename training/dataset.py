@@ -15,6 +15,7 @@ from annotation.models import Prompt, PromptMessage, Response, load_earlier
 from arbitration.models import FinalLabel
 from core import audit
 from core.errors import Conflict, InvalidInput
+from core.locks import lock_stage
 from core.models import Stage
 from jobs.models import Job
 from training.models import ExampleMessage, TrainingExample, TrainingRun, TrainingSet
@@ -208,7 +209,7 @@ def freeze_training_set(*, stage, by, now):
     nothing. Freezing again gives the same row, as final labels never change. Raises Conflict before the labels are
     final, InvalidInput where there is nothing to learn from.
     """
-    stage = Stage.objects.select_for_update(of=("self",)).select_related("project").get(pk=stage.pk)
+    stage = lock_stage(stage)
     if not stage.is_turn:
         raise Conflict(f"{stage} trains nothing: models learn from the turns of the loop alone.")
     if stage.status not in Stage.FINAL:

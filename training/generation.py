@@ -11,6 +11,7 @@ from annotation.models import Prompt, Response, Sampling, load_earlier
 from annotation.responses import NewResponse, add_responses, open_rating, prompts_without_response
 from core import audit
 from core.errors import Conflict, InvalidInput
+from core.locks import lock_stage
 from core.models import Stage
 from core.projects import base_model
 from core.stages import open_stage
@@ -55,11 +56,7 @@ def launch_generation(*, stage, sampling, seed, by, now):
     sampling it began with. A base stage that was opened for import and got no response yet takes the base
     model. Raises Conflict once rating is open, or where the stage's model has no weights.
     """
-    stage = (
-        Stage.objects.select_for_update(of=("self",))
-        .select_related("model_version", "project")
-        .get(pk=stage.pk)
-    )
+    stage = lock_stage(stage)
     if stage.status != Stage.Status.RESPONDING:
         raise Conflict(f"{stage} takes no more responses: rating has begun.")
     run = GenerationRun.objects.filter(stage=stage).first()
@@ -161,6 +158,7 @@ class Generation:
             # Prompts that were imported while it ran are answered in another round.
             self.look_at_prompts()
         with transaction.atomic():
+            lock_stage(self.stage)
             self.attempt.progressed()
             open_rating(stage=self.stage, by=self.run.created_by, now=self.attempt.clock())
             self.attempt.end(Job.Status.SUCCEEDED)
@@ -231,6 +229,8 @@ class Generation:
         if not answers:
             return
         with transaction.atomic():
+            # The stage before the job, as whoever launches it again locks them.
+            lock_stage(self.stage)
             self.attempt.beat()
             created = add_responses(stage=self.stage, answers=answers, now=self.attempt.clock())
         if created:

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from core import audit
 from core.errors import InvalidInput
-from core.models import ModelVersion, Stage
+from core.locks import lock_stage
+from core.models import ModelVersion
 from core.projects import base_model
 from jobs.files import write_json, write_whole
 from jobs.life import carry_out
@@ -192,7 +193,7 @@ class Training:
         """Everything that a finished run brings, or nothing of it."""
         result = json.loads((self.run_dir / "result.json").read_text())
         # Locked, so that two runs that end at once give their models two names.
-        stage = Stage.objects.select_for_update().get(pk=self.run.stage_id)
+        stage = lock_stage(self.run.stage)
         model = ModelVersion.objects.create(
             project_id=stage.project_id,
             name=version_name(stage, self.run),

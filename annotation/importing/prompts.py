@@ -20,7 +20,7 @@ from annotation.rows import Faults, quoted
 from core import audit
 from core.bulk import insert_rows
 from core.errors import InvalidInput
-from core.models import Project
+from core.locks import lock_project
 
 BATCH = 1000
 NO_RECORDS = "Nothing was imported: the file has no records."
@@ -71,7 +71,7 @@ def import_prompts(*, project, rows, by, now):
     with Spool() as spool:
         report = _check(project, rows, spool, seen)
         with transaction.atomic():
-            Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+            lock_project(project)
             start = _next_position(project)
             if start != seen:
                 _check_against_newcomers(project, spool, seen)

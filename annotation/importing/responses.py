@@ -13,6 +13,7 @@ from annotation.models import Prompt, Response
 from annotation.responses import NewResponse, add_responses, record_import
 from annotation.rows import Faults, quoted
 from core.errors import Conflict, InvalidInput
+from core.locks import lock_stage
 from core.models import ModelVersion, Stage
 
 
@@ -27,7 +28,7 @@ def import_responses(*, stage, rows, by, now):
     with Spool() as spool:
         report = _check(stage, rows, spool)
         with transaction.atomic():
-            stage = Stage.objects.select_for_update(of=("self",), no_key=True).get(pk=stage.pk)
+            stage = lock_stage(stage)
             _require_responding(stage)
             models = {
                 name: ModelVersion.objects.get_or_create(

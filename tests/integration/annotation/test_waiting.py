@@ -1,83 +1,35 @@
 """Claims and submits that wait for each other's rows on PostgreSQL, each order forced: nobody waits in a circle."""
 
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
 
 from annotation.assignment import next_assignment
 from annotation.models import Assignment, Response
 from core.transitions import transition
 from tests.factories.annotation import make_rating_stage, rate
 from tests.factories.core import NOW, make_project
+from tests.interleaving import LONGEST, not_committed, on_row_locks, wait_for_waiting
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite has no locks of rows"),
-]
-LONGEST = 30
+pytestmark = [pytest.mark.django_db(transaction=True), on_row_locks]
 LATER = NOW + timedelta(minutes=30)
 
 
-@pytest.fixture
-def aside():
-    """Start a task in a thread with a connection of its own; returns its Future."""
-
-    def run(task):
-        try:
-            return task()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(max_workers=12) as threads:
-        yield lambda task: threads.submit(run, task)
-
-
-@contextmanager
 def claimed_but_not_committed(aside, slot, expert):
     """A claim that has taken its slot and stands before its commit, until the block ends."""
-    taken, go_on = threading.Event(), threading.Event()
-
-    def claim():
-        with transaction.atomic():
-            transition(
-                slot,
-                Assignment.Status.LEASED,
-                by=expert,
-                now=NOW,
-                expert=expert,
-                leased_at=NOW,
-                lease_until=LATER,
-            )
-            taken.set()
-            assert go_on.wait(LONGEST)
-
-    claiming = aside(claim)
-    assert taken.wait(LONGEST)
-    try:
-        yield
-    finally:
-        go_on.set()
-        claiming.result(LONGEST)
-
-
-def wait_for_waiting(count):
-    """Return once so many connections to this database wait for a lock."""
-    end = time.monotonic() + LONGEST
-    with connection.cursor() as cursor:
-        while time.monotonic() < end:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if cursor.fetchone()[0] >= count:
-                return
-            time.sleep(0.01)
-    raise AssertionError(f"Fewer than {count} connections wait for a lock.")
+    return not_committed(
+        aside,
+        lambda: transition(
+            slot,
+            Assignment.Status.LEASED,
+            by=expert,
+            now=NOW,
+            expert=expert,
+            leased_at=NOW,
+            lease_until=LATER,
+        ),
+    )
 
 
 def test_claims_that_find_every_slot_in_motion_wait_in_the_order_of_those_who_submit(aside):

@@ -1,0 +1,52 @@
+"""Changes of a project that meet on PostgreSQL, each order forced: whoever comes second sees what the first did."""
+
+from dataclasses import replace
+
+import pytest
+
+from annotation.models import Response
+from annotation.responses import NewResponse, add_responses, open_rating
+from core.projects import revise
+from core.rubrics import DEFAULT_POLICY, DEFAULT_RUBRIC
+from tests.factories.annotation import make_prompts, make_responses, make_stage
+from tests.factories.core import NOW, make_project
+from tests.interleaving import on_row_locks, outcome_after
+from training.generation import launch_generation
+
+pytestmark = [pytest.mark.django_db(transaction=True), on_row_locks]
+
+
+class TestAPolicySavedMeanwhile:
+    @pytest.fixture
+    def team(self):
+        team = make_project()
+        make_prompts(team.project, count=2)
+        return team
+
+    @pytest.fixture
+    def saved(self, team):
+        policy = replace(DEFAULT_POLICY, ratings_per_response=2)
+        return lambda: revise(
+            project=team.project, rubric=DEFAULT_RUBRIC, policy=policy, by=team.admin, now=NOW
+        )
+
+    def test_is_the_one_that_rating_opens_under(self, aside, team, saved):
+        stage = make_stage(team.project)
+        make_responses(stage)
+        opened = outcome_after(aside, saved, lambda: open_rating(stage=stage, by=team.admin, now=NOW))
+        assert opened.status == "rating"
+        assert (opened.policy.version, opened.ratings_per_response) == (2, 2)
+        assert [response.assignments.count() for response in Response.objects.all()] == [2, 2]
+
+    def test_lets_answers_come_in(self, aside, team, saved):
+        stage = make_stage(team.project, model_name="v1")
+        answers = [
+            NewResponse(prompt, "Boil it.", stage.model_version) for prompt in team.project.prompts.all()
+        ]
+        came = outcome_after(aside, saved, lambda: add_responses(stage=stage, answers=answers, now=NOW))
+        assert [response.assignments.count() for response in came] == [2, 2]
+
+    def test_lets_a_generation_be_launched(self, aside, team, saved):
+        stage = make_stage(team.project)
+        launch = lambda: launch_generation(stage=stage, sampling=None, seed=1, by=team.admin, now=NOW)  # noqa: E731
+        assert outcome_after(aside, saved, launch).stage == stage
