@@ -124,14 +124,24 @@ def add_member(*, project, user, role, by, now):
 
 @transaction.atomic
 def remove_member(*, project, user, role, by, now):
-    """Take a role away. What the person did stays. The last admin cannot be removed."""
+    """Take a role away. What the person did stays. The last admin who can sign in cannot be removed: Conflict."""
     if role == Membership.Role.ADMIN:
-        others = project.memberships.filter(role=Membership.Role.ADMIN).exclude(user=user)
-        if not others.exists():
-            raise Conflict("A project needs an admin: make someone else admin first.")
+        require_another_admin(project, user)
     removed, _ = project.memberships.filter(user=user, role=role).delete()
     if removed:
         audit.record("membership:remove", project, by=by, now=now, params=_of(user, role))
+
+
+def require_another_admin(project, user):
+    """Raise Conflict unless somebody besides `user` is admin of the project and can sign in.
+
+    Call it in the transaction that takes `user` out. It locks the project: of two admins who take each other out at
+    once, the second finds the first gone.
+    """
+    lock_project(project)
+    others = project.memberships.filter(role=Membership.Role.ADMIN, user__is_active=True).exclude(user=user)
+    if not others.exists():
+        raise Conflict("A project needs an admin: make someone else admin first.")
 
 
 def _of(user, role):

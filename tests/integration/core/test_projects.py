@@ -3,16 +3,18 @@ import dataclasses
 import pytest
 
 from core.errors import Conflict, InvalidInput
-from core.models import AuditEvent, Stage, User
+from core.models import AuditEvent, Membership, Stage, User
 from core.projects import (
     create_account,
     create_project,
     may_create_projects,
+    remove_member,
     revise,
     specs_of,
     write_guidelines,
 )
 from core.rubrics import DEFAULT_POLICY, DEFAULT_RUBRIC, AxisSpec
+from tests.factories.core import make_project
 
 TONE = AxisSpec("tone", "Tone", "Does it speak well?", tau=2)
 WITH_TONE = dataclasses.replace(DEFAULT_RUBRIC, axes=(*DEFAULT_RUBRIC.axes, TONE))
@@ -131,3 +133,15 @@ class TestMayCreateProjects:
 
     def test_lets_the_installations_superuser_begin(self, db):
         assert may_create_projects(User.objects.create_superuser("root", password="x"))
+
+
+class TestRemoveMember:
+    def test_keeps_the_last_admin_who_can_sign_in(self, db, now):
+        team = make_project(admins=2)
+        team.admins[1].is_active = False
+        team.admins[1].save()
+        with pytest.raises(Conflict, match="needs an admin"):
+            remove_member(
+                project=team.project, user=team.admin, role=Membership.Role.ADMIN, by=team.admin, now=now
+            )
+        assert team.project.memberships.filter(user=team.admin, role=Membership.Role.ADMIN).exists()

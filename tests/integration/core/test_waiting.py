@@ -6,7 +6,9 @@ import pytest
 
 from annotation.models import Response
 from annotation.responses import NewResponse, add_responses, open_rating
-from core.projects import revise
+from core.errors import Conflict
+from core.models import Membership
+from core.projects import remove_member, revise
 from core.rubrics import DEFAULT_POLICY, DEFAULT_RUBRIC
 from tests.factories.annotation import make_prompts, make_responses, make_stage
 from tests.factories.core import NOW, make_project
@@ -50,3 +52,18 @@ class TestAPolicySavedMeanwhile:
         stage = make_stage(team.project)
         launch = lambda: launch_generation(stage=stage, sampling=None, seed=1, by=team.admin, now=NOW)  # noqa: E731
         assert outcome_after(aside, saved, launch).stage == stage
+
+
+class TestTwoAdmins:
+    def test_who_remove_each_other_at_once_leave_one(self, aside):
+        team = make_project(admins=2)
+
+        def remove(user, by):
+            return lambda: remove_member(
+                project=team.project, user=user, role=Membership.Role.ADMIN, by=by, now=NOW
+            )
+
+        one, two = team.admins
+        refused = outcome_after(aside, remove(two, by=one), remove(one, by=two))
+        assert isinstance(refused, Conflict)
+        assert team.project.memberships.get(role=Membership.Role.ADMIN).user == one
