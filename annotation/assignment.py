@@ -69,7 +69,9 @@ def take_slot(*, response, expert, now):
 
 
 def take_open(response, *, expert, now, trail=audit):
-    """`take_slot` of a response that the caller has locked."""
+    """`take_slot` of a response that the caller has locked, slots and all: what is decided is handed out no more."""
+    if response.status != Response.Status.AWAITING_RATINGS:
+        return None
     mine = [slot for slot in response.slots if slot.expert_id == expert.pk]
     if mine:
         return mine[0] if mine[0].status == Assignment.Status.LEASED else None

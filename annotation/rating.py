@@ -104,6 +104,8 @@ def _submit(
         return before
     # A stage's policy is held fast once its responses have slots that can be leased.
     policy = response.stage.policy
+    if held is not None and response.status != Response.Status.AWAITING_RATINGS:
+        raise Conflict(NOT_OPEN)
     comment, revised_response = tidy(comment).strip(), tidy(revised_response)
     answers = _checked(policy, scores, labels, comment, revised_response)
     with audit.Trail() as trail:

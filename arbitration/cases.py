@@ -21,6 +21,8 @@ Status = Case.Status
 TRIES = 20
 
 TAKEN = "Another lead has just taken this case: take the next one."
+LAPSED = "Your time for this case ran out, so it is back in the queue already: go on with the next one."
+SETTLED = "This case is already settled: go on with the next one."
 NOT_YOURS = "You rated this response or could not judge it, so another lead has to settle it."
 
 
@@ -31,7 +33,13 @@ def claim_case(*, response, by, now):
     Raises NotAllowed for a person who is no lead of the project or took part in the response, Conflict where
     another lead holds it or it is not divergent (any more).
     """
-    response = Response.objects.select_related("stage__project").get(pk=response.pk)
+    # The response first, then its cases. A response that waits for a lead keeps its labels from being finalized, so
+    # what is read of it under its lock holds for its stage too.
+    response = (
+        Response.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("stage__project")
+        .get(pk=response.pk)
+    )
     if not response.stage.project.memberships.filter(user=by, role=LEAD).exists():
         raise NotAllowed("Only a lead of this project can take a case.")
     if response.status != Response.Status.DIVERGENT or response.stage.status != Stage.Status.RATING:
@@ -76,10 +84,17 @@ def held_by(lead, *, stages, now):
 
 @transaction.atomic
 def release_case(*, case, by, now):
-    """Give a case back undecided: anyone else may take it, and its lead may take it again."""
+    """Give a case back undecided: anyone else may take it, and its lead may take it again.
+
+    Twice is the same as once. Raises NotAllowed for another's case, Conflict where it lapsed or was settled meanwhile.
+    """
     case = _own(case, by)
     if case.status == Status.RELEASED:
         return case
+    if case.status == Status.LAPSED:
+        raise Conflict(LAPSED)
+    if case.status == Status.RESOLVED:
+        raise Conflict(SETTLED)
     return transition(case, Status.RELEASED, by=by, now=now, closed_at=now)
 
 
@@ -135,9 +150,12 @@ def release_lapsed_cases(*, now):
 
 
 def _own(case, by):
-    """The case as it is now, locked, if it is `by`'s."""
+    """The case as it is now, locked behind its response, if it is `by`'s.
+
+    What it joins never changes its key: its response, that response's stage, and the policy of a stage in rating.
+    """
     case = (
-        Case.objects.select_for_update(of=("self",), no_key=True)
+        Case.objects.select_for_update(of=("response", "self"), no_key=True)
         .select_related("response__stage__project", "response__stage__policy__rubric")
         .get(pk=case.pk)
     )
@@ -158,7 +176,7 @@ def _hold(case, by, now):
     if case.status == Status.CLAIMED:
         return case
     if case.status == Status.RESOLVED:
-        raise Conflict("This case is already settled.")
+        raise Conflict(SETTLED)
     return claim_case(response=case.response, by=by, now=now)
 
 

@@ -130,7 +130,11 @@ def exclude(request, project, case):
 @project_view(LEAD)
 def release(request, project, case):
     """Give the case back."""
-    release_case(case=_own_case(request, project, case), by=request.user, now=timezone.now())
+    case = _own_case(request, project, case)
+    try:
+        release_case(case=case, by=request.user, now=timezone.now())
+    except DomainError as error:
+        return _render_case(request, case, error)
     flash(request, "The case is back in the queue.")
     return redirect(request, reverse("arbitration:queue", args=[project.slug]))
 
@@ -188,6 +192,7 @@ def _render_case(request, case, error=None):
     """The case's page; after a refused form with what was filled in, and why it was refused."""
     if error is not None:
         case.refresh_from_db(fields=["status"])
+        case.response.refresh_from_db(fields=["status"])
     now = timezone.now()
     file = open_file(case.response)
     decision = with_answers(Decision.objects.filter(case=case)).first()

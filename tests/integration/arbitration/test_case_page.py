@@ -196,3 +196,21 @@ class TestRelease:
         assert as_lead.post(url("release", team, case.pk)).url == url("queue", team)
         case.refresh_from_db()
         assert case.status == Case.Status.RELEASED
+
+    def test_leads_on_where_the_case_lapsed_or_another_lead_settled_it(self, as_lead, team, case, now):
+        Case.objects.filter(pk=case.pk).update(lease_until=now - timedelta(minutes=1))
+        other = claim_case(response=case.response, by=team.leads[1], now=now)
+        for settle in (lambda: None, lambda: decide(other)):
+            settle()
+            answer = as_lead.post(url("release", team, case.pk), filled(rationale="My long reasoning"))
+            assert answer.status_code == 409
+            assert "ran out" in answer.text
+            assert "Take the next case" in answer.text
+            assert "My long reasoning" in answer.text
+
+    def test_leads_on_where_one_settled_it_oneself_in_another_tab(self, as_lead, team, case):
+        decide(case)
+        answer = as_lead.post(url("release", team, case.pk), filled())
+        assert answer.status_code == 409
+        assert "already settled" in answer.text
+        assert "Take the next case" in answer.text

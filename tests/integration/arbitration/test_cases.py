@@ -181,6 +181,15 @@ class TestReleaseCase:
         with pytest.raises(NotAllowed, match="another lead"):
             release_case(case=case, by=team.leads[1], now=NOW)
 
+    def test_is_a_conflict_once_it_has_lapsed_or_is_settled(self, team, case):
+        release_lapsed_cases(now=AFTER_LEASE)
+        with pytest.raises(Conflict, match="ran out"):
+            release_case(case=case, by=team.lead, now=AFTER_LEASE)
+        case = claim_case(response=case.response, by=team.lead, now=AFTER_LEASE)
+        decide(case, now=AFTER_LEASE)
+        with pytest.raises(Conflict, match="already settled"):
+            release_case(case=case, by=team.lead, now=AFTER_LEASE)
+
 
 class TestReleaseLapsedCases:
     def test_ends_claims_whose_time_is_up_and_no_others(self, team, diverging, case):
