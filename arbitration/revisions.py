@@ -38,7 +38,8 @@ def accept_revision(*, rating, by, now):
     stage = lock_stage(response.stage)
     if stage.status != Stage.Status.RATING:
         raise Conflict("The labels of this stage are final: nothing can be accepted any more.")
-    response.refresh_from_db(fields=["status"])
+    # A lead may exclude it at this moment.
+    response.refresh_from_db(fields=["status"], from_queryset=Response.objects.select_for_update(no_key=True))
     if response.status not in (Status.AGREED, Status.DIVERGENT, Status.RESOLVED):
         raise Conflict("A revised response can be accepted once all ratings are in, unless it is excluded.")
     if response.status == Status.DIVERGENT and _took_part(response, by):

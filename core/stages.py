@@ -4,6 +4,7 @@ from django.db import IntegrityError, transaction
 
 from core import audit
 from core.errors import Conflict, InvalidInput
+from core.locks import lock_project
 from core.models import Stage
 from core.transitions import transition
 
@@ -15,7 +16,8 @@ def open_stage(*, project, model_version, by, now, kind=Stage.Kind.TURN, ratings
     `ratings_per_response` is the policy's k unless given. The stage of the same kind before it must have final
     labels; a turn before it becomes COMPLETE. Raises Conflict while one is open, InvalidInput for a k below 1.
     """
-    policy = project.policy
+    # A policy that is saved at this moment comes before the stage, which takes it, or finds the stage waiting.
+    policy = lock_project(project).policy
     k = policy.ratings_per_response if ratings_per_response is None else ratings_per_response
     if k < 1:
         raise InvalidInput("A response needs at least one rating.")

@@ -6,7 +6,7 @@ from core import audit
 from core.access import ADMIN
 from core.errors import Conflict, InvalidInput, NotAllowed
 from core.limits import text_fault
-from core.locks import lock_stage
+from core.locks import lock_project, lock_stage
 from core.models import ModelVersion, Stage
 from core.stages import open_stage
 from core.texts import tidy
@@ -24,6 +24,7 @@ def promote(*, stage, model_version, reason, by, now):
     reason or for a model without weights, Conflict before the labels are final or where the stage was followed
     already, saying by whom, when and why.
     """
+    lock_project(stage.project)
     stage = lock_stage(stage)
     if not stage.project.memberships.filter(user=by, role=ADMIN).exists():
         raise NotAllowed("Only an admin of this project can promote a model.")

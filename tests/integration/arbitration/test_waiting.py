@@ -6,7 +6,8 @@ import pytest
 
 from annotation.models import Response
 from arbitration.cases import claim_case, exclude_response, release_case, release_lapsed_cases
-from arbitration.models import Case, Decision
+from arbitration.models import AcceptedRevision, Case, Decision
+from arbitration.revisions import accept_revision
 from core.errors import Conflict
 from tests.factories.arbitration import decide, make_divergent_stage
 from tests.factories.core import NOW, make_project
@@ -61,3 +62,13 @@ def test_a_claim_that_lapses_at_this_moment_is_taken_again_by_its_decision(aside
     decision = outcome_after(aside, lambda: release_lapsed_cases(now=NOW), lambda: decide(case))
     assert list(Case.objects.values_list("status", flat=True)) == [Case.Status.LAPSED, Case.Status.RESOLVED]
     assert decision.case.response.status == Response.Status.RESOLVED
+
+
+def test_a_revised_response_is_not_accepted_while_its_response_is_excluded(aside, team, case):
+    rating = case.response.ratings.first()
+    type(rating).objects.update(revised_response="Boil it for six minutes.")
+    refused = outcome_after(
+        aside, lambda: excludes(case), lambda: accept_revision(rating=rating, by=team.leads[1], now=NOW)
+    )
+    assert (type(refused), "unless it is excluded" in str(refused)) == (Conflict, True)
+    assert not AcceptedRevision.objects.exists()

@@ -40,6 +40,9 @@ class TestAPolicySavedMeanwhile:
         assert (opened.policy.version, opened.ratings_per_response) == (2, 2)
         assert [response.assignments.count() for response in Response.objects.all()] == [2, 2]
 
+    def test_is_the_one_of_a_stage_that_opens(self, aside, team, saved):
+        assert outcome_after(aside, saved, lambda: make_stage(team.project)).policy.version == 2
+
     def test_lets_answers_come_in(self, aside, team, saved):
         stage = make_stage(team.project, model_name="v1")
         answers = [
