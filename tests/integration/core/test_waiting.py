@@ -7,11 +7,12 @@ import pytest
 from annotation.models import Response
 from annotation.responses import NewResponse, add_responses, open_rating
 from core.errors import Conflict
-from core.models import Membership
-from core.projects import remove_member, revise
+from core.models import Membership, Project
+from core.projects import add_member, create_account, create_project, remove_member, revise
 from core.rubrics import DEFAULT_POLICY, DEFAULT_RUBRIC
+from tests.browsing import PASSWORD
 from tests.factories.annotation import make_prompts, make_responses, make_stage
-from tests.factories.core import NOW, make_project
+from tests.factories.core import NOW, make_project, make_user
 from tests.interleaving import on_row_locks, outcome_after
 from training.generation import launch_generation
 
@@ -53,7 +54,10 @@ class TestAPolicySavedMeanwhile:
 
     def test_lets_a_generation_be_launched(self, aside, team, saved):
         stage = make_stage(team.project)
-        launch = lambda: launch_generation(stage=stage, sampling=None, seed=1, by=team.admin, now=NOW)  # noqa: E731
+
+        def launch():
+            return launch_generation(stage=stage, sampling=None, seed=1, by=team.admin, now=NOW)
+
         assert outcome_after(aside, saved, launch).stage == stage
 
 
@@ -70,3 +74,32 @@ class TestTwoAdmins:
         refused = outcome_after(aside, remove(two, by=one), remove(one, by=two))
         assert isinstance(refused, Conflict)
         assert team.project.memberships.get(role=Membership.Role.ADMIN).user == one
+
+
+class TestTheSameTwiceAtOnce:
+    def test_is_one_project_of_a_name(self, aside):
+        admin = make_user()
+        refused = outcome_after(
+            aside,
+            lambda: create_project(name="Twice", by=admin, now=NOW),
+            lambda: create_project(name="twice", by=admin, now=NOW),
+        )
+        assert (type(refused), "choose another name" in str(refused)) == (Conflict, True)
+        assert Project.objects.count() == 1
+
+    def test_is_one_account_of_a_name(self, aside):
+        def create():
+            return create_account(username="ada", password=PASSWORD, by=None, now=NOW)
+
+        refused = outcome_after(aside, create, create)
+        assert (type(refused), "already an account" in str(refused)) == (Conflict, True)
+
+    def test_is_one_role_of_a_person(self, aside):
+        team, person = make_project(), make_user()
+
+        def add():
+            return add_member(
+                project=team.project, user=person, role=Membership.Role.LEAD, by=team.admin, now=NOW
+            )
+
+        assert outcome_after(aside, add, add) == person.memberships.get()
