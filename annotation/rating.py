@@ -161,9 +161,7 @@ def _take_up_again(response, by, now, trail):
         raise Conflict("You have already rated this response: see it under your ratings.")
     if not Draft.objects.filter(response=response, expert=by).exists():
         raise NotAllowed(NOT_YOURS)
-    open_for_rating = (
-        response.status == Response.Status.AWAITING_RATINGS and response.stage.status == Stage.Status.RATING
-    )
+    open_for_rating = response.stage.status == Stage.Status.RATING
     slot = take_open(response, expert=by, now=now, trail=trail) if open_for_rating else None
     if slot is None:
         raise Conflict(NOT_OPEN)
