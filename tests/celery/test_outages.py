@@ -10,6 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -100,6 +101,17 @@ class Concord(Live):
         self.manage("migrate", "-v0")
         self.start("web", "worker", "gpu-worker", "beat")
 
+    @contextmanager
+    def without(self, gone):
+        """The named servers stopped, and started again whatever came of it: other tests need them."""
+        for name in gone:
+            self.servers[name].stop()
+        try:
+            yield
+        finally:
+            for name in gone:
+                self.servers[name].launch()
+
     def ask(self, code):
         """What the code tells by `tell(name=value)`, run in a process of its own."""
         said = self.manage("shell", "-v0", "-c", FRAME.format(first=next(self.numbers)) + code).stdout
@@ -128,11 +140,6 @@ def concord():
         server.stop()
 
 
-def events_of(folder):
-    """The lines that the job's children have written, in all its directories."""
-    return sum(path.read_bytes().count(b"\n") for path in folder.rglob("events.jsonl"))
-
-
 class TestAnOutage:
     @pytest.mark.parametrize("kind", BEGIN)
     @pytest.mark.parametrize("gone", [("postgres",), ("redis",), ("postgres", "redis")], ids="+".join)
@@ -146,20 +153,17 @@ class TestAnOutage:
         )
         child = child_of(folder)
         before = events_of(folder)
-        for name in gone:
-            concord.servers[name].stop()
-        struck = time.monotonic()
-        if "postgres" in gone:
-            assert wait_until(
-                lambda: concord.get(about["page"], about["session"])[0] == 503, what="the page that says so"
-            )
-            assert "does not answer just now" in concord.get(about["page"], about["session"])[1]
-        time.sleep(max(0, AWAY_SECONDS - (time.monotonic() - struck)))
-        assert events_of(folder) > before
-        for name in gone:
-            concord.servers[name].launch()
-        # It still works, or has come to its own end meanwhile.
-        assert child_of(folder) == child or '"status":"succeeded"' in events_in(folder)
+        with concord.without(gone):
+            struck = time.monotonic()
+            if "postgres" in gone:
+                assert wait_until(
+                    lambda: concord.get(about["page"], about["session"])[0] == 503,
+                    what="the page that says so",
+                )
+                assert "does not answer just now" in concord.get(about["page"], about["session"])[1]
+            time.sleep(max(0, AWAY_SECONDS - (time.monotonic() - struck)))
+            assert events_of(folder) > before or is_over(folder)
+        assert child_of(folder) == child or is_over(folder)
         assert wait_until(
             lambda: concord.get(about["page"], about["session"])[0] == 200, what="the page, come back"
         )
@@ -182,7 +186,23 @@ class TestAnOutage:
 
 
 def events_in(folder):
-    return "".join(path.read_text() for path in folder.rglob("events.jsonl"))
+    """What the job's children have written, in all its directories."""
+    try:
+        return "".join(path.read_text() for path in folder.rglob("events.jsonl"))
+    except FileNotFoundError:  # cleared away while we read
+        return ""
+
+
+def events_of(folder):
+    return events_in(folder).count("\n")
+
+
+def is_over(folder):
+    """Whether the job has come to its own end, on a quick machine within the outage.
+
+    A worker that still has its database clears the folder away once it has stored the result.
+    """
+    return not folder.exists() or '"status":"succeeded"' in events_in(folder)
 
 
 def child_of(folder):
