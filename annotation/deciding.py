@@ -63,7 +63,7 @@ def decide_response(response, *, by, now, trail=audit):
     given = sum(slot.status == Assignment.Status.SUBMITTED for slot in response.slots)
     if given < k and not _is_unjudgeable(response, still_needed=k - given):
         return response
-    ratings = list(Rating.objects.filter(response=response).order_by("id"))
+    ratings = list(Rating.objects.current().filter(response=response).order_by("id"))
     reasons = find_divergence(judgements_of(ratings), rules_of(response.stage.policy, k))
     if not reasons:
         return transition(response, Response.Status.AGREED, by=by, now=now, trail=trail)

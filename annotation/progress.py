@@ -88,7 +88,7 @@ def _counting_own():
         {"stage__status": Stage.Status.RATING, "stage__project": project},
     )
     since_midnight = {"submitted_at__gte": Given("midnight", Rating._meta.get_field("submitted_at"))}
-    rated = Rating.objects.filter(**mine, **since_midnight, policy__project=project)
+    rated = Rating.objects.current().filter(**mine, **since_midnight, policy__project=project)
     done = Assignment.objects.filter(**mine, **is_open, status=Assignment.Status.SUBMITTED)
     share = QueueCursor.objects.filter(**mine, **is_open)
     return User.objects.filter(pk=Given("expert", User._meta.pk)).annotate(

@@ -167,7 +167,7 @@ def _read_codes(stage, rows, question_column, value_column, parts, bits):
         SELECT COUNT(*), {codes} FROM (
             SELECT {sums}
             FROM {Response._meta.db_table} response
-            JOIN {Rating._meta.db_table} rating ON rating.response_id = response.id
+            JOIN {Rating._meta.db_table} rating ON rating.response_id = response.id AND rating.superseded_at IS NULL
             JOIN {rows.model._meta.db_table} answer ON answer.owner_id = rating.id
             WHERE response.stage_id = %s AND response.status <> %s
             GROUP BY response.id

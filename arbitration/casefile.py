@@ -91,7 +91,7 @@ def open_file(response):
 def open_files(responses):
     """The CaseFiles of some responses, in their order, read in a fixed number of statements."""
     ratings, declined, reasons = ({response.pk: [] for response in responses} for _ in range(3))
-    for rating in Rating.objects.filter(response__in=responses).select_related("expert"):
+    for rating in Rating.objects.current().filter(response__in=responses).select_related("expert"):
         ratings[rating.response_id].append(rating)
     given = load_answers(Rating, [rating.pk for each in ratings.values() for rating in each])
     refusals = Involvement.objects.filter(response__in=responses, part=Involvement.Part.DECLINED)

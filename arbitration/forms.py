@@ -37,7 +37,7 @@ def read_revision(data, response):
     chosen = data.get("revision", "")
     if not chosen:
         return None
-    rating = Rating.objects.filter(response=response, pk=whole_number(chosen)).first()
+    rating = Rating.objects.current().filter(response=response, pk=whole_number(chosen)).first()
     if rating is None:
         raise InvalidInput("The revised response you chose is not one of this case: reload the page.")
     return rating

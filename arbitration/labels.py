@@ -183,7 +183,7 @@ def _write(labels):
 
 
 def _keep_provenance(stage):
-    """Join every final label of the stage to all ratings of its response, in the database: three rows a label."""
+    """Join every final label of the stage to the current ratings of its response, in the database: k rows a label."""
     through = FinalLabel.ratings.through._meta.db_table
     label, rating, response = (model._meta.db_table for model in (FinalLabel, Rating, Response))
     with connection.cursor() as cursor:
@@ -191,7 +191,7 @@ def _keep_provenance(stage):
             f"INSERT INTO {through} (finallabel_id, rating_id) "
             f"SELECT {label}.id, {rating}.id FROM {response} "
             f"JOIN {label} ON {label}.response_id = {response}.id "
-            f"JOIN {rating} ON {rating}.response_id = {response}.id "
+            f"JOIN {rating} ON {rating}.response_id = {response}.id AND {rating}.superseded_at IS NULL "
             f"WHERE {response}.stage_id = %s",
             [stage.pk],
         )

@@ -3,10 +3,13 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from django.db.models import F
+
 from annotation.answers import Answers, label_rows, score_rows
 from annotation.models import Rating
 from arbitration.consensus import agreed_label, agreed_score, alignment_class
 from arbitration.diff import normalised
+from core.bulk import Among
 from core.models import LabelValue
 from core.texts import is_blank
 
@@ -15,7 +18,7 @@ CHUNK = 1000
 
 @dataclass
 class Gathered:
-    """All ratings of one response: scores by axis, answers by label set, revised texts by rating (primary keys)."""
+    """One response's current ratings: scores by axis, answers by label set, revised texts by rating (primary keys)."""
 
     ratings: list[int] = field(default_factory=list)
     scores: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -78,19 +81,20 @@ class Rulebook:
 
 
 def gather(response_ids) -> dict[int, Gathered]:
-    """The ratings of some (at most CHUNK) responses, by response."""
+    """The current ratings of some (at most CHUNK) responses, by response."""
     found = {pk: Gathered() for pk in response_ids}
     of_rating = {}
-    ratings = Rating.objects.filter(response__in=response_ids).order_by("pk")
+    ratings = Rating.objects.current().filter(response__in=response_ids).order_by("pk")
     for rating, response, revised in ratings.values_list("pk", "response_id", "revised_response"):
         of_rating[rating] = found[response]
         found[response].ratings.append(rating)
         if not is_blank(revised):
             found[response].revisions[rating] = revised
-    scores = score_rows(Rating).filter(owner__response__in=response_ids)
+    of_them = Among(F("owner_id"), list(of_rating))
+    scores = score_rows(Rating).filter(of_them)
     for rating, axis, value in scores.values_list("owner_id", "axis_id", "value"):
         of_rating[rating].scores[axis].append(value)
-    labels = label_rows(Rating).filter(owner__response__in=response_ids)
+    labels = label_rows(Rating).filter(of_them)
     for rating, label_set, value in labels.values_list("owner_id", "label_set_id", "value_id"):
         of_rating[rating].labels[label_set].append(value)
     return found

@@ -88,7 +88,7 @@ def rests_on_simulation(stage):
     if not simulated:
         return False
     return (
-        Rating.objects.filter(response__stage=stage, expert__in=simulated).exists()
+        Rating.objects.current().filter(response__stage=stage, expert__in=simulated).exists()
         or Decision.objects.filter(case__response__stage=stage, lead__in=simulated).exists()
     )
 
@@ -127,7 +127,9 @@ def count_overridden(stage):
 
 def _scores_outside():
     given = score_rows(Rating).filter(
-        axis=OuterRef("axis"), owner__response=OuterRef("owner__case__response")
+        axis=OuterRef("axis"),
+        owner__response=OuterRef("owner__case__response"),
+        owner__superseded_at=None,
     )
     return score_rows(Decision).filter(
         Exists(given),
@@ -139,7 +141,9 @@ def _scores_outside():
 
 def _labels_nobody_gave():
     given = label_rows(Rating).filter(
-        label_set=OuterRef("label_set"), owner__response=OuterRef("owner__case__response")
+        label_set=OuterRef("label_set"),
+        owner__response=OuterRef("owner__case__response"),
+        owner__superseded_at=None,
     )
     return label_rows(Decision).filter(
         Exists(given), ~Exists(given.filter(value=OuterRef("value"))), owner=OuterRef("pk")

@@ -88,7 +88,7 @@ def pending_revisions(stage):
     # From the few ratings with a revision, by their own index: a join would begin at all of the stage's responses,
     # and a rating's policy tells its project too.
     policies = list(stage.project.policies.values_list("pk", flat=True))
-    revised = Rating.objects.exclude(revised_response="").filter(policy__in=policies)
+    revised = Rating.objects.current().exclude(revised_response="").filter(policy__in=policies)
     keys = sorted(set(revised.order_by().values_list("response", flat=True)))
     accepted = AcceptedRevision.objects.filter(response=OuterRef("pk"))
     agreed = Response.objects.filter(~Exists(accepted), stage=stage, status=Status.AGREED).order_by()

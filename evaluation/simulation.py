@@ -193,7 +193,7 @@ def _settle(stage, lead, sights, *, clock, on_progress):
         sight = sights[case.response_id]
         felt = latent_scores(sight)
         scores = scores_of(felt)
-        revised = case.response.ratings.exclude(revised_response="").order_by("id").first()
+        revised = case.response.ratings.current().exclude(revised_response="").order_by("id").first()
         resolve_case(
             case=case,
             by=lead,
@@ -213,7 +213,8 @@ def _judge_revisions(stage, lead, *, clock):
     """Accept the first revision of every agreed response that could do with one."""
     pending = pending_revisions(stage)
     for response in pending:
-        revised = Rating.objects.filter(response=response).exclude(revised_response="").earliest("id")
+        given = Rating.objects.current().filter(response=response)
+        revised = given.exclude(revised_response="").earliest("id")
         accept_revision(rating=revised, by=lead, now=clock())
     return len(pending)
 

@@ -89,7 +89,7 @@ class Around:
         spoken = PromptMessage.objects.filter(prompt__in={row.prompt_pk for row in rows if row.earlier})
         for prompt, role, text in spoken.values_list("prompt", "role", "text"):
             self.earlier[prompt].append({"role": role, "content": text})
-        given = Rating.objects.filter(Among(F("response_id"), responses)).order_by("pk")
+        given = Rating.objects.current().filter(Among(F("response_id"), responses)).order_by("pk")
         ratings = list(map(RatingRow._make, given.values_list(*RATING.values())))
         for rating in ratings:
             self.ratings[rating.response].append(rating)

@@ -138,7 +138,8 @@ def _account(project, name, role, by, now):
 def _bring_ratings(study, stage, experts, now, progress):
     """Every rating, through a slot leased to its expert. Returns how many were new."""
     responses = _by_key(stage)
-    given = set(Rating.objects.filter(response__stage=stage).values_list("response", "expert"))
+    ratings = Rating.objects.current().filter(response__stage=stage)
+    given = set(ratings.values_list("response", "expert"))
     missing = [
         (
             item,
@@ -204,7 +205,7 @@ def _taken_stock(study, project, stage, new_ratings, new_decisions):
     return Brought(
         project=project,
         stage=stage,
-        ratings=Rating.objects.filter(response__stage=stage).count(),
+        ratings=Rating.objects.current().filter(response__stage=stage).count(),
         new_ratings=new_ratings,
         escalations=Response.objects.filter(stage=stage, divergence__isnull=False).count(),
         decisions=decisions.count(),
