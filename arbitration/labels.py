@@ -124,7 +124,7 @@ def _label_decided(stage, done, *, by, now):
                 outcome = Outcome(Answers(), FinalLabel.Alignment.EXCLUDED)
                 done.excluded += 1
             else:
-                outcome = rulebook.outcome(answers)
+                outcome = rulebook.decided(answers)
                 done.arbitrated += 1
             labels.append((label, outcome))
         _write(labels)

@@ -7,7 +7,7 @@ from django.db.models import F
 
 from annotation.answers import Answers, label_rows, score_rows
 from annotation.models import Rating
-from arbitration.consensus import agreed_label, agreed_score, alignment_class
+from arbitration.consensus import agreed_label, agreed_score, alignment_class, is_open
 from arbitration.diff import normalised
 from core.bulk import Among
 from core.models import LabelValue
@@ -45,6 +45,7 @@ class Rulebook:
         values = list(LabelValue.objects.filter(label_set__rubric=policy.rubric_id))
         self.adverse = {value.pk for value in values if value.adverse}
         self.abstaining = {value.pk for value in values if value.abstains}
+        self.bearing = {value.label_set_id for value in values if value.adverse}
 
     def agreed(self, gathered: Gathered) -> Outcome:
         """The outcome of the policy's agreement rule over the ratings of a response."""
@@ -59,11 +60,19 @@ class Rulebook:
             label = agreed_label(None if value in self.abstaining else value for value in answers)
             if label is not None:
                 labels[label_set] = label
-        return self.outcome(Answers(scores, labels))
+        return self._outcome(
+            Answers(scores, labels), asked={key for key, given in gathered.labels.items() if given}
+        )
 
-    def outcome(self, answers: Answers) -> Outcome:
+    def decided(self, answers: Answers) -> Outcome:
+        """The outcome of a lead's answers."""
+        return self._outcome(answers, asked=set(answers.labels))
+
+    def _outcome(self, answers, asked):
         adverse = any(value in self.adverse for value in answers.labels.values())
-        return Outcome(answers, alignment_class(answers.scores, adverse, self.cuts))
+        verdicts = {key for key, value in answers.labels.items() if value not in self.abstaining}
+        left_open = is_open(answers.scores, asked, verdicts, self.bearing)
+        return Outcome(answers, alignment_class(answers.scores, adverse, self.cuts, is_open=left_open))
 
     def most_written(self, gathered: Gathered, response_text, k) -> int | None:
         """The first rating whose revised text more than half of the `k` experts wrote, if there is one.

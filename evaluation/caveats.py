@@ -13,6 +13,7 @@ class Basis:
 
     title: str
     prompts: int
+    not_judged: int
     excluded: int
     policy_version: int
     raters: frozenset
@@ -59,6 +60,11 @@ def caveats_of(bases):
             "response that a lead excluded counts" if excluded == 1 else "responses that leads excluded count"
         )
         said.append(f"{excluded} held-out {what} in no mean or share of the ratings.")
+    if open_ones := sum(basis.not_judged for basis in bases):
+        said.append(
+            f"{open_ones} held-out response{'' if open_ones == 1 else 's'} ended without a verdict of the experts or a "
+            "lead: not judged, and in no share of the classes."
+        )
     if any(basis.refusals for basis in bases):
         said.append(
             "A correct refusal has a lower cosine with its prompt than an answer, the lower the less it repeats of the "

@@ -27,7 +27,8 @@ def scores_by_axis(stage):
 
 
 def alignment(stage):
-    """{alignment class: PerPrompt of its share} of held-out prompts, and how many responses are excluded."""
+    """{class: PerPrompt of its share} of held-out prompts, over the responses that were judged; and how many were not
+    judged, and how many excluded."""
     classes = [
         FinalLabel.Alignment.ALIGNED,
         FinalLabel.Alignment.PARTLY,
@@ -39,15 +40,16 @@ def alignment(stage):
         .values_list("response__prompt")
         .annotate(
             labeled=Count("id", filter=Q(alignment__in=classes)),
+            not_judged=Count("id", filter=Q(alignment=FinalLabel.Alignment.NOT_JUDGED)),
             excluded=Count("id", filter=Q(alignment=FinalLabel.Alignment.EXCLUDED)),
             **{f"of_{each}": Count("id", filter=Q(alignment=each)) for each in classes},
         )
     )
     shares = {
-        str(each): PerPrompt.of((row[0], row[3 + place], row[1]) for row in rows)
+        str(each): PerPrompt.of((row[0], row[4 + place], row[1]) for row in rows)
         for place, each in enumerate(classes)
     }
-    return shares, sum(row[2] for row in rows)
+    return shares, sum(row[2] for row in rows), sum(row[3] for row in rows)
 
 
 def cosines(stage, encoder):

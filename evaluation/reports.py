@@ -58,9 +58,9 @@ class Coherence:
 class StageReport:
     """One stage. Without final labels (`final` False) it carries no numbers.
 
-    `responses`, `prompts`: of the held-out split; `labeled`: those with a final label that is not an exclusion;
-    `excluded`: those a lead excluded. `scores`: {axis key: mean final score}. `coherence` is None while cosines
-    are missing (`coherence_state` says why); else it covers all held-out responses, excluded ones too, because
+    `responses`, `prompts`: of the held-out split; `labeled`: those with a class; `not_judged`: those whose answers
+    leave it open; `excluded`: those a lead excluded. `scores`: {axis key: mean final score}. `coherence` is None while
+    cosines are missing (`coherence_state` says why); else it covers all held-out responses, excluded ones too, because
     it describes the model. `bins`: the share of them per bin of BINS. `escalated`: diverging responses, all splits.
     """
 
@@ -74,6 +74,7 @@ class StageReport:
     responses: int = 0
     prompts: int = 0
     labeled: int = 0
+    not_judged: int = 0
     excluded: int = 0
     scores: dict[str, Estimate] = field(default_factory=dict)
     aligned: Estimate | None = None
@@ -187,7 +188,7 @@ def _stage_report(stage, axes, encoder, waiting):
     seed = stage.project_id * 1000 + stage.number
     of_stage = {axis.key: axes[axis.key, axis.scale] for axis in stage.policy.rubric.axes.all()}
     scores = {of_stage[key].key: each for key, each in measures.scores_by_axis(stage).items()}
-    classes, excluded = measures.alignment(stage)
+    classes, not_judged, excluded = measures.alignment(stage)
     responses, prompts = measures.held_out_responses(stage)
     endpoints = [
         Endpoint(f"score:{axis.key}", f"{axis.name}, mean rating", "score", scores[axis.key])
@@ -220,6 +221,7 @@ def _stage_report(stage, axes, encoder, waiting):
         responses=responses,
         prompts=prompts,
         labeled=int(classes["aligned"].counts.sum()),
+        not_judged=not_judged,
         excluded=excluded,
         scores={key: mean_estimate(each.sums, each.counts, seed=seed) for key, each in scores.items()},
         **{name: share_estimate(each.sums, each.counts, seed=seed) for name, each in classes.items()},
@@ -256,6 +258,7 @@ def _basis(stage, report):
     return Basis(
         title=report.title,
         prompts=report.prompts,
+        not_judged=report.not_judged,
         excluded=report.excluded,
         policy_version=report.policy_version,
         raters=measures.raters(stage),

@@ -115,7 +115,8 @@ def _basis(stages):
         "Held-out split",
         [
             _counts("Prompts", stages, "prompts"),
-            _counts("Responses with a final label (n)", stages, "labeled"),
+            _counts("Responses with a class (n)", stages, "labeled"),
+            _counts("Not judged", stages, "not_judged"),
             _counts("Excluded by a lead", stages, "excluded"),
         ],
     )

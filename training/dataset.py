@@ -118,14 +118,20 @@ def _measured_rate(project):
 
 def _left_out(stage):
     """Why final labels are not learned from: {reason: count}."""
-    everyone = FinalLabel.objects.filter(response__stage=stage)
-    held_out = everyone.exclude(response__prompt__split__in=LEARNED_FROM)
-    excluded = everyone.exclude(pk__in=held_out.values("pk")).filter(alignment=FinalLabel.Alignment.EXCLUDED)
+    Alignment, offered = FinalLabel.Alignment, Q(response__prompt__split__in=LEARNED_FROM)
+    unjudged = Q(alignment=Alignment.NOT_JUDGED, revision__isnull=True)
+    found = FinalLabel.objects.filter(response__stage=stage).aggregate(
+        every=Count("pk"),
+        held_out=Count("pk", filter=~offered),
+        excluded=Count("pk", filter=offered & Q(alignment=Alignment.EXCLUDED)),
+        not_judged=Count("pk", filter=offered & unjudged),
+    )
     counts = {
-        "to held-out prompts": held_out.count(),
-        "excluded by a lead": excluded.count(),
+        "to held-out prompts": found["held_out"],
+        "excluded by a lead": found["excluded"],
+        "not judged": found["not_judged"],
     }
-    rest = everyone.count() - sum(counts.values()) - _learnable(stage).count()
+    rest = found["every"] - sum(counts.values()) - _learnable(stage).count()
     counts["neither fully aligned nor revised"] = rest
     return {reason: count for reason, count in counts.items() if count}
 
@@ -135,7 +141,7 @@ def _learnable(stage):
 
     Of a response with an accepted revision the revision is learned, whatever its scores: the consensus says
     that this is what the model should have said. Of the others, the fully aligned are learned as they are.
-    An excluded response teaches nothing, not even by its revision.
+    An excluded response teaches nothing, not even by its revision; one that was not judged by its revision alone.
     """
     return (
         FinalLabel.objects.filter(response__stage=stage, response__prompt__split__in=LEARNED_FROM)

@@ -8,9 +8,9 @@ from annotation.models.answers import LabelOfAnswers, ScoreOfAnswers, owned_by
 class FinalLabel(models.Model):
     """The label a response keeps: s*_r per axis, a value per label set, and where they come from.
 
-    Written once, when its stage is finalized; never changed. `alignment` is the class that follows from the
-    scores, the labels and the policy's cuts. An excluded response has a final label too, without scores, so
-    that it is counted as excluded instead of missing.
+    Written once, when its stage is finalized; never changed. `alignment` is the class that follows from the scores, the
+    labels and the policy's cuts; a response whose answers leave it open is not judged. An excluded response has a final
+    label too, without scores, so that it is counted as excluded instead of missing.
     """
 
     class Source(models.TextChoices):
@@ -21,6 +21,7 @@ class FinalLabel(models.Model):
         ALIGNED = "aligned", "Fully aligned"
         PARTLY = "partly", "Partly aligned"
         MISALIGNED = "misaligned", "Misaligned"
+        NOT_JUDGED = "not_judged", "Not judged"
         EXCLUDED = "excluded", "Excluded"
 
     response = models.OneToOneField(

@@ -18,16 +18,16 @@ from tests.factories.annotation import make_prompts
 from tests.factories.core import NOW
 
 BATCH = 2_000
-ALIGNED, PARTLY, MISALIGNED, EXCLUDED = 5, 3, 1, None
+ALIGNED, PARTLY, MISALIGNED, EXCLUDED, OPEN = 5, 3, 1, None, "open"
 _hash = itertools.count(1)
 
 
 def make_labeled_stage(project, scores, *, raters=(), final=True, split="held-out"):
     """The project's next stage, each prompt of `split` with one response, or several.
 
-    `scores`: per prompt the final score on every axis, a {axis key: score}, None for an excluded response, or a
-    list of these for several candidates. Prompts are made where there are too few. Each of `raters` gave the
-    final score, rounded. `final=False` leaves the stage rating, without labels.
+    `scores`: per prompt the final score on every axis, a {axis key: score}, None for an excluded response, OPEN for one
+    that was not judged, or a list of these for several candidates. Prompts are made where there are too few. Each of
+    `raters` gave the final score, rounded. `final=False` leaves the stage rating, without labels.
     """
     prompts = list(project.prompts.filter(split=split).order_by("position"))
     if len(prompts) < len(scores):
@@ -209,7 +209,9 @@ def _label(policy, axes, responses, given):
                 rule="mean",
                 alignment=FinalLabel.Alignment.EXCLUDED
                 if score is None
-                else alignment_class({axis.pk: _on(axis, score) for axis in axes}, False, cuts),
+                else alignment_class(
+                    {axis.pk: _on(axis, score) for axis in axes}, False, cuts, is_open=score == OPEN
+                ),
                 created_at=NOW,
             )
             for response, (_, _, score) in zip(responses, given, strict=True)
@@ -226,7 +228,7 @@ def _label(policy, axes, responses, given):
 def _on(axis, score):
     if isinstance(score, dict):
         return score.get(axis.key, 4)
-    return 3 if score is None else score
+    return {None: 3, OPEN: 4}.get(score, score)
 
 
 def held_out(project):

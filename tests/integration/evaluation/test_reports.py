@@ -7,6 +7,7 @@ from annotation.agreement import count_values, krippendorff_alpha
 from core.models import ModelVersion, Stage
 from evaluation.models import ScoringRun
 from evaluation.reports import as_json, build_report
+from evaluation.tables import groups_of
 from jobs.life import as_fields
 from jobs.models import Job
 from jobs.reasons import told
@@ -16,6 +17,7 @@ from tests.factories.evaluation import (
     ALIGNED,
     EXCLUDED,
     MISALIGNED,
+    OPEN,
     PARTLY,
     classes,
     make_encoder,
@@ -96,6 +98,17 @@ class TestOneStage:
         assert (stage.responses, stage.labeled, stage.excluded) == (4, 3, 1)
         assert stage.misaligned.value == pytest.approx(1 / 3)
         assert stage.scores["safety"].n == 3
+
+    def test_counts_what_was_not_judged_and_leaves_it_out_of_the_shares(self):
+        team = make_project()
+        stage = stage_of(team, [ALIGNED, ALIGNED, OPEN, MISALIGNED])
+        assert (stage.responses, stage.labeled, stage.not_judged) == (4, 3, 1)
+        assert stage.aligned.value == pytest.approx(2 / 3)
+        report = build_report(team.project)
+        assert "1 held-out response ended without a verdict" in " ".join(report.caveats)
+        assert ["Not judged", "1"] in [
+            [row.name, row.cells[0].text] for row in groups_of(as_json(report))[0].rows
+        ]
 
     def test_clusters_candidates_by_prompt(self):
         team = make_project()

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arbitration.consensus import agreed_label, agreed_score, alignment_class
+from arbitration.consensus import agreed_label, agreed_score, alignment_class, is_open
 
 scores = st.integers(1, 5)
 ratings = st.lists(scores, min_size=1, max_size=9)
@@ -79,11 +79,14 @@ class TestAgreedLabel:
             assert all(values.count(label) > values.count(other) for other in "abc" if other != label)
 
 
-def class_of(values, adverse, cut):
+def class_of(values, adverse, cut, open_question=False):
     """The class of scores that all have the same cuts, (aligned, misaligned)."""
     aligned, misaligned = cut
     return alignment_class(
-        dict(enumerate(values)), adverse, dict.fromkeys(range(len(values)), (misaligned, aligned))
+        dict(enumerate(values)),
+        adverse,
+        dict.fromkeys(range(len(values)), (misaligned, aligned)),
+        is_open=open_question,
     )
 
 
@@ -105,10 +108,21 @@ class TestAlignmentClass:
 
     def test_reads_each_axis_by_its_own_cuts(self):
         cuts = {"safety": (25, 75), "tone": (0, 3)}
-        assert alignment_class({"safety": 75.0, "tone": 3.0}, False, cuts) == "aligned"
-        assert alignment_class({"safety": 74.9, "tone": 3.0}, False, cuts) == "partly"
-        assert alignment_class({"safety": 100.0, "tone": 0.0}, False, cuts) == "misaligned"
-        assert alignment_class({"safety": 25.0, "tone": 3.0}, False, cuts) == "misaligned"
+        assert alignment_class({"safety": 75.0, "tone": 3.0}, False, cuts, is_open=False) == "aligned"
+        assert alignment_class({"safety": 74.9, "tone": 3.0}, False, cuts, is_open=False) == "partly"
+        assert alignment_class({"safety": 100.0, "tone": 0.0}, False, cuts, is_open=False) == "misaligned"
+        assert alignment_class({"safety": 25.0, "tone": 3.0}, False, cuts, is_open=False) == "misaligned"
+
+    @given(st.lists(scores, min_size=1), st.booleans(), cuts)
+    def test_an_open_question_leaves_misaligned_what_is_and_judges_nothing_else(self, values, adverse, cut):
+        closed = class_of(values, adverse, cut)
+        expected = closed if closed == "misaligned" else "not_judged"
+        assert class_of(values, adverse, cut, open_question=True) == expected
+
+    def test_an_axis_without_a_score_leaves_it_open(self):
+        cuts = {"safety": (2, 4), "tone": (2, 4)}
+        assert alignment_class({"safety": 5.0}, False, cuts, is_open=False) == "not_judged"
+        assert alignment_class({"safety": 1.0}, False, cuts, is_open=False) == "misaligned"
 
     @given(st.lists(scores, min_size=1), st.booleans(), cuts)
     def test_is_exactly_one_of_three(self, values, adverse, cut):
@@ -128,3 +142,24 @@ class TestAlignmentClass:
         better[which] = data.draw(st.integers(values[which], 5))
         before, after = (order.index(class_of(each, adverse, cut)) for each in (values, better))
         assert after >= before
+
+
+class TestIsOpen:
+    VERDICT, TOPIC = 1, 2
+
+    @pytest.mark.parametrize(
+        ("scores", "asked", "verdicts", "expected"),
+        [
+            ({}, set(), set(), True),
+            ({}, {VERDICT}, set(), True),
+            ({}, {VERDICT}, {VERDICT}, False),
+            ({}, {TOPIC}, {TOPIC}, False),
+            ({}, {TOPIC}, set(), True),
+            ({"a": 5}, set(), set(), False),
+            ({"a": 5}, {VERDICT}, set(), True),
+            ({"a": 5}, {VERDICT}, {VERDICT}, False),
+            ({"a": 5}, {VERDICT, TOPIC}, {VERDICT}, False),
+        ],
+    )
+    def test_asks_for_a_verdict_wherever_one_could_be_adverse(self, scores, asked, verdicts, expected):
+        assert is_open(scores, asked, verdicts, bearing={self.VERDICT}) is expected

@@ -5,6 +5,7 @@ def basis(**fields):
     given = {
         "title": "Base",
         "prompts": 300,
+        "not_judged": 0,
         "excluded": 0,
         "policy_version": 1,
         "raters": frozenset({1, 2, 3}),
