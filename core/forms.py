@@ -5,7 +5,6 @@ import re
 from django import forms
 from django.contrib.auth import password_validation
 from django.contrib.auth.validators import UnicodeUsernameValidator
-from django.utils.text import slugify
 
 from core.limits import LONGEST_PASSWORD, LONGEST_PERSON, LONGEST_REMARK, LONGEST_WORD
 from core.models import Membership, Policy, User
@@ -91,9 +90,8 @@ class Row(forms.Form):
         max_length=80, error_messages={"required": "Give it a name, or mark it to be removed."}
     )
 
-    def key_or_new(self, number):
-        name = self.cleaned_data["name"]
-        return self.cleaned_data["key"] or slugify(name)[:40] or f"number-{number}"
+    def key_or_new(self, keys):
+        return self.cleaned_data["key"] or keys.give(self.cleaned_data["name"])
 
 
 class AxisForm(Row):
@@ -141,11 +139,11 @@ class AxisForm(Row):
         named = [(score, f"anchor_{score}") for score in self.scale.anchored]
         return [(score, self.scale.look(score), self[name]) for score, name in named if name in self.fields]
 
-    def spec(self, number):
+    def spec(self, keys):
         data = self.cleaned_data
         anchors = [(score, data[field.name]) for score, _, field in self.anchor_fields]
         return AxisSpec(
-            self.key_or_new(number),
+            self.key_or_new(keys),
             data["name"],
             data["question"],
             tuple((score, text) for score, text in anchors if text),
@@ -182,9 +180,9 @@ class LabelValueForm(Row):
             raise forms.ValidationError("A value is adverse or means “cannot tell”, not both.")
         return self.cleaned_data
 
-    def spec(self, number):
+    def spec(self, keys):
         data = self.cleaned_data
-        return LabelValueSpec(self.key_or_new(number), data["name"], data["adverse"], data["abstains"])
+        return LabelValueSpec(self.key_or_new(keys), data["name"], data["adverse"], data["abstains"])
 
 
 class PolicyForm(forms.Form):
@@ -289,21 +287,27 @@ class RubricEditor:
             found += form.values.non_form_errors()
         return found
 
-    def specs(self):
-        """(RubricSpec, PolicySpec) of a valid form."""
-        axes = tuple(form.spec(number) for number, form in enumerate(_kept(self.axes), start=1))
+    def specs(self, known):
+        """(RubricSpec, PolicySpec) of a valid form. `known`: the RubricKeys of its project."""
+        keys = known.of_axes(_keys(self.axes))
+        axes = tuple(form.spec(keys) for form in _kept(self.axes))
+        keys = known.of_label_sets(_keys(self.label_sets))
         label_sets = tuple(
-            LabelSetSpec(
-                form.key_or_new(number),
-                form.cleaned_data["name"],
-                form.cleaned_data["question"],
-                tuple(value.spec(place) for place, value in enumerate(_kept(form.values), start=1)),
-                escalates=form.cleaned_data["escalates"],
-                required=form.cleaned_data["required"],
-            )
-            for number, form in enumerate(_kept(self.label_sets), start=1)
+            self._label_set(form, form.key_or_new(keys), known) for form in _kept(self.label_sets)
         )
         return RubricSpec(axes, label_sets), self.policy.spec()
+
+    def _label_set(self, form, key, known):
+        keys = known.of_values(key, _keys(form.values))
+        data = form.cleaned_data
+        return LabelSetSpec(
+            key,
+            data["name"],
+            data["question"],
+            tuple(value.spec(keys) for value in _kept(form.values)),
+            escalates=data["escalates"],
+            required=data["required"],
+        )
 
 
 def _axis_initial(axis):
@@ -313,6 +317,11 @@ def _axis_initial(axis):
 def _kept(rows):
     """The forms that are neither marked for removal nor blank additions, by the places they were given."""
     return [form for form in rows.ordered_forms if form.cleaned_data]
+
+
+def _keys(rows):
+    """The keys that rows of the form have already."""
+    return [form.cleaned_data["key"] for form in _kept(rows) if form.cleaned_data["key"]]
 
 
 def _count(data, prefix):

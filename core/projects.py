@@ -3,10 +3,10 @@
 from dataclasses import fields
 
 from django.db import IntegrityError, transaction
-from django.utils.text import slugify
 
 from core import audit
 from core.errors import Conflict, InvalidInput
+from core.keys import new_key, same_name
 from core.limits import LONGEST_PERSON, LONGEST_REMARK, LONGEST_WORD, text_fault
 from core.locks import lock_project
 from core.models import (
@@ -34,7 +34,7 @@ from core.rubrics import (
     RubricSpec,
 )
 from core.scales import HIGHEST_BOUND, LOWEST_BOUND
-from core.texts import tidy
+from core.texts import is_blank, tidy
 
 BASE_MODEL_NAME = "base"
 
@@ -53,26 +53,41 @@ def create_project(
 ):
     """A new project with version 1 of its rubric and policy. `by`, if a person, becomes its admin.
 
-    Raises InvalidInput for a text that is too long or a rubric or policy that contradicts itself, Conflict for a name
-    that is taken.
+    `slug`, its address, is made from the name where none is given (core.keys). Raises InvalidInput for a text that is
+    too long or a rubric or policy that contradicts itself, Conflict for a name that is taken.
     """
     guidelines = tidy(guidelines)
     _check_texts((name, LONGEST_WORD, "The name"), (guidelines, LONGEST_REMARK, "The guidelines"))
-    slug = slug or slugify(name)[:80]
-    if not slug:
-        raise InvalidInput("Give the project a name with at least one letter or digit.")
-    try:
-        with transaction.atomic():
-            project = Project.objects.create(
-                name=name, slug=slug, guidelines=guidelines, seed=seed, created_by=by, created_at=now
-            )
-    except IntegrityError:
-        raise Conflict(f"There is already a project at “{slug}”: choose another name.") from None
+    if is_blank(name):
+        raise InvalidInput("Give the project a name.")
+    project = _new_row(name=name, slug=slug, guidelines=guidelines, seed=seed, created_by=by, created_at=now)
     _write_version(project, rubric=rubric, policy=policy, by=by, now=now)
     if by is not None:
         add_member(project=project, user=by, role=Membership.Role.ADMIN, by=by, now=now)
     audit.record("project:create", project, by=by, now=now, params={"name": name})
     return project
+
+
+def find_named(name):
+    """The project of that name, as people read names (core.keys.same_name), or None."""
+    wanted = same_name(name)
+    found = (pk for pk, known in Project.objects.values_list("pk", "name") if same_name(known) == wanted)
+    return Project.objects.filter(pk=next(found, None)).first()
+
+
+def _new_row(*, name, slug, **fields):
+    if slug is None and find_named(name):
+        raise Conflict(f"There is already a project called “{name}”: choose another name.")
+    taken = set(Project.objects.values_list("slug", flat=True))
+    address = slug or new_key(name, taken, kind="project", longest=80)
+    try:
+        with transaction.atomic():
+            return Project.objects.create(name=name, slug=address, **fields)
+    except IntegrityError:
+        if slug is None and not find_named(name):
+            # Somebody was first at this address, with another name.
+            return _new_row(name=name, slug=None, **fields)
+        raise Conflict(f"There is already a project at “{address}”: choose another name.") from None
 
 
 @transaction.atomic
@@ -223,23 +238,17 @@ def check_specs(rubric, policy):
     faults = []
     if not rubric.axes and not any(labels.required for labels in rubric.label_sets):
         faults.append("Add at least one axis, or a label set that must be answered.")
-    keys = [axis.key for axis in rubric.axes]
-    faults += [
-        f"Two axes are called “{key}”: rename one." for key in sorted(set(keys)) if keys.count(key) > 1
-    ]
+    faults += [f"Two axes are called “{name}”: rename one." for name in _twice(rubric.axes)]
     for axis in rubric.axes:
         faults += _axis_faults(axis)
     faults += _text_faults(rubric)
-    sets = [labels.key for labels in rubric.label_sets]
-    faults += [
-        f"Two label sets are called “{key}”: rename one." for key in sorted(set(sets)) if sets.count(key) > 1
-    ]
+    faults += [f"Two label sets are called “{name}”: rename one." for name in _twice(rubric.label_sets)]
     for labels in rubric.label_sets:
-        values = [value.key for value in labels.values]
-        if len(values) < 2:
+        if len(labels.values) < 2:
             faults.append(f"Label set “{labels.name}” needs at least two values.")
-        if len(set(values)) < len(values):
-            faults.append(f"Label set “{labels.name}” has the same value twice.")
+        faults += [
+            f"Label set “{labels.name}” has “{name}” twice: rename one." for name in _twice(labels.values)
+        ]
     if policy.ratings_per_response < 1:
         faults.append("k, the ratings per response, must be at least 1.")
     if not -1 <= policy.gamma <= 1:
@@ -248,6 +257,17 @@ def check_specs(rubric, policy):
         faults.append("The agreement rule is mean or median.")
     if faults:
         raise InvalidInput("This rubric and policy cannot be saved yet.", faults)
+
+
+def _twice(named):
+    """The names of those whose key or name another one before them has."""
+    seen, found = set(), []
+    for each in named:
+        own = {("key", each.key), ("name", same_name(each.name))}
+        if own & seen:
+            found.append(each.name)
+        seen |= own
+    return found
 
 
 def _check_texts(*texts):

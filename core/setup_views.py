@@ -11,6 +11,7 @@ from core.errors import DomainError
 from core.forms import AccountForm, GuidelinesForm, MemberForm, RubricEditor
 from core.models import Membership, Stage
 from core.projects import add_member, create_account, remove_member, revise, write_guidelines
+from core.rubric_keys import RubricKeys
 
 
 @project_view(ADMIN)
@@ -39,7 +40,7 @@ def setup_rubric(request, project):
     editor = RubricEditor(data=request.POST)
     if not editor.is_valid():
         return _page(request, project, editor=editor, status=422)
-    rubric, policy = editor.specs()
+    rubric, policy = editor.specs(RubricKeys(project))
     seen = editor.policy.cleaned_data["version"]
     try:
         new = revise(

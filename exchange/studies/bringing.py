@@ -9,7 +9,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.utils.text import slugify
 
 from annotation.answers import with_answers
 from annotation.assignment import take_slot
@@ -22,7 +21,7 @@ from arbitration.models import Decision
 from arbitration.panel import count_overridden
 from core.errors import Conflict
 from core.models import Membership, Project, Stage, User
-from core.projects import add_member, create_account, create_project, specs_of
+from core.projects import add_member, create_account, create_project, find_named, specs_of
 from core.stages import open_stage
 from exchange.studies.study import Answer, Item, Study
 
@@ -87,7 +86,7 @@ def stored_items(study: Study, stage) -> list[Item]:
 
 
 def _project(study, name, by, now):
-    found = Project.objects.filter(slug=slugify(name)[:80]).first()
+    found = find_named(name)
     if found is None:
         return create_project(
             name=name, by=by, now=now, guidelines=study.guidelines, rubric=study.rubric, policy=study.policy

@@ -29,7 +29,8 @@ def upload(admin, project, size, **fields):
 
 def largest_rubric():
     """The fields of a form with as many axes, label sets and values as there may be, in a script of three bytes."""
-    most, name, fields = range(MOST_ROWS), "安" * 80, {}
+    most, fields = range(MOST_ROWS), {}
+    names = [f"{number:02d}" + "安" * 78 for number in most]
     for rows in ("axes", "labels", *(f"labels-{number}-values" for number in most)):
         fields |= {f"{rows}-TOTAL_FORMS": MOST_ROWS, f"{rows}-INITIAL_FORMS": 0}
     fields |= {"policy-version": 1, "policy-ratings_per_response": 3, "policy-gamma": 0.5}
@@ -37,7 +38,7 @@ def largest_rubric():
     for one in most:
         axis = {
             "key": f"axis-{one}",
-            "name": name,
+            "name": names[one],
             "question": "安" * 300,
             "lowest": 1,
             "highest": 5,
@@ -48,14 +49,14 @@ def largest_rubric():
         fields |= {f"axes-{one}-{field}": value for field, value in axis.items()}
         labels = {
             "key": f"set-{one}",
-            "name": name,
+            "name": names[one],
             "question": "安" * 300,
             "escalates": "on",
             "ORDER": one + 1,
         }
         fields |= {f"labels-{one}-{field}": value for field, value in labels.items()}
         for place in most:
-            value = {"key": f"value-{place}", "name": name, "adverse": "on", "ORDER": place + 1}
+            value = {"key": f"value-{place}", "name": names[place], "adverse": "on", "ORDER": place + 1}
             fields |= {f"labels-{one}-values-{place}-{field}": each for field, each in value.items()}
     return fields
 

@@ -5,6 +5,7 @@ import pytest
 from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent, Membership, Stage, User
 from core.projects import (
+    check_specs,
     create_account,
     create_project,
     may_create_projects,
@@ -13,7 +14,14 @@ from core.projects import (
     specs_of,
     write_guidelines,
 )
-from core.rubrics import DEFAULT_POLICY, DEFAULT_RUBRIC, AxisSpec
+from core.rubrics import (
+    DEFAULT_POLICY,
+    DEFAULT_RUBRIC,
+    AxisSpec,
+    LabelSetSpec,
+    LabelValueSpec,
+    RubricSpec,
+)
 from tests.factories.core import make_project
 
 TONE = AxisSpec("tone", "Tone", "Does it speak well?", tau=2)
@@ -96,6 +104,31 @@ class TestCreateProject:
             create_project(name="twice", by=personas.admin, now=now)
         with pytest.raises(InvalidInput, match="Keep this under 200 characters"):
             create_project(name="x" * 201, by=personas.admin, now=now)
+
+    def test_gives_every_name_an_address_that_stays_its_own(self, personas, now):
+        names = ["安全性评审", "مراجعة", "Проверка 7", "Обучение 7", "C", "C++", "c#"]
+        made = [create_project(name=name, by=personas.admin, now=now) for name in names]
+        assert [project.name for project in made] == names
+        assert len({project.slug for project in made}) == len(names)
+        with pytest.raises(Conflict, match="already a project called"):
+            create_project(name=" ПРОВЕРКА  7", by=personas.admin, now=now)
+        with pytest.raises(InvalidInput, match="a name"):
+            create_project(name="\u200b", by=personas.admin, now=now)
+
+
+class TestCheckSpecs:
+    def test_tells_axes_sets_and_values_apart_by_what_they_say(self):
+        def values(*names):
+            return tuple(LabelValueSpec(f"label-{n}", name) for n, name in enumerate(names))
+
+        rubric = RubricSpec(
+            (), (LabelSetSpec("a", "Sign", "?", values("+1", "-1", "C", "C++", "安全", "有用")),)
+        )
+        check_specs(rubric, DEFAULT_POLICY)
+        twice = RubricSpec((), (LabelSetSpec("a", "Sign", "?", values("Écrit", "E\u0301CRIT ")),))
+        with pytest.raises(InvalidInput) as refused:
+            check_specs(twice, DEFAULT_POLICY)
+        assert refused.value.errors == ["Label set “Sign” has “E\u0301CRIT ” twice: rename one."]
 
 
 class TestWriteGuidelines:

@@ -161,6 +161,32 @@ class TestSetupRubric:
         assert (tone.tau, tone.misaligned_cut, tone.aligned_cut) == (25, 25, 75)
         assert [value.key for value in rubric.label_sets[2].values] == ["formal", "casual"]
 
+    def test_makes_keys_that_stay_what_they_are(self, admin, project, sent):
+        added = sent | {
+            "labels-TOTAL_FORMS": "3",
+            "labels-2-name": "态度",
+            "labels-2-values-TOTAL_FORMS": "2",
+        }
+        added |= {"labels-2-values-INITIAL_FORMS": "0"}
+        added |= {"labels-2-values-0-name": "+1", "labels-2-values-1-name": "-1"}
+        admin.post(room("setup-rubric", project), added)
+        rubric, _ = specs_of(project.policy)
+        named = [
+            (labels.key, [(value.key, value.name) for value in labels.values]) for labels in rubric.label_sets
+        ]
+        assert named[2] == ("labels-1", [("label-1", "+1"), ("label-2", "-1")])
+
+        changed = as_posted(RubricEditor(policy=project.policy)) | {"labels-2-values-1-DELETE": "on"}
+        changed |= {"labels-2-values-TOTAL_FORMS": "4", "labels-2-values-0-name": "赞成"}
+        changed |= {"labels-2-values-2-name": "反对", "labels-2-values-3-name": "0"}
+        admin.post(room("setup-rubric", project), changed)
+        values = specs_of(project.policy)[0].label_sets[2].values
+        assert [(value.key, value.name) for value in values] == [
+            ("label-1", "赞成"),
+            ("label-3", "反对"),
+            ("0", "0"),
+        ]
+
     @pytest.mark.parametrize(
         "what", ["axes", "labels", "labels-0-values", "nonsense", "../etc", "labels-999-values"]
     )
