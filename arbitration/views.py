@@ -6,7 +6,7 @@ from django.core.paginator import Paginator
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from annotation.answer_fields import SCORE, faults_by_field, label_fields
 from annotation.answers import InvalidAnswers, with_answers
@@ -24,7 +24,7 @@ from arbitration.cases import (
 from arbitration.models import AcceptedRevision, Case, Decision
 from arbitration.queue import FILTERS, as_shown, count_by_reason, not_theirs, queue
 from arbitration.revisions import accept_revision, pending_revisions
-from core.access import EXPERT, LEAD, project_view
+from core.access import EXPERT, LEAD, form_only, project_view
 from core.errors import DomainError
 from core.http import flash, redirect
 
@@ -62,14 +62,14 @@ def queue_page(request, project):
     return render(request, "arbitration/queue.html", context)
 
 
-@require_POST
+@form_only
 @project_view(LEAD)
 def claim_next(request, project):
     """Take the first case of the queue and open it."""
     return _to_next_case(request, project)
 
 
-@require_POST
+@form_only
 @project_view(LEAD)
 def claim(request, project, response):
     """Take one response of the queue and open its case."""
@@ -85,7 +85,7 @@ def case_page(request, project, case):
     return _render_case(request, _own_case(request, project, case))
 
 
-@require_POST
+@form_only
 @project_view(LEAD)
 def resolve(request, project, case):
     """Set the consensus, then open the next case if asked to."""
@@ -107,7 +107,7 @@ def resolve(request, project, case):
     return _after(request, project, case)
 
 
-@require_POST
+@form_only
 @project_view(LEAD)
 def exclude(request, project, case):
     """Keep the response out of training, then open the next case if asked to."""
@@ -126,7 +126,7 @@ def exclude(request, project, case):
     return _after(request, project, case)
 
 
-@require_POST
+@form_only
 @project_view(LEAD)
 def release(request, project, case):
     """Give the case back."""
@@ -172,7 +172,7 @@ def revisions(request, project):
     return render(request, "arbitration/revisions.html", context)
 
 
-@require_POST
+@form_only
 @project_view(LEAD)
 def accept(request, project, rating):
     """Accept one revised response."""

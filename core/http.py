@@ -29,6 +29,19 @@ def redirect(request, url):
     return HttpResponseRedirect(url)
 
 
+class FreshPagesMiddleware:
+    """Keeps pages out of the browser's store: Back asks for a page anew, and never shows a form that was used."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+
 class DomainErrorMiddleware:
     """Shows a DomainError that a view let pass: its text as a message or a plain page, never a 500."""
 
@@ -41,10 +54,47 @@ class DomainErrorMiddleware:
     def process_exception(self, request, exception):
         if not isinstance(exception, DomainError):
             return None
-        context = {"message": str(exception), "errors": getattr(exception, "errors", [])}
+        context = {
+            "message": str(exception),
+            "errors": getattr(exception, "errors", []),
+            "sent": sent_texts(request),
+        }
         return render_page_or_fragment(
             request, "core/error.html", "core/_error.html", context, status=exception.status_code
         )
+
+
+def lost_token(request, reason=""):
+    """The page for a form whose token is not the browser's any more: somebody has signed in since it was opened.
+
+    Scripts are told by the header Form-Token, get a new token and send again. A plain form, if it came from a page of
+    ours, can be sent again by hand.
+    """
+    # A wrong origin is found before a wrong token, and told by other words.
+    is_ours = "Origin" in request.headers and reason.startswith("CSRF ")
+    is_whole = not request.FILES and not any("password" in name for name in request.POST)
+    again = [
+        (name, text)
+        for name, texts in request.POST.lists()
+        for text in texts
+        if name != "csrfmiddlewaretoken"
+    ]
+    context = {
+        "again": again if again and is_ours and is_whole and request.user.is_authenticated else [],
+        "sent": sent_texts(request),
+    }
+    response = render(request, "core/lost_token.html", context, status=403)
+    response["Form-Token"] = "lost"
+    return response
+
+
+def sent_texts(request):
+    """[(name, text)] of the words in a form that was sent, for a page that could not take them to show."""
+    return [
+        (name.replace("_", " "), text)
+        for name, text in request.POST.items()
+        if " " in text.strip() and "password" not in name
+    ]
 
 
 def server_error(request):

@@ -4,9 +4,8 @@ from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST
 
-from core.access import ADMIN, project_view
+from core.access import ADMIN, form_only, project_view
 from core.errors import DomainError
 from core.forms import AccountForm, GuidelinesForm, MemberForm, RubricEditor
 from core.models import Membership, Stage
@@ -20,7 +19,7 @@ def project_setup(request, project):
 
 
 @project_view(ADMIN)
-@require_POST
+@form_only
 def setup_guidelines(request, project):
     form = GuidelinesForm(request.POST)
     if not form.is_valid():
@@ -33,7 +32,7 @@ def setup_guidelines(request, project):
 
 
 @project_view(ADMIN)
-@require_POST
+@form_only
 def setup_rubric(request, project):
     if "add" in request.POST:
         return _page(request, project, editor=RubricEditor.grown(request.POST, request.POST["add"]))
@@ -60,7 +59,7 @@ def setup_rubric(request, project):
 
 
 @project_view(ADMIN)
-@require_POST
+@form_only
 def setup_member_add(request, project):
     form = MemberForm(request.POST, prefix="member")
     if not form.is_valid():
@@ -72,7 +71,7 @@ def setup_member_add(request, project):
 
 
 @project_view(ADMIN)
-@require_POST
+@form_only
 def setup_account(request, project):
     """Create a person's account and give it its first role here."""
     form = AccountForm(request.POST, prefix="account")
@@ -96,7 +95,7 @@ def setup_account(request, project):
 
 
 @project_view(ADMIN)
-@require_POST
+@form_only
 def setup_member_remove(request, project, pk):
     membership = project.memberships.select_related("user").filter(pk=pk).first()
     if membership is None:

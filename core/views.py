@@ -1,13 +1,16 @@
 """The shell of the dashboard: landing, projects, the loop, one stage."""
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
+from django.http import JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
-from core.access import ADMIN, EXPERT, LEAD, project_view
+from core.access import ADMIN, EXPERT, LEAD, page_at, project_view, signed_in
 from core.errors import DomainError
 from core.forms import ProjectForm
 from core.models import Project, Stage
@@ -17,7 +20,24 @@ from core.projects import create_project, may_create_projects
 LANDING = {ADMIN: "project-detail", LEAD: "arbitration:queue", EXPERT: "annotation:rate"}
 
 
-@login_required
+class SignIn(LoginView):
+    """The sign-in page; it leads on to a page, whatever address it was told."""
+
+    template_name = "core/login.html"
+    redirect_authenticated_user = True
+
+    def get_redirect_url(self):
+        return page_at(super().get_redirect_url())
+
+
+@require_safe
+def here(request):
+    """Who is signed in in this browser, and a token for their forms, for pages that were opened before."""
+    person = request.user
+    return JsonResponse({"account": person.pk, "name": str(person), "token": get_token(request)})
+
+
+@signed_in
 def home(request):
     """The workplace of a person with one project; the list of projects for everyone else."""
     memberships = list(request.user.memberships.values_list("project__slug", "role"))
@@ -28,7 +48,7 @@ def home(request):
     return redirect(room, slug=memberships[0][0])
 
 
-@login_required
+@signed_in
 def project_list(request):
     projects = list(Project.objects.visible_to(request.user))
     roles = {}
@@ -47,7 +67,7 @@ def project_list(request):
     return render(request, "core/project_list.html", context)
 
 
-@login_required
+@signed_in
 def project_create(request):
     if not may_create_projects(request.user):
         raise PermissionDenied("Projects are created by admins.")

@@ -4,9 +4,9 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
-from core.access import ADMIN, LEAD, project_view
+from core.access import ADMIN, LEAD, form_only, project_view
 from core.http import redirect, render_page_or_fragment
 from evaluation.keeping import report_body, report_figures
 from evaluation.stage_coherence import cancel_scoring, resume_scoring, stage_coherence
@@ -79,7 +79,7 @@ def stage_panel(request, project, stage_key):
     return _panel(request, _stage(project, stage_key))
 
 
-@require_POST
+@form_only
 @project_view(ADMIN)
 def resume(request, project, stage_key):
     stage = _stage(project, stage_key)
@@ -87,7 +87,7 @@ def resume(request, project, stage_key):
     return _back_to_panel(request, project, stage)
 
 
-@require_POST
+@form_only
 @project_view(ADMIN)
 def cancel(request, project, stage_key):
     stage = _stage(project, stage_key)

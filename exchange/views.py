@@ -7,12 +7,12 @@ from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from annotation.importing import import_prompts, import_responses, preview_prompts
 from annotation.prompt_list import prompt_list
 from annotation.responses import open_rating, prompts_without_response
-from core.access import ADMIN, project_view
+from core.access import ADMIN, form_only, project_view
 from core.errors import InvalidInput
 from core.http import redirect, render_page_or_fragment
 from core.models import Stage
@@ -21,7 +21,7 @@ from exchange.reading import read_rows
 from exchange.records import lines
 
 
-@require_POST
+@form_only
 @project_view(ADMIN)
 def import_prompt_file(request, project):
     """Import the file, or with `check` only say what it would bring. All faults come back at once."""

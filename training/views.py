@@ -6,10 +6,10 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from arbitration.panel import rests_on_simulation
-from core.access import ADMIN, LEAD, project_view
+from core.access import ADMIN, LEAD, form_only, project_view
 from core.errors import DomainError
 from core.http import flash, redirect, render_page_or_fragment
 from core.models import Stage
@@ -83,7 +83,7 @@ def generate_stage(request, project, stage_key):
     return render(request, "training/generate.html", context, status=status)
 
 
-@require_POST
+@form_only
 @project_view(ADMIN)
 def cancel_generation(request, project, stage_key):
     """Stop a stage's generation; what it has answered stays."""
@@ -198,7 +198,7 @@ def run_page(request, project, pk):
     return render_page_or_fragment(request, "training/run.html", "training/_run-live.html", context)
 
 
-@require_POST
+@form_only
 @project_view(ADMIN)
 def cancel(request, project, pk):
     """Ask a run to save what it has and stop."""
@@ -208,7 +208,7 @@ def cancel(request, project, pk):
     return redirect(request, reverse("training:run", args=[project.slug, pk]))
 
 
-@require_POST
+@form_only
 @project_view(ADMIN)
 def resume(request, project, pk):
     """Queue an ended run again."""

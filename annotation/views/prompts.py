@@ -4,10 +4,10 @@ from django.contrib import messages
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from annotation.prompt_list import prompt_list
-from core.access import ADMIN, project_view
+from core.access import ADMIN, form_only, project_view
 from core.http import redirect
 from core.stages import open_stage
 
@@ -23,7 +23,7 @@ def prompts(request, project):
     return render(request, "annotation/prompts.html", context)
 
 
-@require_POST
+@form_only
 @project_view(ADMIN)
 def open_import_stage(request, project):
     """Open the project's next stage for responses that will be imported."""

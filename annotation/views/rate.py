@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from annotation.answers import InvalidAnswers
 from annotation.assignment import decline, next_of
@@ -13,7 +13,7 @@ from annotation.looking import look_into
 from annotation.models import Assignment
 from annotation.progress import OwnProgress, own_progress
 from annotation.rating import save_draft, submit_rating
-from core.access import EXPERT, project_view
+from core.access import EXPERT, form_only, project_view
 from core.errors import Conflict, DomainError, InvalidInput
 from core.http import render_page_or_fragment
 from core.models import Stage
@@ -30,7 +30,7 @@ def rate(request, project):
     return _next(request, project, _progress(request))
 
 
-@require_POST
+@form_only
 @project_view(EXPERT)
 def submit(request, project, pk):
     """Save the rating and bring the next response in the same round trip."""
@@ -52,7 +52,7 @@ def submit(request, project, pk):
     return _onward(request, project, more, rating.response.stage, news="Saved.")
 
 
-@require_POST
+@form_only
 @project_view(EXPERT)
 def draft(request, project, pk):
     """Keep what is filled in so far. Scripts get an empty answer, a plain form the page again."""

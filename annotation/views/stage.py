@@ -4,12 +4,12 @@ from django.contrib import messages
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from annotation.progress import stage_progress
 from annotation.responses import largest_k, open_rating
 from annotation.stage_agreement import kept_agreement, stage_agreement
-from core.access import ADMIN, LEAD, project_view
+from core.access import ADMIN, LEAD, form_only, project_view
 from core.http import redirect, render_page_or_fragment
 from core.models import Membership, Stage
 
@@ -46,7 +46,7 @@ def agreement_of_stage(request, project, stage_key):
     )
 
 
-@require_POST
+@form_only
 @project_view(ADMIN)
 def open_stage_rating(request, project, stage_key):
     """Open a stage whose responses are all there."""

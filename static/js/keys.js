@@ -4,6 +4,7 @@
 //   data-likert        an axis: a digit chooses a radio of the active one (0 stands for 10) and the next becomes active;
 //                      where its range is long, digits are typed into its number, and Enter goes to the next.
 //   data-submit-keys   a form: Ctrl+Enter (⌘+Enter) submits it from anywhere, typing included.
+// A key that is held down acts once: it answers one axis, and asks for one submit.
 // Letters and digits are left alone while someone types, and can be switched off in the shortcut list (WCAG 2.1.4).
 "use strict";
 
@@ -16,6 +17,7 @@
     // Storage is switched off: shortcuts start on.
   }
   let active = null;
+  let held = null; // the key that acted and is still down
 
   const rows = () => [...document.querySelectorAll("[data-likert]")].filter((row) => !row.querySelector(":disabled"));
   const numberOf = (row) => row?.querySelector('input[type="number"]');
@@ -42,6 +44,7 @@
       input.dispatchEvent(new Event("change", { bubbles: true }));
     }
     input.focus({ focusVisible: true });
+    (input.closest("[data-likert], fieldset, label") || input).scrollIntoView({ block: "nearest" });
   }
 
   const radioOf = (row, score) => row?.querySelector(`input[type="radio"][value="${score}"]`);
@@ -85,10 +88,18 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing) return;
+    // Left to the browser, a held Enter would press its button, or submit its form, again and again; and a key that
+    // led into a text would go on in it.
+    const breaks = event.target.matches("textarea") && !event.ctrlKey && !event.metaKey;
+    if (event.repeat && (event.key === held || (event.key === "Enter" && !breaks))) {
+      event.preventDefault();
+      return;
+    }
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
       const form = document.querySelector("form[data-submit-keys]");
       if (form && !document.querySelector("dialog[open]")) {
         event.preventDefault();
+        held = event.key;
         form.requestSubmit(form.querySelector("[data-submit-default]") || undefined);
       }
       return;
@@ -98,22 +109,28 @@
       advance(event.target.closest("[data-likert]"));
       return;
     }
-    if (!on || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (!on || event.repeat || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     if (document.querySelector("dialog[open]")) return;
     if (event.key === "?") {
       event.preventDefault();
       document.getElementById("shortcuts")?.showModal();
     } else if (/^\d$/.test(event.key)) {
-      if (answer(event.key)) event.preventDefault();
+      if (!answer(event.key)) return;
+      event.preventDefault();
+      held = event.key;
     } else if (event.key.length === 1) {
       const key = event.key.toLowerCase();
       const target = [...document.querySelectorAll("[data-key]")].find((element) => element.dataset.key === key && !element.disabled);
       if (target) {
         event.preventDefault();
+        held = event.key;
         press(target);
       }
     }
   });
+  const letGo = () => (held = null);
+  document.addEventListener("keyup", letGo);
+  window.addEventListener("blur", letGo);
   document.addEventListener("focusin", (event) => {
     const row = event.target.closest("[data-likert]");
     if (row) activate(row);

@@ -113,6 +113,17 @@ class TestUseCases:
         assert found == []
 
 
+class TestAddresses:
+    def test_that_only_take_forms_say_so(self):
+        """Else a sign-in could lead back to one, by GET."""
+        found = [
+            place(path, node)
+            for path, node in nodes(ast.ImportFrom, *APPS)
+            if "require_POST" in {alias.name for alias in node.names} and path != ROOT / "core" / "access.py"
+        ]
+        assert found == [], "use core.access.form_only"
+
+
 class TestNames:
     def test_no_module_is_called_utils(self):
         found = [

@@ -41,6 +41,7 @@ USE_CASES = {
 }
 PAGES = {
     "home": 2,
+    "here": 1,
     "password": 1,
     "projects": 5,
     "expert's project": 1,
@@ -111,6 +112,7 @@ class World:
         case = claim_next_case(stages=[self.stage], by=lead, now=NOW)
         for_expert = {
             "home": reverse("home"),
+            "here": reverse("here"),
             "password": reverse("password-change"),
             "projects": reverse("project-list"),
             "expert's project": self.at("project-detail"),
