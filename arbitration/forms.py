@@ -4,8 +4,8 @@ import uuid
 
 from annotation.answer_fields import LABEL, SCORE, read_score
 from annotation.models import Rating
+from core.addresses import named
 from core.errors import InvalidInput
-from core.limits import whole_number
 
 
 def read_scores(data):
@@ -37,7 +37,7 @@ def read_revision(data, response):
     chosen = data.get("revision", "")
     if not chosen:
         return None
-    rating = Rating.objects.current().filter(response=response, pk=whole_number(chosen)).first()
+    rating = Rating.objects.current().filter(response=response, pk=named(Rating, chosen)).first()
     if rating is None:
         raise InvalidInput("The revised response you chose is not one of this case: reload the page.")
     return rating

@@ -36,7 +36,7 @@ def queue(*, stages, lead, now, reason=None):
         "-divergence__spread",
         "-divergence__asked",
         "divergence__created_at",
-        "pk",
+        "position",
     )
 
 

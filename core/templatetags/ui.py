@@ -5,6 +5,7 @@ import math
 from django import template
 from django.utils.safestring import mark_safe
 
+from core.addresses import address_of
 from core.prose import as_html, kept_html
 from core.staff import lay_out
 
@@ -23,6 +24,12 @@ def markdown(text):
 def guidelines(text):
     """As `markdown`, for the guidelines of a project: set once by each process."""
     return mark_safe(kept_html(text))
+
+
+@register.filter
+def address(row):
+    """What a page calls a slot, response, rating or case: its key would tell the order in which rows came in."""
+    return address_of(row)
 
 
 @register.filter

@@ -277,8 +277,8 @@ def form(page, score="4"):
 
 
 def looks(page):
-    """The page without what differs from response to response: keys, tokens and counts."""
-    page = re.sub(r"[\w-]{36,}", "", page)
+    """The page without what differs from response to response: addresses, tokens and counts."""
+    page = re.sub(r"[\w-]{36,}|\b[a-z2-7]{13}\b", "", page)
     return re.sub(r"\d+", "#", page)
 
 

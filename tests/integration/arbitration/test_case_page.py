@@ -9,6 +9,7 @@ from django.conf import settings
 from annotation.models import Response
 from arbitration.cases import claim_case, release_case
 from arbitration.models import AcceptedRevision, Case, Decision
+from core.addresses import address_of
 from core.rubrics import PolicySpec
 from tests.factories.annotation import make_rating_stage
 from tests.factories.arbitration import decide, make_divergent, make_divergent_stage
@@ -173,7 +174,7 @@ class TestResolve:
         response = make_divergent(Response.objects.get(stage=stage), team.experts, revised_response=BETTER)
         case = claim_case(response=response, by=team.lead, now=now)
         rating = response.ratings.last()
-        as_lead.post(url("resolve", team, case.pk), filled(revision=str(rating.pk)))
+        as_lead.post(url("resolve", team, case.pk), filled(revision=address_of(rating)))
         assert AcceptedRevision.objects.get().rating == rating
         assert "accepted" in as_lead.get(url("case", team, case.pk)).text
 
