@@ -34,8 +34,9 @@ def encipher(model_name, pk):
 
 def decipher(model_name, address):
     """The key that an address stands for, whether there is such a row or not. Raises ValueError for no address."""
-    number = int.from_bytes(b32decode(address.upper() + "==="))
-    left, right = divmod(number, 2**32)
+    if len(address) != LENGTH:
+        raise ValueError(f"{address[:LENGTH]!r}… is no address.")
+    left, right = divmod(int.from_bytes(b32decode(address.upper() + "===")), 2**32)
     for mix in reversed(_rounds(model_name)):
         left, right = right ^ mix(left), left
     pk = left << 32 | right

@@ -34,7 +34,7 @@ MODEL = {"rate": Assignment, "responses": Response, "cases": Case, "ratings": Ra
 
 @pytest.fixture
 def study():
-    """Two models' answers to the same prompts, as a file brings them; (team, stage, {response: whether the second's})."""
+    """Two models' answers to the same prompts, as a file brings them: (team, stage, {response: 1 for the second's})."""
     team = make_project(experts=1, policy=dataclasses.replace(DEFAULT_POLICY, ratings_per_response=1))
     make_prompts(team.project, PROMPTS)
     stage = make_stage(team.project)

@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from core.addresses import KINDS, LARGEST, LENGTH, decipher, encipher
+from annotation.models import Response
+from core.addresses import KINDS, LARGEST, LENGTH, decipher, encipher, named
 
 MODELS = list(KINDS.values())
 
@@ -40,3 +41,9 @@ class TestAddress:
         twin = address[:-1] + chr(ord(address[-1]) + 1)  # differs in a bit that the last letter does not use
         with pytest.raises(ValueError, match="is no address"):
             decipher("case", twin)
+
+    @pytest.mark.parametrize(
+        "word", ["", "1", "9" * 5000, "2" * 5000, "2" * 13 + "\x00", "ü" * 13, "\ud800" * 13]
+    )
+    def test_refuses_any_other_word(self, word):
+        assert named(Response, word) is None
