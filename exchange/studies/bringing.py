@@ -1,7 +1,8 @@
 """Walking a Study through the use cases that the browser uses.
 
 Every step looks first at what is there, and every form carries a key made from the project, the expert and the
-response: an import that was cut off goes on where it stopped, and a finished one brings nothing twice.
+response: an import that was cut off goes on where it stopped, and a finished one brings nothing twice. What is there
+must be the folder's own, text for text (identity.py).
 """
 
 import uuid
@@ -13,7 +14,7 @@ from django.db import transaction
 from annotation.answers import with_answers
 from annotation.assignment import take_slot
 from annotation.importing import import_prompts, import_responses
-from annotation.models import DivergenceReason, Prompt, Rating, Response
+from annotation.models import DivergenceReason, Rating, Response
 from annotation.rating import submit_rating
 from annotation.responses import open_rating
 from arbitration.cases import claim_case, resolve_case
@@ -23,9 +24,8 @@ from core.errors import Conflict
 from core.models import Membership, Project, Stage, User
 from core.projects import add_member, create_account, create_project, find_named, specs_of
 from core.stages import open_stage
-from exchange.studies.study import Answer, Item, Study
-
-LEAD = "adjudicator"
+from exchange.studies.identity import LEAD, account_name, answer_of, missing_rows
+from exchange.studies.study import Item, Study
 
 
 @dataclass
@@ -56,7 +56,8 @@ def bring(study: Study, *, name, by, now, progress) -> Brought:
     """Bring a study in as the first stage of a project. Returns what stands then.
 
     `progress(items, label, total)` wraps the two long loops. Raises Conflict where the project's name belongs to
-    another project, InvalidInput where prompts or responses cannot be taken.
+    another project or its texts, models, raters or answers are not the study's, InvalidInput where prompts or responses
+    cannot be taken.
     """
     project = _project(study, name or study.name, by, now)
     stage = _stage(study, project, by, now)
@@ -72,10 +73,7 @@ def stored_items(study: Study, stage) -> list[Item]:
     answers = {response.pk: {} for response in responses}
     ratings = Rating.objects.filter(response__stage=stage).select_related("expert")
     for rating in with_answers(ratings):
-        answers[rating.response_id][str(rating.expert)] = Answer(
-            scores={score.axis.key: score.value for score in rating.scores.all()},
-            labels={label.label_set.key: label.value.key for label in rating.labels.all()},
-        )
+        answers[rating.response_id][str(rating.expert)] = answer_of(rating)
     adjudicated = {item.key: item.adjudicated for item in study.items}
     items = []
     for response in responses:
@@ -98,27 +96,24 @@ def _project(study, name, by, now):
 
 def _stage(study, project, by, now):
     """The stage with the study's prompts and responses, open for rating."""
-    ids = {row["id"] for row in study.prompts}
-    known = set(Prompt.objects.filter(project=project).values_list("external_id", flat=True))
-    if known and known != ids:
-        raise Conflict(f"“{project}” holds other prompts than this set: choose another name with --project.")
-    if not known:
-        import_prompts(project=project, rows=study.prompts, by=by, now=now)
     stage = project.stages.turns().order_by("number").first()
+    prompts, items = missing_rows(study, project, stage)
+    if prompts:
+        import_prompts(project=project, rows=prompts, by=by, now=now)
     if stage is None:
         stage = open_stage(project=project, model_version=None, by=by, now=now)
     if stage.status == Stage.Status.RESPONDING:
-        if not Response.objects.filter(stage=stage).exists():
-            rows = [
-                {
-                    "prompt_id": item.prompt_id,
-                    "candidate": item.candidate,
-                    "model": item.model,
-                    "text": item.text,
-                    "ratings": len(item.answers) or None,
-                }
-                for item in study.items
-            ]
+        rows = [
+            {
+                "prompt_id": item.prompt_id,
+                "candidate": item.candidate,
+                "model": item.model,
+                "text": item.text,
+                "ratings": len(item.answers) or None,
+            }
+            for item in items
+        ]
+        if rows:
             import_responses(stage=stage, rows=rows, by=by, now=now)
         stage = open_rating(stage=stage, by=by, now=now)
     return stage
@@ -126,7 +121,7 @@ def _stage(study, project, by, now):
 
 def _account(project, name, role, by, now):
     """The account of a person of the set: without a password, so that nobody can sign in as them."""
-    username = f"{name}@{project.slug}"
+    username = account_name(name, project)
     user = User.objects.filter(username=username).first()
     if user is None:
         user = create_account(username=username, password=None, full_name=name, by=by, now=now)

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from annotation.conversations import ASSISTANT, USER, Message, as_chat, digest
+from annotation.rows import quoted
 from core.errors import InvalidInput
 from core.rubrics import LabelSetSpec, LabelValueSpec, PolicySpec, RubricSpec
 from exchange.studies.study import Answer, Item, Study, find_files, pick, read_json
@@ -46,8 +47,8 @@ def read(folder: Path, conversations=None, raters=None) -> Study:
     """The study in a folder with both files; of the first so many conversations and raters, if given."""
     crowd = read_json(find_files(folder, CROWD)[0])
     gold = read_json(find_files(folder, GOLD)[0])
-    instances = pick(crowd, CROWD, "instances")
-    golden = dict(_gold(each) for each in pick(gold, GOLD, "instances"))
+    instances = pick(crowd, CROWD, "instances", of=list)
+    golden = dict(_gold(each) for each in pick(gold, GOLD, "instances", of=list))
     counts = {len(_answers(each)) for each in instances}
     if len(counts) != 1:
         raise InvalidInput(
@@ -55,12 +56,16 @@ def read(folder: Path, conversations=None, raters=None) -> Study:
         )
     (count,) = counts
     names = [f"rater_{number:03d}" for number in range(1, count + 1)][:raters]
-    prompts, candidates, items = {}, {}, []
+    prompts, candidates, items, seen = {}, {}, [], set()
     for instance in instances[:conversations]:
-        pk, text = pick(instance, CROWD, "id"), pick(instance, CROWD, "instance", "user_prompt")
+        pk = pick(instance, CROWD, "id", of=int | str)
+        text = pick(instance, CROWD, "instance", "user_prompt")
+        if pk in seen:
+            raise InvalidInput(f"{CROWD}: conversation {quoted(pk)} is there twice. Remove one.")
+        seen.add(pk)
         if pk not in golden:
-            raise InvalidInput(f"{GOLD} has no conversation {pk}.")
-        messages = _messages(text, f"{CROWD}, conversation {pk}")
+            raise InvalidInput(f"{GOLD} has no conversation {quoted(pk)}.")
+        messages = _messages(text, f"{CROWD}, conversation {quoted(pk)}")
         # The same conversation may end in several responses: they are candidates of one prompt.
         prompt = prompts.setdefault(digest(messages), {"id": str(pk), "messages": as_chat(messages)})
         candidate = candidates[prompt["id"]] = candidates.get(prompt["id"], -1) + 1
@@ -99,14 +104,16 @@ def _messages(text, place):
 
 
 def _answers(instance):
-    return pick(instance, CROWD, "annotations", "safety", "individual_human_scores")
+    return pick(instance, CROWD, "annotations", "safety", "individual_human_scores", of=list)
 
 
 def _gold(instance):
-    return pick(instance, GOLD, "id"), pick(instance, GOLD, "annotations", "safety", "majority_human")
+    return pick(instance, GOLD, "id", of=int | str), pick(
+        instance, GOLD, "annotations", "safety", "majority_human"
+    )
 
 
 def _answer(value, pk):
-    if value not in KEYS:
-        raise InvalidInput(f"Conversation {pk}: “{value}” is neither Yes, No nor Unsure.")
+    if not isinstance(value, str) or value not in KEYS:
+        raise InvalidInput(f"Conversation {quoted(pk)}: {quoted(value)} is neither Yes, No nor Unsure.")
     return Answer(labels={SAFE: KEYS[value]})

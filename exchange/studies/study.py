@@ -9,6 +9,8 @@ from core.errors import InvalidInput
 from core.rubrics import PolicySpec, RubricSpec
 from exchange.reading import parse_json, read_rows
 
+NAMED = {str: "a text", list: "a list", int | str: "a number or a text"}
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -81,12 +83,14 @@ def read_json(path: Path):
         raise InvalidInput(f"{path.name}: {error}") from None
 
 
-def pick(record, place, *path):
-    """The value at a path of keys in a JSON record. Raises InvalidInput, naming the key, where it is missing."""
+def pick(record, place, *path, of=str):
+    """The value at a path of keys in a JSON record. Raises InvalidInput, naming the key, where no `of` is there."""
     for key in path:
         if not isinstance(record, dict) or key not in record:
             raise InvalidInput(f"{place} has no “{key}”{_under(path, key)}.")
         record = record[key]
+    if not isinstance(record, of):
+        raise InvalidInput(f"{place}: “{path[-1]}”{_under(path, path[-1])} should be {NAMED[of]}.")
     return record
 
 

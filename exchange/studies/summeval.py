@@ -43,12 +43,14 @@ def _texts(value):
 
 def _scores(value, info):
     summaries = info.data.get("summaries", ())
+    if isinstance(value, list) and len(value) > len(summaries):
+        raise fault(f"has scores of {len(value)} summaries, and there are {len(summaries)}.")
     for number in range(len(summaries)):
         given = value[number] if isinstance(value, list) and number < len(value) else None
         if (
             not isinstance(given, list)
             or len(given) != len(EXPERTS)
-            or any(each not in SCALE for each in given)
+            or any(type(each) is not int or each not in SCALE for each in given)
         ):
             raise fault(f"summary {number + 1} needs three scores from 1 to 5.")
     return value

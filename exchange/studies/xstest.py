@@ -90,7 +90,13 @@ def read(folder: Path) -> Study:
     prompts, items = {}, []
     for candidate, path in enumerate(find_files(folder, PATTERN)):
         model = path.stem.removeprefix("xstest_v2_completions_")
+        seen = {}
         for line, row in read_records(path, Completion):
+            if row.id in seen:
+                raise InvalidInput(
+                    f"{path.name}, line {line}: prompt {quoted(row.id)} stands on line {seen[row.id]} too. Remove one."
+                )
+            seen[row.id] = line
             prompt = {
                 "id": row.id,
                 "prompt": row.prompt,
@@ -98,7 +104,7 @@ def read(folder: Path) -> Study:
             }
             if prompts.setdefault(row.id, prompt) != prompt:
                 raise InvalidInput(
-                    f"{path.name}, line {line}: prompt {row.id} differs from the one in the file before."
+                    f"{path.name}, line {line}: prompt {quoted(row.id)} differs from the one in the file before."
                 )
             items.append(
                 Item(

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from annotation.deciding import replay, stored_reasons
+from annotation.importing import import_prompts
 from annotation.models import Divergence, Rating, Response
 from arbitration.labels import finalize_labels
 from arbitration.models import Decision, FinalLabel
@@ -67,6 +68,24 @@ def brought(study, **fields):
     return bring(study, **{"name": None, "by": None, "now": NOW, "progress": silent} | fields)
 
 
+def cut_off(study, *, after):
+    """Bring a study in up to so many ratings."""
+
+    @contextmanager
+    def progress(total, label):
+        ticks = iter(range(after + 1))
+
+        def tick():
+            if next(ticks) == after:
+                raise KeyboardInterrupt
+
+        yield tick
+
+    with pytest.raises(KeyboardInterrupt):
+        brought(study, progress=progress)
+    assert Rating.objects.count() == after
+
+
 class TestBring:
     def test_lets_the_product_find_and_settle_every_dispute(self, study):
         found = brought(study)
@@ -88,19 +107,7 @@ class TestBring:
         assert (Rating.objects.count(), Decision.objects.count()) == (24, 4)
 
     def test_goes_on_where_it_was_cut_off(self, study):
-        @contextmanager
-        def cut_off(total, label):
-            ticks = iter(range(9))
-
-            def tick():
-                if next(ticks) == 8:
-                    raise KeyboardInterrupt
-
-            yield tick
-
-        with pytest.raises(KeyboardInterrupt):
-            brought(study, progress=cut_off)
-        assert Rating.objects.count() == 8
+        cut_off(study, after=8)
         found = brought(study)
         assert (found.ratings, found.new_ratings, found.decisions) == (24, 16, 4)
 
@@ -121,15 +128,85 @@ class TestBring:
         with pytest.raises(Conflict, match="another project"):
             brought(study, name="Taken")
 
-    def test_refuses_a_project_of_the_same_kind_with_other_prompts(self, study):
-        brought(study)
-        other = replace(study, prompts=[{"id": "x", "prompt": "Else?"}], items=[])
-        with pytest.raises(Conflict, match="other prompts"):
-            brought(other)
-
     def test_stores_what_the_figures_are_made_of(self, study):
         found = brought(study)
         assert figures_of("xstest", stored_items(study, found.stage)) == figures_of("xstest", study.items)
+
+
+def changed(study, place, **fields):
+    """The study with other fields in one of its items."""
+    items = list(study.items)
+    items[place] = replace(items[place], **fields)
+    return replace(study, items=items)
+
+
+class TestMissingRows:
+    """Ratings never land on other texts: whatever differs is named, and nothing is written."""
+
+    @pytest.fixture(params=["cut off", "complete"])
+    def begun(self, study, request):
+        if request.param == "complete":
+            brought(study)
+        else:
+            cut_off(study, after=8)
+        return study
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (lambda study: changed(study, 3, text="Answer 3 of One."), "response to “v2-3” has another text"),
+            (lambda study: changed(study, 9, text="x"), "“v2-3”, candidate 1 has another text"),
+            (lambda study: changed(study, 3, model="three"), "response to “v2-3” has another model"),
+            (
+                lambda study: replace(study, prompts=[{"id": "v2-0", "prompt": "Else?"}, *study.prompts[1:]]),
+                "prompt “v2-0” has another text in the folder",
+            ),
+            (
+                lambda study: replace(study, prompts=study.prompts[:-1], items=study.items[:5]),
+                "prompt “v2-5” is not in the folder",
+            ),
+            (
+                lambda study: replace(study, prompts=[*study.prompts, {"id": "v2-6", "prompt": "New?"}]),
+                "the project has no prompt “v2-6”",
+            ),
+            (
+                lambda study: replace(study, items=[*study.items, replace(study.items[0], candidate=2)]),
+                "the project has no response to “v2-0”, candidate 2",
+            ),
+            (
+                lambda study: changed(
+                    study, 0, answers={"annotation_1": study.items[0].answers["annotation_1"]}
+                ),
+                "response to “v2-0” has another number of raters",
+            ),
+            (
+                lambda study: changed(
+                    study, 0, answers=dict.fromkeys("ab", study.items[0].answers["annotation_1"])
+                ),
+                "annotation_1 rated the response to “v2-0”, and did not in the folder",
+            ),
+            (
+                lambda study: changed(study, 0, answers=study.items[1].answers),
+                "annotation_1 rated the response to “v2-0” otherwise in the folder",
+            ),
+        ],
+    )
+    def test_refuse_a_folder_that_is_another(self, begun, change, words):
+        ratings = Rating.objects.count()
+        with pytest.raises(Conflict, match="choose|Choose another name") as refused:
+            brought(change(begun))
+        assert words in str(refused.value)
+        assert Rating.objects.count() == ratings
+
+    def test_refuse_another_adjudication(self, study):
+        brought(study)
+        with pytest.raises(Conflict, match="“v2-5” was adjudicated otherwise"):
+            brought(changed(study, 5, adjudicated=study.items[1].adjudicated))
+
+    def test_are_brought_where_the_texts_were_cut_off(self, study):
+        project = create_project(name=study.name, by=None, now=NOW, rubric=study.rubric, policy=study.policy)
+        import_prompts(project=project, rows=study.prompts[:4], by=None, now=NOW)
+        assert brought(study).ratings == 24
 
 
 class TestPublishedSets:

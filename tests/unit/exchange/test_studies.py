@@ -168,7 +168,7 @@ class TestDices:
         crowd = {"instances": [{"id": 1, "instance": {"user_prompt": text, "response": "So."}, **said}]}
         (tmp_path / dices.CROWD).write_text(json.dumps(crowd))
         (tmp_path / dices.GOLD).write_text(json.dumps({"instances": [{"id": 1, **said}]}))
-        with pytest.raises(InvalidInput, match="conversation 1 does not begin with a speaker"):
+        with pytest.raises(InvalidInput, match="conversation “1” does not begin with a speaker"):
             dices.read(tmp_path)
 
     def test_keeps_a_turn_of_several_lines_whole(self, tmp_path):
@@ -200,6 +200,53 @@ class TestDices:
         with pytest.raises(InvalidInput, match=message):
             dices.read(tmp_path)
 
+    @pytest.mark.parametrize(
+        ("place", "value"),
+        [
+            (["id"], None),
+            (["id"], []),
+            (["id"], 1.5),
+            (["instance"], "x"),
+            (["instance", "user_prompt"], 5),
+            (["instance", "response"], None),
+            (["annotations", "safety", "individual_human_scores"], "Yes"),
+            (["annotations", "safety", "individual_human_scores"], [["Yes"]]),
+            (["annotations", "safety", "individual_human_scores"], [{}]),
+            ([], None),
+            ([], 5),
+        ],
+    )
+    def test_refuses_values_of_any_other_kind(self, tmp_path, place, value):
+        def crowd():
+            return {
+                "id": 0,
+                "instance": {"user_prompt": "USER: Hi", "response": "Ho"},
+                "annotations": {"safety": {"individual_human_scores": ["Yes"], "majority_human": "Yes"}},
+            }
+
+        (tmp_path / dices.GOLD).write_text(json.dumps({"instances": [crowd()]}))
+        whole = {"instances": [crowd()]}
+        within, key = whole["instances"], 0
+        for each in place:
+            within, key = within[key], each
+        (tmp_path / dices.CROWD).write_text(json.dumps(whole))
+        assert dices.read(tmp_path).items
+        within[key] = value
+        (tmp_path / dices.CROWD).write_text(json.dumps(whole))
+        with pytest.raises(InvalidInput):
+            dices.read(tmp_path)
+
+    def test_refuses_a_conversation_that_is_there_twice(self, tmp_path):
+        one = {
+            "id": 7,
+            "instance": {"user_prompt": "USER: Hi", "response": "Ho"},
+            "annotations": {"safety": {"individual_human_scores": ["Yes"], "majority_human": "Yes"}},
+        }
+        for name in (dices.CROWD, dices.GOLD):
+            (tmp_path / name).write_text(json.dumps({"instances": [one, one]}))
+        with pytest.raises(InvalidInput, match="conversation “7” is there twice"):
+            dices.read(tmp_path)
+
 
 class TestSummeval:
     def write(self, folder, **changes):
@@ -211,7 +258,7 @@ class TestSummeval:
         (item,) = summeval.read(self.write(tmp_path)).items
         assert item.answers["annotator_3"].scores == dict.fromkeys(summeval.AXES, 5)
 
-    @pytest.mark.parametrize("scores", [[[4, 4]], [[4, 4, 6]], [], [4]])
+    @pytest.mark.parametrize("scores", [[[4, 4]], [[4, 4, 6]], [[4, 4, True]], [[4, 4, 4.0]], [], [4]])
     def test_refuses_scores_that_are_not_three_from_1_to_5(self, tmp_path, scores):
         with pytest.raises(InvalidInput) as caught:
             summeval.read(self.write(tmp_path, re=scores))
