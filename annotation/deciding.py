@@ -22,7 +22,8 @@ def lock_response(pk=None, *, slot=None):
     Whoever writes a rating, a refusal or the end of a lease takes these locks first, in this one statement, so that
     on PostgreSQL nothing of it can change between reading and deciding. A claim passes over what is locked.
     SQLite runs one writing transaction at a time anyway. `slots` of the response are the slots as they are now.
-    `stage.is_alone` tells whether no other stage of the project is open for rating. Raises Response.DoesNotExist.
+    `stage.is_alone` tells whether no other stage of the project is open for rating, `guidelines_version` the newest of
+    the project's guidelines. Raises Response.DoesNotExist.
     """
     found = _locked(response=pk) if slot is None else _locked_of_slot(slot=slot)
     if not found:
@@ -30,6 +31,7 @@ def lock_response(pk=None, *, slot=None):
     response = found[0].response
     response.stage.policy = whole(response.stage.policy)
     response.stage.is_alone = not found[0].others_open
+    response.guidelines_version = found[0].guidelines_version
     response.slots = found
     for each in found:
         each.response, each.stage = response, response.stage
@@ -40,7 +42,11 @@ def _locking(response):
     others = Stage.objects.filter(project=OuterRef("stage__project"), status=Stage.Status.RATING)
     slots = Assignment.objects.select_for_update(of=("self", "response"), no_key=True)
     slots = slots.select_related("response__stage__policy").defer("response__text").order_by("slot")
-    return slots.annotate(others_open=Exists(others.exclude(pk=OuterRef("stage")))).filter(response=response)
+    slots = slots.annotate(
+        others_open=Exists(others.exclude(pk=OuterRef("stage"))),
+        guidelines_version=F("stage__project__guidelines_version"),
+    )
+    return slots.filter(response=response)
 
 
 _locked = Compiled(lambda: _locking(Given("response", Response._meta.pk)))

@@ -9,6 +9,7 @@ from annotation.models import Assignment, Draft, Involvement, Rating, Response
 from core import audit
 from core.bulk import insert_rows
 from core.errors import Conflict, NotAllowed
+from core.guidelines import version_of
 from core.limits import LONGEST_REMARK, LONGEST_TEXT, text_fault
 from core.models import Stage
 from core.policies import whole
@@ -31,6 +32,7 @@ def submit_rating(
     submission,
     now,
     project=None,
+    guidelines=None,
     labels=None,
     comment="",
     revised_response="",
@@ -40,6 +42,7 @@ def submit_rating(
     """Store one expert's rating and, if it is the k-th, decide the response. Returns the Rating.
 
     `assignment`: the slot, or its primary key; `project`: the one that it must lie in, where the caller knows.
+    `guidelines`: the version that the expert had before them, the newest unless said.
     `scores` {axis key: 1…5} for every axis, `labels` {label set key: answer key} for every required set;
     `submission` (a UUID) is the form's own key: sent twice, it gives the first rating again. `seconds`: how
     long the page was in use. A lease that ended meanwhile is taken up again where a slot is still open.
@@ -52,6 +55,7 @@ def submit_rating(
             return _submit(
                 getattr(assignment, "pk", assignment),
                 project,
+                guidelines,
                 by,
                 scores,
                 labels or {},
@@ -88,7 +92,18 @@ def save_draft(*, response, by, fields, now):
 
 
 def _submit(
-    slot, project, by, scores, labels, submission, comment, revised_response, asks_senior, seconds, now
+    slot,
+    project,
+    guidelines,
+    by,
+    scores,
+    labels,
+    submission,
+    comment,
+    revised_response,
+    asks_senior,
+    seconds,
+    now,
 ):
     try:
         response = lock_response(slot=slot)
@@ -118,6 +133,7 @@ def _submit(
             response=response,
             expert=by,
             policy=policy,
+            guidelines=_guidelines(response.stage.project_id, guidelines, response.guidelines_version),
             comment=comment,
             revised_response=revised_response,
             asks_senior=asks_senior,
@@ -131,6 +147,11 @@ def _submit(
         decide_response(response, by=by, now=now, trail=trail)
         trail.record("rating:submit", rating, by=by, now=now, project=response.stage.project_id)
     return rating
+
+
+def _guidelines(project, shown, newest):
+    """The version that was shown; the newest where none was said, or one that there is not."""
+    return version_of(project, shown if shown and shown <= newest else newest)
 
 
 def _drop_draft(response, by):

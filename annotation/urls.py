@@ -9,6 +9,7 @@ urlpatterns = [
     path("rate/<slot:pk>/draft/", rate.draft, name="draft"),
     path("rate/<slot:pk>/decline/", rate.decline_response, name="decline"),
     path("guidelines/", rate.guidelines, name="guidelines"),
+    path("guidelines/<int:version>/", rate.guidelines, name="guidelines-version"),
     path("ratings/", mine.my_ratings, name="my-ratings"),
     path("ratings/<rating:pk>/", mine.my_rating, name="my-rating"),
     path("prompts/", prompts.prompts, name="prompts"),

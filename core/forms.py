@@ -37,6 +37,9 @@ class ProjectForm(forms.Form):
 
 
 class GuidelinesForm(forms.Form):
+    """The guidelines to be saved, and the version that they were written over."""
+
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     guidelines = TextField(
         required=False,
         label="Text",

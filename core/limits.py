@@ -3,6 +3,7 @@
 What is stored already and is longer stays as it is, and readable.
 """
 
+from core.errors import InvalidInput
 from core.texts import is_storable
 
 LONGEST_TEXT = 100_000
@@ -32,6 +33,13 @@ def text_fault(text, longest=LONGEST_REMARK):
     if not is_storable(text):
         return "Remove the damaged character (half a surrogate pair) from this text."
     return None
+
+
+def check_texts(*texts):
+    """Raise InvalidInput for the first of (text, longest, what it is) that cannot be taken."""
+    for text, longest, what in texts:
+        if fault := text_fault(text, longest):
+            raise InvalidInput(f"{what} cannot be saved. {fault}")
 
 
 def whole_number(text):

@@ -6,8 +6,9 @@ from django.db import IntegrityError, transaction
 
 from core import audit
 from core.errors import Conflict, InvalidInput
+from core.guidelines import store_version
 from core.keys import new_key, same_name
-from core.limits import LONGEST_PERSON, LONGEST_REMARK, LONGEST_WORD, text_fault
+from core.limits import LONGEST_PERSON, LONGEST_REMARK, LONGEST_WORD, check_texts, text_fault
 from core.locks import lock_project
 from core.models import (
     Axis,
@@ -51,16 +52,17 @@ def create_project(
     rubric=DEFAULT_RUBRIC,
     policy=DEFAULT_POLICY,
 ):
-    """A new project with version 1 of its rubric and policy. `by`, if a person, becomes its admin.
+    """A new project with version 1 of its guidelines, rubric and policy. `by`, if a person, becomes its admin.
 
     `slug`, its address, is made from the name where none is given (core.keys). Raises InvalidInput for a text that is
     too long or a rubric or policy that contradicts itself, Conflict for a name that is taken.
     """
     guidelines = tidy(guidelines)
-    _check_texts((name, LONGEST_WORD, "The name"), (guidelines, LONGEST_REMARK, "The guidelines"))
+    check_texts((name, LONGEST_WORD, "The name"), (guidelines, LONGEST_REMARK, "The guidelines"))
     if is_blank(name):
         raise InvalidInput("Give the project a name.")
-    project = _new_row(name=name, slug=slug, guidelines=guidelines, seed=seed, created_by=by, created_at=now)
+    project = _new_row(name=name, slug=slug, seed=seed, created_by=by, created_at=now)
+    store_version(project, text=guidelines, by=by, now=now)
     _write_version(project, rubric=rubric, policy=policy, by=by, now=now)
     if by is not None:
         add_member(project=project, user=by, role=Membership.Role.ADMIN, by=by, now=now)
@@ -116,17 +118,6 @@ def revise(*, project, rubric, policy, by, now, expected_version=None):
 
 
 @transaction.atomic
-def write_guidelines(*, project, text, by, now):
-    """Replace the guidelines; the audit trail keeps the former text. Raises InvalidInput for one that is too long."""
-    text = tidy(text)
-    _check_texts((text, LONGEST_REMARK, "The guidelines"))
-    audit.record("project:guidelines", project, by=by, now=now, detail=project.guidelines)
-    Project.objects.filter(pk=project.pk).update(guidelines=text)
-    project.guidelines = text
-    return project
-
-
-@transaction.atomic
 def add_member(*, project, user, role, by, now):
     """Give `user` a role in `project`; giving it twice is the same as once."""
     membership, created = Membership.objects.get_or_create(
@@ -171,7 +162,7 @@ def create_account(*, username, password, by, now, full_name=""):
 
     The caller has held the password against settings.AUTH_PASSWORD_VALIDATORS.
     """
-    _check_texts((username, LONGEST_PERSON, "The username"), (full_name, LONGEST_PERSON, "The full name"))
+    check_texts((username, LONGEST_PERSON, "The username"), (full_name, LONGEST_PERSON, "The full name"))
     first_name, _, last_name = full_name.strip().partition(" ")
     try:
         with transaction.atomic():
@@ -268,13 +259,6 @@ def _twice(named):
             found.append(each.name)
         seen |= own
     return found
-
-
-def _check_texts(*texts):
-    """Raise InvalidInput for the first of (text, longest, what it is) that cannot be taken."""
-    for text, longest, what in texts:
-        if fault := text_fault(text, longest):
-            raise InvalidInput(f"{what} cannot be saved. {fault}")
 
 
 def _text_faults(rubric):

@@ -8,8 +8,9 @@ from django.utils import timezone
 from core.access import ADMIN, form_only, project_view
 from core.errors import DomainError
 from core.forms import AccountForm, GuidelinesForm, MemberForm, RubricEditor
+from core.guidelines import Overtaken, current, write_guidelines
 from core.models import Membership, Stage
-from core.projects import add_member, create_account, remove_member, revise, write_guidelines
+from core.projects import add_member, create_account, remove_member, revise
 from core.rubric_keys import RubricKeys
 
 
@@ -24,10 +25,20 @@ def setup_guidelines(request, project):
     form = GuidelinesForm(request.POST)
     if not form.is_valid():
         return _page(request, project, guidelines=form, status=422)
-    write_guidelines(
-        project=project, text=form.cleaned_data["guidelines"], by=request.user, now=timezone.now()
-    )
-    messages.success(request, "The guidelines are saved.")
+    seen = form.cleaned_data["version"]
+    try:
+        written = write_guidelines(
+            project=project,
+            text=form.cleaned_data["guidelines"],
+            by=request.user,
+            now=timezone.now(),
+            expected_version=seen,
+        )
+    except Overtaken as error:
+        form = GuidelinesForm(initial=form.cleaned_data | {"version": error.newest.version})
+        return _page(request, project, guidelines=form, overtaken=error, status=error.status_code)
+    said = "Nothing has changed." if written.version == seen else f"Saved as version {written.version}."
+    messages.success(request, said)
     return redirect("project-setup", slug=project.slug)
 
 
@@ -113,8 +124,22 @@ def setup_member_remove(request, project, pk):
     return redirect("project-setup", slug=project.slug)
 
 
+def _guidelines_form(project):
+    newest = current(project)
+    return GuidelinesForm(initial={"guidelines": newest.text, "version": newest.version})
+
+
 def _page(
-    request, project, *, status=200, editor=None, faults=(), guidelines=None, member=None, account=None
+    request,
+    project,
+    *,
+    status=200,
+    editor=None,
+    faults=(),
+    guidelines=None,
+    overtaken=None,
+    member=None,
+    account=None,
 ):
     people = {}
     for membership in project.memberships.select_related("user").order_by("user__username", "role"):
@@ -125,7 +150,8 @@ def _page(
         "policy": policy,
         "editor": editor or RubricEditor(policy=policy),
         "faults": faults,
-        "guidelines": guidelines or GuidelinesForm(initial={"guidelines": project.guidelines}),
+        "guidelines": guidelines or _guidelines_form(project),
+        "overtaken": overtaken,
         "people": people,
         "member": member or MemberForm(prefix="member"),
         "account": account or AccountForm(prefix="account"),

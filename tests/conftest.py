@@ -122,8 +122,9 @@ def nothing_kept():
     """What a process keeps in memory of one test's database must not answer for the next one's."""
     from django.core.cache import cache
 
-    from core import policies
+    from core import guidelines, policies
 
+    guidelines.forget()
     policies.forget()
     cache.clear()
 

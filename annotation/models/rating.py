@@ -25,8 +25,8 @@ class Rating(models.Model):
     A correction is a rating of its own that `supersedes` the one before; from then on, or from when its expert took it
     back, that one has `superseded_at` and counts no more. Of each expert and slot at most one is current.
     `revised_response` is what the model should have said; `asks_senior` sends the response to a lead whatever
-    the scores. `policy` is the version it was made under. `submission` is the form's own key: the same
-    submit sent twice is one rating. `seconds` is the time the page was in use, if it was measured.
+    the scores. `policy` and `guidelines` are the versions it was made under. `submission` is the form's own
+    key: the same submit sent twice is one rating. `seconds` is the time the page was in use, if it was measured.
     """
 
     assignment = models.ForeignKey(
@@ -40,6 +40,9 @@ class Rating(models.Model):
     )
     policy = models.ForeignKey(
         "core.Policy", on_delete=models.PROTECT, db_index=False, related_name="ratings"
+    )
+    guidelines = models.ForeignKey(
+        "core.Guidelines", on_delete=models.PROTECT, db_index=False, related_name="ratings"
     )
     comment = models.TextField(blank=True)
     revised_response = models.TextField(blank=True)

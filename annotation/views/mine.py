@@ -42,7 +42,7 @@ def my_ratings(request, project):
 def my_rating(request, project, pk):
     """One of one's own ratings, as it was given."""
     ratings = with_answers(Rating.objects.visible_to(request.user).filter(response__stage__project=project))
-    rating = ratings.select_related("response__prompt", "policy__rubric").filter(pk=pk).first()
+    rating = ratings.select_related("response__prompt", "policy__rubric", "guidelines").filter(pk=pk).first()
     if rating is None:
         raise Http404("No such rating of yours.")
     context = {

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from annotation.answers import InvalidAnswers
@@ -15,8 +16,10 @@ from annotation.progress import OwnProgress, own_progress
 from annotation.rating import save_draft, submit_rating
 from core.access import EXPERT, form_only, project_view
 from core.errors import Conflict, DomainError, InvalidInput
+from core.guidelines import version_of
 from core.http import render_page_or_fragment
-from core.models import Stage
+from core.limits import whole_number
+from core.models import Guidelines, Stage
 from core.policies import whole
 
 
@@ -37,7 +40,14 @@ def submit(request, project, pk):
     sent, now = Sent(request.POST), timezone.now()
     progress = OwnProgress.of_form(request.POST.get("progress", ""), now=now)
     try:
-        rating = submit_rating(assignment=pk, project=project, by=request.user, now=now, **sent.as_rating())
+        rating = submit_rating(
+            assignment=pk,
+            project=project,
+            by=request.user,
+            now=now,
+            guidelines=_guidelines_shown(request),
+            **sent.as_rating(),
+        )
     except DomainError as error:
         slot = _own_slot(request, project, pk)
         if isinstance(error, InvalidAnswers):
@@ -96,9 +106,18 @@ def decline_response(request, project, pk):
 
 @require_safe
 @project_view()
-def guidelines(request, project):
-    """The project's guidelines on a page of their own, for browsers without script and for a second tab."""
-    return render(request, "annotation/guidelines.html", {"project": project})
+def guidelines(request, project, version=None):
+    """The project's guidelines on a page of their own, for browsers without script and a second tab; any version."""
+    try:
+        shown = version_of(project.pk, project.guidelines_version if version is None else version)
+    except Guidelines.DoesNotExist:
+        raise Http404("No such version.") from None
+    return render(request, "annotation/guidelines.html", {"project": project, "shown": shown})
+
+
+def _guidelines_shown(request):
+    """The version of the guidelines that stands on the page from which a form came; None where it says none."""
+    return whole_number(request.POST.get("guidelines", ""))
 
 
 def _own_slot(request, project, pk):
@@ -144,6 +163,10 @@ def _render(request, slot, progress, form=None, news="", status=200):
     """A slot that the expert holds; `form` where it comes back to be mended, else their draft, else empty."""
     response = look_into(slot, request.user)
     form = form or RatingForm(whole(slot.stage.policy), fields=response.kept)
+    shown = _guidelines_shown(request)
+    new_guidelines = shown is not None and shown != request.project.guidelines_version
+    if new_guidelines:
+        messages.info(request, gettext("The guidelines have changed: g shows them."))
     context = {
         "project": request.project,
         "slot": slot,
@@ -155,6 +178,7 @@ def _render(request, slot, progress, form=None, news="", status=200):
         "questions": form.questions(),
         "progress": progress,
         "news": news,
+        "new_guidelines": new_guidelines,
     }
     return render_page_or_fragment(
         request, "annotation/rate.html", "annotation/_rate.html", context, status=status

@@ -1,4 +1,5 @@
 from core.models.audit import AuditEvent
+from core.models.guidelines import Guidelines
 from core.models.people import Membership, User
 from core.models.policy import AxisRule, Policy
 from core.models.project import Project
@@ -11,6 +12,7 @@ __all__ = [
     "Axis",
     "AxisAnchor",
     "AxisRule",
+    "Guidelines",
     "LabelSet",
     "LabelValue",
     "Membership",

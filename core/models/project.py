@@ -11,12 +11,13 @@ class ProjectQuerySet(models.QuerySet):
 class Project(models.Model):
     """One alignment effort: its prompts, rubric, policy, people, stages and models.
 
-    `seed` draws the splits of prompts that come without one and the order of hand-out.
+    `seed` draws the splits of prompts that come without one and the order of hand-out. `guidelines_version` is the
+    newest of its guidelines (core/guidelines.py).
     """
 
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=80, unique=True)
-    guidelines = models.TextField(blank=True)
+    guidelines_version = models.PositiveIntegerField(default=1)
     seed = models.PositiveIntegerField(default=0)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"

@@ -3,9 +3,13 @@
 import math
 
 from django import template
+from django.utils.html import format_html
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext
 
 from core.addresses import address_of
+from core.guidelines import current
+from core.models import Guidelines
 from core.prose import as_html, kept_html
 from core.staff import lay_out
 
@@ -21,9 +25,12 @@ def markdown(text):
 
 
 @register.filter
-def guidelines(text):
-    """As `markdown`, for the guidelines of a project: set once by each process."""
-    return mark_safe(kept_html(text))
+def guidelines(of):
+    """The guidelines of a project, or one version of them, as `markdown`: set once by each process."""
+    version = of if isinstance(of, Guidelines) else current(of)
+    if not version.text:
+        return format_html('<p class="muted">{}</p>', gettext("No guidelines are written yet."))
+    return mark_safe(kept_html(version.text))
 
 
 @register.filter

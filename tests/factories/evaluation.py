@@ -10,6 +10,7 @@ from annotation.answers import Answers, write_answers
 from annotation.models import Assignment, Prompt, Rating, Response
 from arbitration.consensus import alignment_class
 from arbitration.models import FinalLabel
+from core.guidelines import current
 from core.models import ModelVersion, Stage
 from evaluation.models import CoherenceScore, Encoder, ScoringRun
 from evaluation.stage_coherence import summarize
@@ -184,6 +185,7 @@ def _rate(stage, policy, axes, responses, given, raters):
                 response_id=slot.response_id,
                 expert_id=slot.expert_id,
                 policy=policy,
+                guidelines=current(policy.project),
                 submission=uuid.uuid4(),
                 submitted_at=NOW,
             )

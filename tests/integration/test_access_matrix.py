@@ -12,6 +12,7 @@ from annotation.assignment import next_assignment
 from annotation.models import Rating
 from annotation.responses import open_rating
 from arbitration.cases import claim_case
+from core.guidelines import write_guidelines
 from core.models import Membership, ModelVersion, Project, User
 from core.projects import add_member
 from core.stages import open_stage
@@ -51,6 +52,7 @@ annotation:submit             405/302 405/404 405/404 405/404 405/422 405/403 40
 annotation:draft              405/302 405/404 405/404 405/404 405/302 405/403 405/403 405/403
 annotation:decline            302/302 404/404 404/404 404/404 200/422 403/403 403/403 403/403
 annotation:guidelines         302/405 404/405 404/405 200/405 200/405 200/405 200/405 200/405
+annotation:guidelines-version 302/405 404/405 404/405 200/405 200/405 200/405 200/405 200/405
 annotation:my-ratings         302/405 404/405 404/405 200/405 200/405 403/405 403/405 403/405
 annotation:my-rating          302/405 404/405 404/405 404/405 200/405 403/405 403/405 403/405
 annotation:prompts            302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
@@ -181,6 +183,7 @@ def world():
     rate(half, colleague, score=5, comment="said-by-the-colleague", revised_response="by-the-colleague")
     slot = next_assignment(stage=front, expert=expert, now=NOW)
     case = claim_case(response=taken, by=team.lead, now=NOW)
+    written = write_guidelines(project=team.project, text="Be kind.", by=team.admin, now=NOW)
 
     people = {
         "anonymous": None,
@@ -194,6 +197,7 @@ def world():
     }
     keys = {
         "setup-member-remove": {"pk": team.project.memberships.get(user=late).pk},
+        "annotation:guidelines-version": {"version": written.version},
         "annotation:my-rating": {"pk": mine.pk},
         "arbitration:claim": {"response": waiting.pk},
         "arbitration:accept-revision": {"rating": Rating.objects.filter(response=revised).first().pk},

@@ -1,7 +1,7 @@
 """How many statements the hot use cases and every page take: frozen here, and the same at one item and at three.
 
 A number that rises is a read too many; one that falls is written down lower. What begins and ends a transaction counts
-as well, and policies are in memory already, as they are after a process' first request.
+as well, and policies and guidelines are in memory already, as they are after a process' first request.
 """
 
 import uuid
@@ -16,6 +16,7 @@ from annotation.assignment import decline, next_assignment
 from annotation.models import Response
 from annotation.rating import submit_rating
 from arbitration.cases import claim_case, claim_next_case, release_case, resolve_case
+from core.guidelines import current
 from core.models import Membership
 from core.policies import whole
 from core.projects import add_member
@@ -191,6 +192,7 @@ def count_use_cases(items):
     stage = make_rating_stage(team.project, prompts=4 * items)
     one, two, three, four = team.experts
     whole(stage.policy)
+    current(team.project)
     counts = {}
 
     def give(name, act, **fields):

@@ -108,6 +108,7 @@ class TestRights:
         "draft": ("post", (1,), {"expert"}),
         "decline": ("get", (1,), {"expert"}),
         "guidelines": ("get", (), {"expert", "lead", "admin"}),
+        "guidelines-version": ("get", (1,), {"expert", "lead", "admin"}),
         "my-ratings": ("get", (), {"expert"}),
         "my-rating": ("get", (1,), {"expert"}),
         "prompts": ("get", (), {"admin"}),

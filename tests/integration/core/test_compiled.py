@@ -9,7 +9,7 @@ pytestmark = pytest.mark.django_db
 
 def members(**where):
     rows = Membership.objects.select_related("user", "project").order_by("pk")
-    return rows.defer("project__guidelines").filter(**where)
+    return rows.defer("project__seed").filter(**where)
 
 
 class TestCompiled:
@@ -20,7 +20,7 @@ class TestCompiled:
             assert rows == list(same) != []
             for row, other in zip(rows, same, strict=True):
                 assert vars(row.user) | {"_state": None} == vars(other.user) | {"_state": None}
-                assert row.project.get_deferred_fields() == {"guidelines"}
+                assert row.project.get_deferred_fields() == {"seed"}
                 assert row.created_at == other.created_at
 
     def test_gives_nothing_where_nothing_is(self):

@@ -12,7 +12,6 @@ from core.projects import (
     remove_member,
     revise,
     specs_of,
-    write_guidelines,
 )
 from core.rubrics import (
     DEFAULT_POLICY,
@@ -129,12 +128,6 @@ class TestCheckSpecs:
         with pytest.raises(InvalidInput) as refused:
             check_specs(twice, DEFAULT_POLICY)
         assert refused.value.errors == ["Label set “Sign” has “E\u0301CRIT ” twice: rename one."]
-
-
-class TestWriteGuidelines:
-    def test_refuses_what_is_too_long_for_a_page_and_keeps_the_former(self, personas, now):
-        with pytest.raises(InvalidInput, match="Keep this under 50,000 characters"):
-            write_guidelines(project=personas.project, text="x" * 50_001, by=personas.admin, now=now)
 
 
 class TestCreateAccount:

@@ -2,6 +2,7 @@ import pytest
 from django.urls import reverse
 
 from core.forms import RubricEditor
+from core.guidelines import current
 from core.models import Membership, User
 from core.projects import create_project, specs_of
 from core.rubrics import DEFAULT_POLICY, DEFAULT_RUBRIC
@@ -257,7 +258,7 @@ class TestSetupGuidelines:
         admin.post(room("setup-guidelines", project), {"guidelines": "Read it *whole*."})
 
         project.refresh_from_db()
-        assert project.guidelines == "Read it *whole*."
+        assert current(project).text == "Read it *whole*."
 
 
 class TestSetupMemberAdd:
