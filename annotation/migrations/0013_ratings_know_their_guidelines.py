@@ -25,6 +25,6 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
     # Batch by batch: cut off, it goes on with those that have none.
     atomic = False
-    dependencies = [("annotation", "0011_rating_guidelines")]
+    dependencies = [("annotation", "0012_rating_guidelines")]
 
     operations = [migrations.RunPython(fill, migrations.RunPython.noop)]

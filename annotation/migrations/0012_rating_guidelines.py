@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("annotation", "0010_copies"), ("core", "0011_one_text_of_guidelines_goes")]
+    dependencies = [("annotation", "0011_current_ratings"), ("core", "0011_one_text_of_guidelines_goes")]
 
     operations = [
         migrations.AddField(

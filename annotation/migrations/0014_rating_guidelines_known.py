@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("annotation", "0012_ratings_know_their_guidelines")]
+    dependencies = [("annotation", "0013_ratings_know_their_guidelines")]
 
     operations = [
         migrations.AlterField(
