@@ -69,7 +69,7 @@ PAGES = {
     "arbitration of a stage": 7,
     "finalize": 8,
     "training of a stage": 11,
-    "launch": 11,
+    "launch": 9,
     "promote": 3,
     "run": 14,
     "models": 4,
