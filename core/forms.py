@@ -12,22 +12,29 @@ from core.projects import specs_of
 from core.rubrics import AxisSpec, LabelSetSpec, LabelValueSpec, PolicySpec, RubricSpec
 from core.scales import HIGHEST_BOUND, LOWEST_BOUND, Scale
 from core.texts import tidy
+from core.unseen import deceives
 
 MOST_ROWS = 30
+
+
+def shows_itself(name):
+    """Refuses a name of which a character cannot be seen, or reorders the others."""
+    if deceives(name):
+        raise forms.ValidationError("Remove the invisible characters: this name must read as it is written.")
 
 
 class TextField(forms.CharField):
     """A text of several lines. Browsers end each with CR and LF; it is measured and kept as core.texts.tidy has it."""
 
     def __init__(self, *, rows, **options):
-        super().__init__(strip=False, widget=forms.Textarea(attrs={"rows": rows}), **options)
+        super().__init__(strip=False, widget=forms.Textarea(attrs={"rows": rows, "dir": "auto"}), **options)
 
     def to_python(self, value):
         return tidy(super().to_python(value))
 
 
 class ProjectForm(forms.Form):
-    name = forms.CharField(max_length=LONGEST_WORD)
+    name = forms.CharField(max_length=LONGEST_WORD, validators=[shows_itself])
     guidelines = TextField(
         required=False,
         rows=10,
@@ -72,7 +79,9 @@ class AccountForm(forms.Form):
         validators=[UnicodeUsernameValidator()],
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    full_name = forms.CharField(required=False, max_length=LONGEST_PERSON, label="Full name")
+    full_name = forms.CharField(
+        required=False, max_length=LONGEST_PERSON, label="Full name", validators=[shows_itself]
+    )
     password = forms.CharField(
         max_length=LONGEST_PASSWORD,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
@@ -90,7 +99,9 @@ class Row(forms.Form):
 
     key = forms.SlugField(required=False, widget=forms.HiddenInput)
     name = forms.CharField(
-        max_length=80, error_messages={"required": "Give it a name, or mark it to be removed."}
+        max_length=80,
+        validators=[shows_itself],
+        error_messages={"required": "Give it a name, or mark it to be removed."},
     )
 
     def key_or_new(self, keys):

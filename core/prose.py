@@ -1,15 +1,17 @@
 """PURE. Markdown of strangers as sanitized HTML: never more work, and never more HTML, than a page can bear.
 
 What would be too much is noticed before it is done; then the text is shown as it was written, and the page says so
-(docs/decisions/0014).
+(docs/decisions/0014). Nothing of the text is left out (core/markdown.py), and what cannot be seen is marked
+(core/unseen.py).
 """
 
 import re
 from functools import lru_cache
-from html import escape
 
 import nh3
-from markdown_it import MarkdownIt
+
+from core.markdown import dialect
+from core.unseen import shown, spelled
 
 LONGEST = 50_000
 """Characters that are set as Markdown: about a quarter of a second."""
@@ -20,21 +22,24 @@ MOST_CELLS = 2_000
 DEEPEST = 40
 """Quotes and brackets inside one another; a list counts twice."""
 MOST_HTML = 8
-"""Characters of HTML for each of the text, beside what any short text may take."""
+"""Characters of HTML for each of the text, beside what any short text may take; marks are counted apart."""
 SHORT = 5_000
 
 # Raw HTML stays text: people judge what the model wrote, tags included. nh3 then allows no more than Markdown
 # itself can make; pictures are left out because loading one would tell its server who reads what, and when.
 TAGS = {
-    *("p", "br", "hr", "h3", "h4", "h5", "h6", "strong", "em", "s", "code", "pre", "blockquote"),
+    *("p", "br", "hr", "h3", "h4", "h5", "h6", "strong", "em", "s", "code", "pre", "blockquote", "span"),
     *("ul", "ol", "li", "a", "table", "thead", "tbody", "tr", "th", "td"),
 }
+CELL = {"is-left", "is-center", "is-right"}
+CLASSES = {
+    **{"p": {"prose__language"}, "span": {"prose__aside"}, "pre": {"formula"}, "code": {"formula"}},
+    **{"ol": {"is-bracketed"}, "th": CELL, "td": CELL},
+}
+DIRECTED = ("p", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "table", "pre")
 PAGE_LEVELS = 2  # a text's own h1 becomes h3: h1 and h2 belong to the page
 DELIMITERS = re.compile(r"[ \t>]*[|:-][|:\- \t]*")
-PLAIN = (
-    '<p class="tiny muted">Too long or too intricate to be set as Markdown: shown as it was written.</p>'
-    '<pre class="plain">{}</pre>'
-)
+TOO_MUCH = '<p class="tiny muted">Too long or too intricate to be set as Markdown: shown as it was written.</p>'
 
 
 class TooMuch(Exception):
@@ -44,9 +49,14 @@ class TooMuch(Exception):
 def as_html(text):
     """`text`, untrusted Markdown, as sanitized HTML, headings from h3 on; as plain text where it is too much."""
     try:
-        return _set(text)
+        return shown(_set(text))
     except TooMuch:
-        return PLAIN.format(escape(text))
+        return TOO_MUCH + as_plain(text)
+
+
+def as_plain(text):
+    """`text` as HTML just as it was written, every character that cannot be seen marked."""
+    return f'<pre class="plain" dir="auto">{spelled(text)}</pre>'
 
 
 @lru_cache(maxsize=16)
@@ -63,18 +73,33 @@ def _set(text):
     if sum(_weight(each) for token in tokens for each in (token, *(token.children or ()))) > _room(text):
         raise TooMuch
     for token in tokens:
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) + PAGE_LEVELS, 6)}"
+        _dress(token)
+        for each in token.children or ():
+            each.attrs.pop("title", None)  # it stands behind the link
     html = nh3.clean(
         MARKDOWN.renderer.render(tokens, MARKDOWN.options, {}),
         tags=TAGS,
-        attributes={"a": {"href", "title"}, "ol": {"start"}},
+        attributes={"*": set(), "a": {"href"}, "ol": {"start"}, "li": {"value"}, **{tag: {"dir"} for tag in DIRECTED}},
+        allowed_classes=CLASSES,
         url_schemes={"http", "https", "mailto"},
+        url_relative="deny",
         link_rel="noopener noreferrer nofollow",
     )
     if len(html) > _room(text):
         raise TooMuch
     return html
+
+
+def _dress(token):
+    """A heading's level on the page, an item's own number, the direction of what stands by itself."""
+    if token.type in ("heading_open", "heading_close"):
+        token.tag = f"h{min(int(token.tag[1]) + PAGE_LEVELS, 6)}"
+    elif token.type == "list_item_open" and token.info:
+        token.attrSet("value", token.info)
+    elif token.type == "ordered_list_open" and token.markup == ")":
+        token.attrSet("class", "is-bracketed")
+    if token.nesting == 1 and token.level == 0:
+        token.attrSet("dir", "auto")
 
 
 def _room(text):
@@ -97,14 +122,6 @@ def _cells(text):
     return cells
 
 
-def _block_step(state, _line, _end, _silent):
-    return _step(state)
-
-
-def _inline_step(state, _silent):
-    return _step(state)
-
-
 def _step(state):
     """A rule that never matches: the parser tries it first wherever it looks."""
     state.env["steps"] += 1
@@ -113,14 +130,5 @@ def _step(state):
     return False
 
 
-def _parser():
-    # Past maxNesting the parser leaves things out; TooMuch comes before that.
-    options = {"html": False, "breaks": True, "maxNesting": 2 * DEEPEST}
-    parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
-    looks_ahead = {"alt": ["paragraph", "reference", "blockquote", "list"]}
-    parser.block.ruler.before("table", "step", _block_step, looks_ahead)
-    parser.inline.ruler.before("text", "step", _inline_step)
-    return parser
-
-
-MARKDOWN = _parser()
+# Past maxNesting the parser leaves things out; TooMuch comes before that.
+MARKDOWN = dialect(_step, {"maxNesting": 2 * DEEPEST})

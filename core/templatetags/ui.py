@@ -10,8 +10,9 @@ from django.utils.translation import gettext
 from core.addresses import address_of
 from core.guidelines import current
 from core.models import Guidelines
-from core.prose import as_html, kept_html
+from core.prose import TOO_MUCH, as_html, as_plain, kept_html
 from core.staff import lay_out
+from core.unseen import spelled
 
 register = template.Library()
 
@@ -22,6 +23,21 @@ NO_VALUE = "–"
 def markdown(text):
     """`text`, untrusted Markdown, as sanitized HTML; headings begin at h3. As plain text where it is too much."""
     return mark_safe(as_html(text or ""))
+
+
+@register.simple_tag
+def prose(text, small=False):
+    """`text`, untrusted Markdown, set on the page, and beside it just as it was written; see _plain_switch.html."""
+    set_text = markdown(text)
+    plain = "" if set_text.startswith(TOO_MUCH) else as_plain(text)
+    look = "prose prose--small" if small else "prose"
+    return mark_safe(f'<div class="{look}" dir="auto">{set_text}</div>{plain}')
+
+
+@register.filter(name="spelled")
+def as_written(text):
+    """Words that are not Markdown, as they were written, every character marked that cannot be seen."""
+    return mark_safe(spelled(text))
 
 
 @register.filter

@@ -8,7 +8,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     if (document.querySelector("dialog[open]") || document.querySelector("[data-keys-switch]:not(:checked)")) return;
-    const step = { j: 1, k: -1 }[event.key];
+    const step = { j: 1, k: -1 }[keyOf(event)];
     const all = buttons();
     if (!step || !all.length) return;
     event.preventDefault();

@@ -8,6 +8,25 @@
 // Letters and digits are left alone while someone types, and can be switched off in the shortcut list (WCAG 2.1.4).
 "use strict";
 
+// What a press means, whatever the layout: a digit of any script, or the key of the number row where it types none
+// without Shift (French, Czech); the letter of Latin layouts by what it types, of others by its place. Null for what
+// an input method or a dead key is still making something of.
+function keyOf(event) {
+  const { key, code } = event;
+  if (event.isComposing || event.keyCode === 229 || key === "Dead" || [...key].length !== 1) return null;
+  if (/\p{Nd}/u.test(key)) {
+    // The ten digits of a script stand in a row, and the rows begin with 0.
+    let zero = key.codePointAt(0);
+    while (/\p{Nd}/u.test(String.fromCodePoint(zero - 1))) zero -= 1;
+    return String((key.codePointAt(0) - zero) % 10);
+  }
+  if (/[?？؟՞]/.test(key)) return "?";
+  if (/[a-z]/i.test(key)) return key.toLowerCase();
+  const place = /^(?:Digit(\d)|Key([A-Z]))$/.exec(code || "");
+  if (place?.[1] && !event.shiftKey) return place[1];
+  return place?.[2] && /\p{L}/u.test(key) ? place[2].toLowerCase() : key;
+}
+
 (() => {
   const SWITCH = "concord-keys";
   let on = true;
@@ -49,12 +68,20 @@
 
   const radioOf = (row, score) => row?.querySelector(`input[type="radio"][value="${score}"]`);
 
+  // What the browser would not type into a number by itself: a digit of another script, or one by its place.
+  function type(digit, event) {
+    if (event.key === digit) return;
+    event.preventDefault();
+    document.execCommand("insertText", false, digit);
+  }
+
   // True where the digit was taken; one that begins a number is left to the browser to type.
-  function answer(digit) {
+  function answer(digit, event) {
     const row = current();
     if (numberOf(row)) {
       numberOf(row).focus();
       numberOf(row).select();
+      type(digit, event);
       return false;
     }
     const input = radioOf(row, digit) || (digit === "0" && radioOf(row, "10"));
@@ -109,17 +136,19 @@
       advance(event.target.closest("[data-likert]"));
       return;
     }
+    const key = keyOf(event);
+    const isDigit = /^\d$/.test(key) && !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (isDigit && event.target.matches('[data-likert] input[type="number"]')) type(key, event);
     if (!on || event.repeat || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     if (document.querySelector("dialog[open]")) return;
-    if (event.key === "?") {
+    if (key === "?") {
       event.preventDefault();
       document.getElementById("shortcuts")?.showModal();
-    } else if (/^\d$/.test(event.key)) {
-      if (!answer(event.key)) return;
+    } else if (isDigit) {
+      if (!answer(key, event)) return;
       event.preventDefault();
       held = event.key;
-    } else if (event.key.length === 1) {
-      const key = event.key.toLowerCase();
+    } else if (key) {
       const target = [...document.querySelectorAll("[data-key]")].find((element) => element.dataset.key === key && !element.disabled);
       if (target) {
         event.preventDefault();

@@ -6,7 +6,7 @@ import pytest
 
 from core.prose import DEEPEST, LONGEST, MOST_CELLS, SHORT, as_html, kept_html
 
-PLAIN = '<pre class="plain">'
+PLAIN = '<pre class="plain" dir="auto">'
 TABLE = "x|" * 250 + "\n" + "-|" * 250 + "\n" + "x|\n" * 250 + "\n"
 UNITS = {
     "tables": TABLE,
