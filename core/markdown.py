@@ -1,8 +1,8 @@
 """PURE. The dialect of Markdown in which strangers' texts are set: everything they wrote stays to be read.
 
 Common Markdown takes away what it does not need for the page: definitions of references, addresses and titles of
-links, backslashes, entities, cells beyond a table's width, the language of code, the numbers of a list. People judge what
-was written; so here such things stay as they are, and formulas are left alone (docs/decisions/0021).
+links, backslashes, entities, cells beyond a table's width, the language of code, the numbers of a list. People judge
+what was written; so here such things stay as they are, and formulas are left alone (docs/decisions/0021).
 """
 
 import re
@@ -30,7 +30,9 @@ UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\U0003ffff
 def dialect(step, options):
     """The parser. `step(state)` is called wherever it looks, and may raise to end it."""
     parser = MarkdownIt("commonmark", {"html": False, "breaks": True} | options)
-    parser.enable(["table", "strikethrough"]).disable(["reference", "image", "entity", "html_block", "html_inline"])
+    parser.enable(["table", "strikethrough"]).disable(
+        ["reference", "image", "entity", "html_block", "html_inline"]
+    )
     parser.normalizeLinkText = str
     looks_ahead = {"alt": ["paragraph", "blockquote", "list"]}
     block, inline = parser.block.ruler, parser.inline.ruler

@@ -1,7 +1,7 @@
 """PURE. Characters that nobody can see, or that reorder what is seen, as marks that can be read.
 
-Two measures. `shown` marks, in HTML, what has no business in a text but to deceive or to hide: overrides of the direction,
-characters without a width, controls, tags. What a script needs (joiners of Persian and emoji, marks of
+Two measures. `shown` marks, in HTML, what has no business in a text but to deceive or to hide: overrides of the
+direction, characters without a width, controls, tags. What a script needs (joiners of Persian and emoji, marks of
 direction, soft hyphens) does its work there. `spelled` is for the plain text, and marks all of it, unusual blanks,
 tabs and blanks at the ends of lines too.
 """
@@ -26,7 +26,9 @@ _BLANKS = "\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000"
 _IDLE = r"(?:(?<=[A-Za-z])[\u200c-\u200f\ufe00-\ufe0f]|(?<=[\ufe00-\ufe0f])[\ufe00-\ufe0f])"
 # A run of one character is one mark.
 SHOWN = re.compile(f"{_FLAG}|(?P<one>[{_ALWAYS}]|{_IDLE})(?P=one)*")
-SPELLED = re.compile(f"{_FLAG}|(?P<one>[{_ALWAYS}{_AT_WORK}{_BLANKS}])(?P=one)*|(?P<end>(?<! ) ++(?=\\n|\\Z))")
+SPELLED = re.compile(
+    f"{_FLAG}|(?P<one>[{_ALWAYS}{_AT_WORK}{_BLANKS}])(?P=one)*|(?P<end>(?<! ) ++(?=\\n|\\Z))"
+)
 SUSPECT = re.compile(f"[{_ALWAYS}{_AT_WORK}]")  # one class is looked for ten times as quickly
 DECEIVING = re.compile(f"[{_ALWAYS}]")
 

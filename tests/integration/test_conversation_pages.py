@@ -43,7 +43,9 @@ def page(client, user, name, *args):
 
 def turns(html):
     """Who says what, as a reader meets it."""
-    found = re.findall(r'<p class="turn__who">(\w+).*?</p><div class="prose[^"]*"[^>]*>(.*?)</div>', html, re.S)
+    found = re.findall(
+        r'<p class="turn__who">(\w+).*?</p><div class="prose[^"]*"[^>]*>(.*?)</div>', html, re.S
+    )
     return [(who, re.sub(r"<[^>]+>", "", text).strip()) for who, text in found]
 
 

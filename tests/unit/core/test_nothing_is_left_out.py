@@ -11,11 +11,86 @@ from core.prose import as_html, as_plain
 # What Markdown spells its marks with: these alone may turn into how a text looks.
 MARKUP = re.compile(r"[\s*_~`#>|+\-=:\[\]]")
 PIECES = [
-    *("word", "x1", "日本", "سلام", "2", "007", " ", " ", "\n", "\n", "\n\n", "    ", "\t", ".", ",", "!", "?", "'"),
-    *("*", "**", "_", "__", "~~", "`", "```", "\n```py title=a\n", "# ", "## ", "\n> ", "\n- ", "\n1. ", "\n7) ", "\n  - "),
-    *("\\", "\\\\", "\\*", "\\|", "$", "$$", "\\(", "\\)", "\\[", "\\]", "\\begin{a}", "\\end{a}", "{", "}", "^"),
-    *("[", "](", ")", "]", "[a](http://b 'c')", "<http://d>", "<e@f.g>", "![h](i)", "\n[j]: http://k 'l'\n", "[j]"),
-    *("<!--", "-->", "<b>", "</b>", "<br>", "&amp;", "&#35;", "&copy;", "http://m.n/o?p=q&r", "|", " | ", "\n|a|b|\n|-|:-:|\n"),
+    *(
+        "word",
+        "x1",
+        "日本",
+        "سلام",
+        "2",
+        "007",
+        " ",
+        " ",
+        "\n",
+        "\n",
+        "\n\n",
+        "    ",
+        "\t",
+        ".",
+        ",",
+        "!",
+        "?",
+        "'",
+    ),
+    *(
+        "*",
+        "**",
+        "_",
+        "__",
+        "~~",
+        "`",
+        "```",
+        "\n```py title=a\n",
+        "# ",
+        "## ",
+        "\n> ",
+        "\n- ",
+        "\n1. ",
+        "\n7) ",
+        "\n  - ",
+    ),
+    *(
+        "\\",
+        "\\\\",
+        "\\*",
+        "\\|",
+        "$",
+        "$$",
+        "\\(",
+        "\\)",
+        "\\[",
+        "\\]",
+        "\\begin{a}",
+        "\\end{a}",
+        "{",
+        "}",
+        "^",
+    ),
+    *(
+        "[",
+        "](",
+        ")",
+        "]",
+        "[a](http://b 'c')",
+        "<http://d>",
+        "<e@f.g>",
+        "![h](i)",
+        "\n[j]: http://k 'l'\n",
+        "[j]",
+    ),
+    *(
+        "<!--",
+        "-->",
+        "<b>",
+        "</b>",
+        "<br>",
+        "&amp;",
+        "&#35;",
+        "&copy;",
+        "http://m.n/o?p=q&r",
+        "|",
+        " | ",
+        "\n|a|b|\n|-|:-:|\n",
+    ),
     *("\n|1|2|3|\n", "\n---\n", "\n===\n", "\u200b", "\u202e", "\u00a0", "\u00ad", "👩\u200d🚀"),
 ]
 
@@ -91,7 +166,7 @@ class TestAsHtml:
 
     def test_says_where_a_link_leads_and_loads_no_picture(self):
         html = as_html("[the bank](https://evil.example 'safe') ![x](https://tracker.example/x.png)")
-        assert '(https://evil.example \'safe\')</span>' in html.replace("&#39;", "'")
+        assert "(https://evil.example 'safe')</span>" in html.replace("&#39;", "'")
         assert "<img" not in html and "title=" not in html
 
     def test_still_sets_what_is_markdown(self):

@@ -60,7 +60,7 @@ class TestAsHtml:
         assert PLAIN not in as_html(wide + "a\n") and PLAIN in as_html(wide + "a\n" * 4)
 
     def test_does_not_repeat_a_long_address_behind_many_links(self):
-        assert PLAIN in as_html(f"[a]: http://{'x' * 20_000}\n\n{'[a] ' * 5_000}")
+        assert as_html(f"[a]: http://{'x' * 20_000}\n\n{'[a] ' * 5_000}").count("x" * 20_000) == 1
 
     @pytest.mark.parametrize("depth", [12, 60])
     def test_leaves_nothing_out_however_deep(self, depth):
