@@ -74,19 +74,21 @@ class Rulebook:
         left_open = is_open(answers.scores, asked, verdicts, self.bearing)
         return Outcome(answers, alignment_class(answers.scores, adverse, self.cuts, is_open=left_open))
 
-    def most_written(self, gathered: Gathered, response_text, k) -> int | None:
-        """The first rating whose revised text more than half of the `k` experts wrote, if there is one.
 
-        White space does not count, and a "revision" that leaves the response as it was is none.
-        """
-        authors = defaultdict(list)
-        for rating, text in gathered.revisions.items():
-            authors[normalised(text)].append(rating)
-        authors.pop(normalised(response_text), None)
-        for ratings in authors.values():
-            if 2 * len(ratings) > k:
-                return min(ratings)
-        return None
+def most_written(revisions, response_text, k) -> int | None:
+    """The first rating whose revised text more than half of the `k` experts wrote, if there is one.
+
+    `revisions`: the revised texts of one response by rating. White space does not count, and a "revision" that leaves
+    the response as it was is none.
+    """
+    authors = defaultdict(list)
+    for rating, text in revisions.items():
+        authors[normalised(text)].append(rating)
+    authors.pop(normalised(response_text), None)
+    for ratings in authors.values():
+        if 2 * len(ratings) > k:
+            return min(ratings)
+    return None
 
 
 def gather(response_ids) -> dict[int, Gathered]:

@@ -97,6 +97,8 @@ def rate(stage, experts, every=1):
     """k ratings for each response of `stage` whose key `every` divides and that nobody has before them or rated."""
     from django.db import connection
 
+    from core.guidelines import current
+
     axes = list(stage.policy.rubric.axes.values_list("pk", flat=True))
     verdict = stage.policy.rubric.label_sets.get(key="verdict")
     aligned, misaligned = verdict.values.values_list("pk", flat=True)
@@ -123,9 +125,9 @@ def rate(stage, experts, every=1):
         f"UPDATE annotation_assignment SET status = 'submitted', "
         f"expert_id = {experts[0].pk} + (response_id + slot) % {len(experts)} WHERE response_id IN {chosen}",
         f"UPDATE annotation_response SET status = 'agreed' WHERE id IN {chosen}",
-        f"INSERT INTO annotation_rating (assignment_id, response_id, expert_id, policy_id, comment, "
+        f"INSERT INTO annotation_rating (assignment_id, response_id, expert_id, policy_id, guidelines_id, comment, "
         f"revised_response, asks_senior, submission, submitted_at) SELECT id, response_id, expert_id, "
-        f"{stage.policy_id}, '', '', {'FALSE' if on_postgres else 0}, {submission}, "
+        f"{stage.policy_id}, {current(stage.project).pk}, '', '', {'FALSE' if on_postgres else 0}, {submission}, "
         f"{at} FROM annotation_assignment WHERE response_id IN {chosen}",
         "ANALYZE annotation_rating",
         f"INSERT INTO annotation_ratinglabel (owner_id, label_set_id, value_id) SELECT id, {verdict.pk}, "
