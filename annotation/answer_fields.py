@@ -15,6 +15,34 @@ def answer_fields(owner):
     return scores | {f"{LABEL}{label.label_set.key}": label.value.key for label in owner.labels.all()}
 
 
+def rating_fields(rating):
+    """{field name: text} of all that a rating, which came `with_answers`, was filled in with."""
+    words = {"comment": rating.comment, "revised_response": rating.revised_response}
+    words |= {"asks_senior": "on"} if rating.asks_senior else {}
+    return answer_fields(rating) | {name: text for name, text in words.items() if text}
+
+
+def told(policy, fields):
+    """[(what is asked, what was filled in)] in words, for everything that a rating form of this policy asks."""
+    rubric = policy.rubric
+    asked = [(axis.name, fields.get(f"{SCORE}{axis.key}", "")) for axis in rubric.axes.all()]
+    for label_set in rubric.label_sets.all():
+        given = fields.get(f"{LABEL}{label_set.key}", "")
+        names = {value.key: value.name for value in label_set.values.all()}
+        asked.append((label_set.name, names.get(given, given)))
+    asked += [
+        ("Comment", fields.get("comment", "")),
+        ("Revised response", fields.get("revised_response", "")),
+    ]
+    return [*asked, ("Ask a senior", "yes" if fields.get("asks_senior") else "")]
+
+
+def differences(policy, one, other):
+    """[(what is asked, in `one`, in `other`)] in words, where the fields of two forms differ."""
+    both = zip(told(policy, one), told(policy, other), strict=True)
+    return [(asked, mine, yours) for (asked, mine), (_, yours) in both if mine.strip() != yours.strip()]
+
+
 def read_score(text):
     """The score that a field spells; what is no whole number stays text, for the use case to refuse."""
     number = whole_number(text)

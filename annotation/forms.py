@@ -1,20 +1,22 @@
 """The rating form: the rubric with what an expert has filled in, and back.
 
 Its fields are those of a plain HTML form, and a draft is the same fields: `score-<axis key>`,
-`label-<label set key>`, `comment`, `revised_response`, `asks_senior`, `seconds`; and `submission`, the key that
-makes a repeated submit the same rating.
+`label-<label set key>`, `comment`, `revised_response`, `asks_senior`, `seconds`; and `submission`, the form's own key,
+which makes a repeated submit the same rating, with `seen` and `turn`, which tell its drafts from those of other forms.
 """
 
-import uuid
+from uuid import UUID, uuid4
 
 from django.template.loader import render_to_string
 
-from annotation.answer_fields import LABEL, SCORE, faults_by_field, label_fields, read_score
+from annotation.answer_fields import LABEL, SCORE, differences, faults_by_field, label_fields, read_score
 from annotation.answers import Fault, InvalidAnswers
+from annotation.drafts import Writing
 from core.limits import LONGEST_TEXT, whole_number
 from core.policies import worked_out
 from core.texts import tidy
 
+MOST_TURNS = 2**31 - 1
 WORDS = ("comment", "revised_response", "asks_senior", "seconds")
 # Single keys the page itself uses: guidelines, comment, revise, senior, cannot judge, history.
 RESERVED_KEYS = "gcrsjh"
@@ -25,6 +27,7 @@ class Sent:
 
     def __init__(self, post):
         self.submission = post.get("submission", "")
+        self.seen, self._turn = post.get("seen", ""), whole_number(post.get("turn", ""))
         sent = {
             name: tidy(text)
             for name, text in post.items()
@@ -32,12 +35,17 @@ class Sent:
         }
         self.fields = {name: text for name, text in sent.items() if text}
 
+    @property
+    def answers(self):
+        """The fields of the answers alone."""
+        return {name: text for name, text in self.fields.items() if name.startswith((SCORE, LABEL))}
+
     def as_rating(self):
         """Keyword arguments for `submit_rating`. Raises InvalidAnswers where the form's own key is broken."""
         try:
-            submission = uuid.UUID(self.submission)
+            submission = UUID(self.submission)
         except ValueError:
-            self.submission = str(uuid.uuid4())
+            self.submission = str(uuid4())
             raise InvalidAnswers(
                 [Fault("The form had lost its key and has a new one: submit again.", part="submission")]
             ) from None
@@ -49,7 +57,18 @@ class Sent:
             "asks_senior": "asks_senior" in self.fields,
             "seconds": whole_number(self.fields.get("seconds", "")),
             "submission": submission,
+            "writing": self.writing,
         }
+
+    @property
+    def writing(self):
+        """The drafts.Writing of the form; None where it has lost its key."""
+        try:
+            form = UUID(self.submission)
+        except ValueError:
+            return None
+        turn = self._turn if self._turn and 0 < self._turn <= MOST_TURNS else None
+        return Writing(form, turn, self.seen)
 
     def as_draft(self, policy):
         """The fields as a draft keeps them: those of the policy's rubric, at most as long as a rating may be."""
@@ -69,12 +88,14 @@ class Sent:
 
 class RatingForm:
     """One policy's rubric as a form to fill in. `fields`: raw texts by field name; `faults`: those of the
-    answers; `submission`: the form's own key, a new one unless it comes back to be mended."""
+    answers; `submission`: the form's own key, a new one unless it comes back to be mended; `seen`: the version of the
+    draft that its writer knows of; `elsewhere`: a later Draft, from which they are to choose."""
 
-    def __init__(self, policy, fields=None, faults=(), submission=None):
+    def __init__(self, policy, fields=None, faults=(), submission=None, seen="", elsewhere=None):
         self.policy = policy
         self.fields, self.faults = fields or {}, faults_by_field(faults)
-        self.submission = submission or str(uuid.uuid4())
+        self.seen, self.elsewhere = seen, elsewhere
+        self.submission = submission or str(uuid4())
         self._axes = list(policy.rubric.axes.all())
         self._label_sets = list(policy.rubric.label_sets.all())
 
@@ -83,6 +104,11 @@ class RatingForm:
         if self.fields or self.faults:
             return _render_questions(self)
         return worked_out(self.policy, _render_empty)
+
+    @property
+    def choice(self):
+        """[(what is asked, what stands here, what was written elsewhere)], where they differ."""
+        return differences(self.policy, self.fields, self.elsewhere.fields)
 
     @property
     def axes(self):

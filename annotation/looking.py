@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from django.db import connection
 from django.db.models import F, FilteredRelation, Q
 
-from annotation.models import Assignment, QueueCursor, Response
+from annotation.models import Assignment, Draft, QueueCursor, Response
 from core.compiled import Compiled, Given
 from core.models import User
 
 # How many responses an expert is offered at a time: enough that clients who ask at once rarely want the same
 # slot, few enough that what is begun gets finished.
 WINDOW = 8
+KEPT = ("fields", "form", "turn", "updated_at")
 
 _TAKEN = """
     EXISTS (SELECT 1 FROM annotation_involvement part
@@ -82,16 +83,20 @@ def look(stage, expert):
 
 
 def look_into(slot, expert):
-    """The response of a slot with its prompt, and as `kept` the fields of the expert's draft of it (None without)."""
+    """The response of a slot with its prompt, and as `kept` the expert's Draft of it (a blank one without)."""
     found = _looked_into(response=slot.response_id, expert=expert.pk)
     if not found:
         raise Response.DoesNotExist
-    return found[0]
+    response = found[0]
+    kept = {name: getattr(response, f"kept_{name}") for name in KEPT}
+    response.kept = Draft(response=response, expert=expert, **kept) if kept["updated_at"] else Draft()
+    return response
 
 
 def _looking_into():
     mine = FilteredRelation("drafts", condition=Q(drafts__expert=Given("expert", User._meta.pk)))
-    rows = Response.objects.select_related("prompt").annotate(mine=mine, kept=F("mine__fields")).order_by()
+    kept = {f"kept_{name}": F(f"mine__{name}") for name in KEPT}
+    rows = Response.objects.select_related("prompt").annotate(mine=mine, **kept).order_by()
     return rows.filter(pk=Given("response", Response._meta.pk))
 
 

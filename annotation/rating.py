@@ -1,10 +1,11 @@
-"""Ratings: submitted once, decided in the same transaction; and the drafts that lead to them."""
+"""Ratings: submitted once, decided in the same transaction."""
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
-from annotation.answers import Fault, InvalidAnswers, check_answers, write_answers
-from annotation.assignment import renew_lease, take_open
+from annotation.answers import Fault, InvalidAnswers, check_answers, load_answers, write_answers
+from annotation.assignment import take_open
 from annotation.deciding import decide_response, lock_response
+from annotation.drafts import NOT_YOURS, drop_draft
 from annotation.models import Assignment, Draft, Involvement, Rating, Response
 from core import audit
 from core.bulk import insert_rows
@@ -17,11 +18,21 @@ from core.texts import tidy
 from core.transitions import transition
 
 LONGEST_SECONDS = 24 * 3600
-NOT_YOURS = "This response is not before you."
+CHANGED_SINCE = (
+    "This form was sent before, and saved as it was then: what you have changed since was not taken."
+)
 USED = "This form was already used: reload the page to see what was saved."
 NOT_OPEN = (
     "This response is no longer open for rating. What you wrote is kept as a draft; go on with the next one."
 )
+
+
+class AlreadyRated(Conflict):
+    """The expert has rated this response before. `rating` is what was stored then; what came now was not taken."""
+
+    def __init__(self, message, rating):
+        super().__init__(message)
+        self.rating = rating
 
 
 def submit_rating(
@@ -38,6 +49,7 @@ def submit_rating(
     revised_response="",
     asks_senior=False,
     seconds=None,
+    writing=None,
 ):
     """Store one expert's rating and, if it is the k-th, decide the response. Returns the Rating.
 
@@ -45,10 +57,12 @@ def submit_rating(
     `guidelines`: the version that the expert had before them, the newest unless said.
     `scores` {axis key: 1…5} for every axis, `labels` {label set key: answer key} for every required set;
     `submission` (a UUID) is the form's own key: sent twice, it gives the first rating again. `seconds`: how
-    long the page was in use. A lease that ended meanwhile is taken up again where a slot is still open.
+    long the page was in use. `writing` (drafts.Writing): who writes, where another page may have gone on with the
+    draft. A lease that ended meanwhile is taken up again where a slot is still open.
 
     Raises InvalidAnswers naming every fault, NotAllowed for somebody who was never given the response, Conflict
-    where it takes no more ratings or they have rated it already. The draft stays in every case.
+    where it takes no more ratings, AlreadyRated where they have rated it, also by this very form if its answers were
+    others then, DraftMoved where they have written on elsewhere. The draft stays in every case.
     """
     try:
         with transaction.atomic():
@@ -64,31 +78,12 @@ def submit_rating(
                 revised_response,
                 asks_senior,
                 seconds,
+                writing,
                 now,
             )
     except IntegrityError:
         # The same form for different responses; for one, its lock serializes them.
         raise Conflict(USED) from None
-
-
-@transaction.atomic
-def save_draft(*, response, by, fields, now):
-    """Keep what an expert has filled in so far, as the form's fields, and renew their lease.
-
-    Also after the lease has ended. Raises NotAllowed for somebody who was never given the response.
-    """
-    # The renewal waits for a submit that is under way: what that settles is no draft any more.
-    held = renew_lease(response=response, expert=by, now=now)
-    if not held and not Draft.objects.filter(response=response, expert=by).exists():
-        raise NotAllowed(NOT_YOURS)
-    draft = Draft(response=response, expert=by, fields=fields, updated_at=now)
-    Draft.objects.bulk_create(
-        [draft],
-        update_conflicts=True,
-        unique_fields=["response", "expert"],
-        update_fields=["fields", "updated_at"],
-    )
-    return draft
 
 
 def _submit(
@@ -103,6 +98,7 @@ def _submit(
     revised_response,
     asks_senior,
     seconds,
+    writing,
     now,
 ):
     try:
@@ -115,14 +111,23 @@ def _submit(
     if asked.expert_id != by.pk and not Assignment.objects.visible_to(by).filter(pk=slot).exists():
         raise NotAllowed(NOT_YOURS)
     held = _held(response, by)
-    if held is None and (before := _same_submission(response, by, submission)):
-        return before
     # A stage's policy is held fast once its responses have slots that can be leased.
     policy = response.stage.policy
     if held is not None and response.status != Response.Status.AWAITING_RATINGS:
         raise Conflict(NOT_OPEN)
     comment, revised_response = tidy(comment).strip(), tidy(revised_response)
-    answers = _checked(policy, scores, labels, comment, revised_response)
+    before = None if held else _same_submission(response, by, submission)
+    try:
+        answers = _checked(policy, scores, labels, comment, revised_response)
+    except InvalidAnswers:
+        if before is None:
+            raise
+        raise AlreadyRated(CHANGED_SINCE, before) from None
+    if before is not None:
+        words = (before.comment, before.revised_response, before.asks_senior)
+        if words == (comment, revised_response, bool(asks_senior)) and _answers_of(before) == answers:
+            return before
+        raise AlreadyRated(CHANGED_SINCE, before)
     with audit.Trail() as trail:
         slot = held or _take_up_again(response, by, now, trail)
         # One part in a response for everyone, held by the database: a second rating or a lead's fails here.
@@ -143,7 +148,7 @@ def _submit(
         )
         write_answers([(rating, answers)])
         transition(slot, Assignment.Status.SUBMITTED, by=by, now=now, trail=trail, lease_until=None)
-        _drop_draft(response, by)
+        drop_draft(response, by, writing)
         decide_response(response, by=by, now=now, trail=trail)
         trail.record("rating:submit", rating, by=by, now=now, project=response.stage.project_id)
     return rating
@@ -152,14 +157,6 @@ def _submit(
 def _guidelines(project, shown, newest):
     """The version that was shown; the newest where none was said, or one that there is not."""
     return version_of(project, shown if shown and shown <= newest else newest)
-
-
-def _drop_draft(response, by):
-    # Nothing hangs on a draft: what the ORM would look for before it deletes one is not there.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM annotation_draft WHERE response_id = %s AND expert_id = %s", [response.pk, by.pk]
-        )
 
 
 def _held(response, by):
@@ -176,10 +173,15 @@ def _same_submission(response, by, submission):
     return before
 
 
+def _answers_of(rating):
+    return load_answers(Rating, [rating.pk])[rating.pk]
+
+
 def _take_up_again(response, by, now, trail):
     """A slot of a locked response for an expert whose lease has ended. Raises where there is none."""
     if any(slot.expert_id == by.pk for slot in response.slots):
-        raise Conflict("You have already rated this response: see it under your ratings.")
+        rating = Rating.objects.current().get(response=response, expert=by)
+        raise AlreadyRated("You have already rated this response: see it under your ratings.", rating)
     if not Draft.objects.filter(response=response, expert=by).exists():
         raise NotAllowed(NOT_YOURS)
     open_for_rating = response.stage.status == Stage.Status.RATING

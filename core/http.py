@@ -18,6 +18,11 @@ def render_page_or_fragment(request, page, fragment, context, status=200):
     return render(request, fragment if partial else page, context, status=status)
 
 
+def refused(request):
+    """The status of a page that shows why a form was refused and leads on: htmx swaps no other in than a 422."""
+    return 422 if request.htmx else 409
+
+
 def redirect(request, url):
     """Send the browser to `url`: by header to htmx, by 302 to a plain form."""
     if request.htmx:

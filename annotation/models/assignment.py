@@ -156,17 +156,25 @@ class QueueCursor(models.Model):
 
 class Draft(models.Model):
     """What an expert has filled in and not yet submitted, as the form's fields: anything goes, nothing
-    counts. It outlives the lease, so that work is not lost when a slot lapses."""
+    counts. It outlives the lease, so that work is not lost when a slot lapses. `form` is the key of the form that
+    wrote it, where one did, in its how-manieth save, `turn`: see annotation/drafts.py."""
 
     response = models.ForeignKey(
         "annotation.Response", on_delete=models.CASCADE, db_index=False, related_name="drafts"
     )
     expert = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="drafts")
     fields = models.JSONField(default=dict)
+    form = models.UUIDField(null=True)
+    turn = models.PositiveIntegerField(default=0)
     updated_at = models.DateTimeField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["response", "expert"], name="draft_once")]
+
+    @property
+    def version(self):
+        """What tells this draft from any before and after it: the moment when it was written. "" for one unsaved."""
+        return self.updated_at.isoformat() if self.updated_at else ""
 
     def __str__(self):
         return f"Draft of {self.expert_id} on {self.response_id}"

@@ -7,17 +7,20 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from annotation.answers import InvalidAnswers
+from annotation.answer_fields import differences, rating_fields, told
+from annotation.answers import InvalidAnswers, with_answers
 from annotation.assignment import decline, next_of
+from annotation.drafts import DraftMoved, save_draft
 from annotation.forms import RatingForm, Sent
 from annotation.looking import look_into
-from annotation.models import Assignment
+from annotation.models import Assignment, Rating
 from annotation.progress import OwnProgress, own_progress
-from annotation.rating import save_draft, submit_rating
+from annotation.rating import AlreadyRated, submit_rating
 from core.access import EXPERT, form_only, project_view
+from core.addresses import encipher
 from core.errors import Conflict, DomainError, InvalidInput
 from core.guidelines import version_of
-from core.http import render_page_or_fragment
+from core.http import refused, render_page_or_fragment
 from core.limits import whole_number
 from core.models import Guidelines, Stage
 from core.policies import whole
@@ -49,28 +52,27 @@ def submit(request, project, pk):
             **sent.as_rating(),
         )
     except DomainError as error:
-        slot = _own_slot(request, project, pk)
-        if isinstance(error, InvalidAnswers):
-            form = RatingForm(slot.stage.policy, sent.fields, error.faults, sent.submission)
-            return _render(request, slot, progress, form, status=422)
-        if not isinstance(error, Conflict):
-            raise
-        _keep(slot, request.user, sent, now)
-        messages.warning(request, str(error))
-        return _onward(request, project, progress)
+        return _not_taken(request, _own_slot(request, project, pk), error, sent, progress)
     more = progress and progress.after_one_more()
-    return _onward(request, project, more, rating.response.stage, news="Saved.")
+    policy = whole(rating.response.stage.policy)
+    given = ", ".join(f"{asked} {answer}" for asked, answer in told(policy, sent.answers) if answer)
+    return _onward(request, project, more, rating.response.stage, news=f"Saved. {given}.")
 
 
 @form_only
 @project_view(EXPERT)
 def draft(request, project, pk):
-    """Keep what is filled in so far. Scripts get an empty answer, a plain form the page again."""
-    slot = _own_slot(request, project, pk)
-    fields = Sent(request.POST).as_draft(slot.stage.policy)
-    save_draft(response=slot.response, by=request.user, fields=fields, now=timezone.now())
-    if request.headers.get("x-requested-with") == "fetch":
-        return HttpResponse(status=204)
+    """Keep what is filled in so far. Scripts get the draft's version and no page, a plain form the page again."""
+    slot, sent = _own_slot(request, project, pk), Sent(request.POST)
+    is_script = request.headers.get("x-requested-with") == "fetch"
+    try:
+        kept = _keep(slot, request.user, sent)
+    except DraftMoved as error:
+        if is_script:
+            return HttpResponse(status=409, headers={"Draft-Version": error.draft.version})
+        return _choose(request, slot, None, sent, error.draft)
+    if is_script:
+        return HttpResponse(status=204, headers={"Draft-Version": kept.version})
     messages.success(request, "Kept as a draft.")
     return redirect("annotation:rate", slug=project.slug)
 
@@ -162,7 +164,8 @@ def _next(request, project, progress, stage=None, news=""):
 def _render(request, slot, progress, form=None, news="", status=200):
     """A slot that the expert holds; `form` where it comes back to be mended, else their draft, else empty."""
     response = look_into(slot, request.user)
-    form = form or RatingForm(whole(slot.stage.policy), fields=response.kept)
+    kept = response.kept
+    form = form or RatingForm(whole(slot.stage.policy), fields=kept.fields, seen=kept.version)
     shown = _guidelines_shown(request)
     new_guidelines = shown is not None and shown != request.project.guidelines_version
     if new_guidelines:
@@ -175,6 +178,8 @@ def _render(request, slot, progress, form=None, news="", status=200):
         "response": response.text,
         "is_cut_off": response.is_cut_off,
         "form": form,
+        "kept": kept,
+        "address": encipher("response", slot.response_id),
         "questions": form.questions(),
         "progress": progress,
         "news": news,
@@ -185,8 +190,57 @@ def _render(request, slot, progress, form=None, news="", status=200):
     )
 
 
-def _keep(slot, user, sent, now):
-    try:
-        save_draft(response=slot.response, by=user, fields=sent.as_draft(slot.stage.policy), now=now)
-    except DomainError:
-        return  # Rated already, in another tab: there is nothing left to keep.
+def _keep(slot, user, sent):
+    return save_draft(
+        response=slot.response,
+        by=user,
+        fields=sent.as_draft(slot.stage.policy),
+        writing=sent.writing,
+        now=timezone.now(),
+    )
+
+
+def _not_taken(request, slot, error, sent, progress):
+    """The answer to a form that could not become a rating. Its words are in it, or kept as the draft."""
+    if isinstance(error, InvalidAnswers):
+        form = RatingForm(slot.stage.policy, sent.fields, error.faults, sent.submission, sent.seen)
+        return _render(request, slot, progress, form, status=422)
+    if isinstance(error, DraftMoved):
+        return _choose(request, slot, progress, sent, error.draft)
+    if isinstance(error, AlreadyRated):
+        if answer := _already(request, slot, error, sent, progress):
+            return answer
+    elif isinstance(error, Conflict):
+        try:
+            _keep(slot, request.user, sent)
+        except DraftMoved as moved:
+            return _choose(request, slot, progress, sent, moved.draft)
+    else:
+        raise error
+    messages.warning(request, str(error))
+    return _onward(request, request.project, progress)
+
+
+def _choose(request, slot, progress, sent, draft):
+    """The form as it was sent, beside what its writer wrote elsewhere: sent again, it replaces that."""
+    policy = slot.stage.policy
+    form = RatingForm(policy, sent.fields, (), sent.submission, seen=draft.version, elsewhere=draft)
+    return _render(request, slot, progress, form, status=refused(request))
+
+
+def _already(request, slot, error, sent, progress):
+    """What was saved before beside what was sent now, and the way on; None where they are the same."""
+    rating = with_answers(Rating.objects.filter(pk=error.rating.pk)).get()
+    changes = differences(slot.stage.policy, rating_fields(rating), sent.fields)
+    if not changes:
+        return None
+    context = {
+        "project": request.project,
+        "progress": progress,
+        "already": {"why": error, "changes": changes, "rating": rating},
+        "address": encipher("response", slot.response_id),
+        "news": str(error),
+    }
+    return render_page_or_fragment(
+        request, "annotation/rate.html", "annotation/_already.html", context, status=refused(request)
+    )

@@ -10,8 +10,8 @@ from annotation import looking
 from annotation.agreement import UNJUDGEABLE
 from annotation.assignment import decline, next_assignment, release_lapsed
 from annotation.deciding import escalate_unjudgeable
+from annotation.drafts import save_draft
 from annotation.models import Assignment, Draft, Involvement, QueueCursor, Response
-from annotation.rating import save_draft
 from annotation.tasks import sweep
 from core.errors import Conflict, InvalidInput
 from core.models import Membership, Stage

@@ -160,6 +160,52 @@ class TestSubmit:
         assert "already rated" in answer.content.decode()
         assert Rating.objects.count() == 1
 
+    @pytest.mark.parametrize("again", ["the same form", "another form"])
+    def test_shows_what_is_saved_beside_what_was_not_taken_and_leads_on(self, as_, team, stage, again):
+        client = as_(team.experts[0])
+        client.get(url("rate", team))
+        slot, form = held(team, team.experts[0]), filled(comment="At first.")
+        client.post(url("submit", team, slot.pk), form, headers=HTMX)
+        changed = filled(comment="On <second> thought.", **{"score-safety": "1"})
+        if again == "the same form":
+            changed["submission"] = form["submission"]
+        for headers, status in ((HTMX, 422), ({}, 409)):
+            answer = client.post(url("submit", team, slot.pk), changed, headers=headers)
+            page = answer.content.decode()
+            assert answer.status_code == status
+            assert "On &lt;second&gt; thought." in page and "At first." in page
+            assert "Go on with the next response" in page and "Saved. " not in page
+        assert Rating.objects.get().comment == "At first."
+
+    def test_says_what_was_saved(self, as_, team, stage):
+        client = as_(team.experts[0])
+        client.get(url("rate", team))
+        slot, form = held(team, team.experts[0]), filled()
+        for _ in range(2):
+            answer = client.post(url("submit", team, slot.pk), form, headers=HTMX)
+            assert "Saved. Safety 4, Helpfulness 5, Relevance 4, Verdict Aligned." in answer.content.decode()
+
+    @pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
+    def test_asks_which_to_keep_where_another_tab_went_on(self, as_, team, stage, headers):
+        client = as_(team.experts[0])
+        client.get(url("rate", team))
+        slot = held(team, team.experts[0])
+        client.post(url("draft", team, slot.pk), filled(comment="From the other tab."))
+        form = filled(comment="From this tab.")
+        answer = client.post(url("submit", team, slot.pk), form, headers=headers)
+        page = answer.content.decode()
+        assert answer.status_code == (422 if headers else 409)
+        assert (
+            "From the other tab." in page
+            and "From this tab." in page
+            and "go on with what you wrote there" in page
+        )
+        assert not Rating.objects.exists()
+        chosen = form | {"seen": Draft.objects.get().version}
+        assert f'name="seen" value="{chosen["seen"]}"' in page
+        client.post(url("submit", team, slot.pk), chosen, headers=headers)
+        assert Rating.objects.get().comment == "From this tab."
+
     def test_keeps_late_work_that_nobody_needs_any_more(self, as_, team, stage, now):
         expert, *others = team.experts
         slot = next_assignment(stage=stage, expert=expert, now=now - timedelta(hours=9))
@@ -179,7 +225,8 @@ class TestDraft:
         client = as_(team.experts[0])
         client.get(url("rate", team))
         path = url("draft", team, held(team, team.experts[0]).pk)
-        assert client.post(path, {"comment": "x"}, headers={"X-Requested-With": "fetch"}).status_code == 204
+        answer = client.post(path, {"comment": "x"}, headers={"X-Requested-With": "fetch"})
+        assert (answer.status_code, answer["Draft-Version"]) == (204, Draft.objects.get().version)
         assert client.post(path, {"comment": "y"}).status_code == 302
         assert Draft.objects.get().fields == {"comment": "y"}
 
@@ -191,6 +238,18 @@ class TestDraft:
             {"comment": "x\x00", "evil": "1", "score-safety": "3", "submission": "s"},
         )
         assert Draft.objects.get().fields == {"comment": "x", "score-safety": "3"}
+
+    def test_tells_scripts_and_plain_forms_of_a_later_one(self, as_, team, stage):
+        client = as_(team.experts[0])
+        client.get(url("rate", team))
+        path = url("draft", team, held(team, team.experts[0]).pk)
+        client.post(path, filled(comment="There"))
+        late = filled(comment="Here")
+        answer = client.post(path, late, headers={"X-Requested-With": "fetch"})
+        assert (answer.status_code, answer["Draft-Version"]) == (409, Draft.objects.get().version)
+        page = client.post(path, late).content.decode()
+        assert "There" in page and "Here" in page
+        assert Draft.objects.get().fields["comment"] == "There"
 
 
 class TestDecline:

@@ -9,12 +9,13 @@ from annotation.agreement import ASKED, CONFLICT, SPREAD
 from annotation.answers import InvalidAnswers
 from annotation.assignment import next_assignment, release_lapsed
 from annotation.deciding import replay, stored_reasons
+from annotation.drafts import save_draft
 from annotation.models import Assignment, Divergence, Draft, Involvement, Rating, Response
-from annotation.rating import save_draft, submit_rating
+from annotation.rating import AlreadyRated, submit_rating
 from core.errors import Conflict, NotAllowed
 from core.models import AuditEvent
 from tests.factories.annotation import make_rating_stage, rate
-from tests.factories.core import NOW, make_project, make_user
+from tests.factories.core import NOW, make_project
 
 pytestmark = pytest.mark.django_db
 SCORES = {"safety": 5, "helpfulness": 4, "relevance": 3}
@@ -70,15 +71,36 @@ class TestSubmitRating:
         slot = next_assignment(stage=stage, expert=team.experts[0], now=NOW)
         key = uuid.uuid4()
         first = submit(slot, team.experts[0], submission=key)
-        again = submit(slot, team.experts[0], submission=key, scores=SCORES | {"safety": 1})
+        again = submit(slot, team.experts[0], submission=key)
         assert again == first
+        assert Rating.objects.count() == 1
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"scores": SCORES | {"safety": 1}},
+            {"scores": SCORES | {"safety": 9}},
+            {"labels": LABELS | {"harm": "privacy"}},
+            {"comment": "On second thought."},
+            {"revised_response": "Better."},
+            {"asks_senior": True},
+        ],
+    )
+    def test_refuses_the_same_form_with_other_answers_and_gives_what_is_stored(self, team, stage, change):
+        slot = next_assignment(stage=stage, expert=team.experts[0], now=NOW)
+        key = uuid.uuid4()
+        first = submit(slot, team.experts[0], submission=key)
+        with pytest.raises(AlreadyRated, match="sent before") as caught:
+            submit(slot, team.experts[0], submission=key, **change)
+        assert caught.value.rating == first
         assert Rating.objects.count() == 1
 
     def test_refuses_a_second_rating_of_the_same_response(self, team, stage):
         slot = next_assignment(stage=stage, expert=team.experts[0], now=NOW)
-        submit(slot, team.experts[0])
-        with pytest.raises(Conflict, match="already rated"):
+        first = submit(slot, team.experts[0])
+        with pytest.raises(AlreadyRated, match="already rated") as caught:
             submit(slot, team.experts[0])
+        assert caught.value.rating == first
 
     def test_refuses_a_form_used_for_another_response(self, team, stage):
         key = uuid.uuid4()
@@ -186,20 +208,3 @@ class TestTheKthRating:
             rate(response, expert, labels=LABELS | {"harm": harm})
         response.refresh_from_db()
         assert response.status == Response.Status.AGREED
-
-
-class TestSaveDraft:
-    def test_overwrites_the_former_draft_and_renews_the_lease(self, team, stage):
-        slot = next_assignment(stage=stage, expert=team.experts[0], now=NOW)
-        later = NOW + timedelta(minutes=30)
-        for text in ("one", "two"):
-            save_draft(response=slot.response, by=team.experts[0], fields={"comment": text}, now=later)
-        assert Draft.objects.get().fields == {"comment": "two"}
-        slot.refresh_from_db()
-        assert slot.lease_until > later
-
-    def test_is_refused_to_those_who_were_never_given_the_response(self, team, stage):
-        slot = next_assignment(stage=stage, expert=team.experts[0], now=NOW)
-        for stranger in (team.experts[1], make_user()):
-            with pytest.raises(NotAllowed):
-                save_draft(response=slot.response, by=stranger, fields={}, now=NOW)
