@@ -16,11 +16,12 @@ def bind_address(host, port):
 
 
 def web(*, host, port, workers=2, threads=4):
-    """gunicorn: threads for requests that wait for the database, two processes for two cores."""
+    """gunicorn: threads for requests that wait for the database, two processes for two cores, one door for each."""
     return [
         sys.executable, "-m", "gunicorn", "config.wsgi:application",
         "--bind", bind_address(host, port),
-        "--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads),
+        "--worker-class", "serving.doorkeeper.Doorkeeper", "--worker-connections", "2000",
+        "--workers", str(workers), "--threads", str(threads),
         "--graceful-timeout", "2", "--timeout", "120", "--keep-alive", "15",
         "--no-control-socket", "--log-level", "warning",
     ]  # fmt: skip
