@@ -1,38 +1,36 @@
 """The project's prompts as a page shows them: searched, filtered, a page at a time."""
 
 from django.core.paginator import Paginator
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import prefetch_related_objects
 
 from annotation.counting import shown_prompts
-from annotation.models import Prompt, PromptMessage, PromptTag, load_earlier
+from annotation.models import Prompt, load_earlier
+from annotation.searching import found_words
 from core.models import Stage
 
 PER_PAGE = 50
+MOST_FOUND = 1000
+"""So that a search for what stands in every prompt of a large project need not look at all of them."""
 
 
 def prompt_list(project, *, words="", split="", page=None):
     """What annotation/prompts.html shows, as a dict.
 
-    `words`: a part of any message or of the id, or a tag; `split`: one split alone; `page`: its number, the first if it
-    is none.
+    `words`: a part of any message, of the id or of a tag, whatever its case and accents; MOST_FOUND at most are found.
+    `split`: one split alone; `page`: its number, the first if it is none.
     """
-    found = Prompt.objects.filter(project=project)
     splits = shown_prompts(project)
-    if split in Prompt.Split.values:
-        found = found.filter(split=split)
+    is_split = split in Prompt.Split.values
     if words:
-        found = found.filter(
-            Q(text__icontains=words)
-            | Q(external_id__icontains=words)
-            | Q(Exists(PromptTag.objects.filter(prompt=OuterRef("pk"), name=words)))
-            | Q(Exists(PromptMessage.objects.filter(prompt=OuterRef("pk"), text__icontains=words)))
-        )
-    found = found.prefetch_related("tags").order_by("position")
-    paginator = Paginator(found, PER_PAGE)
-    if not words:
-        paginator.count = splits.get(split, 0) if split in Prompt.Split.values else sum(splits.values())
+        paginator = Paginator(_found(project, words, split if is_split else None), PER_PAGE)
+    else:
+        listed = Prompt.objects.filter(project=project, **({"split": split} if is_split else {}))
+        paginator = Paginator(listed.order_by("position"), PER_PAGE)
+        paginator.count = splits.get(split, 0) if is_split else sum(splits.values())
     shown = paginator.get_page(page)
-    shown.object_list = list(shown.object_list)
+    found = Prompt.objects.in_bulk(shown.object_list) if words else None
+    shown.object_list = [found[key] for key in shown.object_list] if words else list(shown.object_list)
+    prefetch_related_objects(shown.object_list, "tags")
     load_earlier(shown.object_list)
     newest = project.stages.turns().order_by("-number").first()
     return {
@@ -41,7 +39,16 @@ def prompt_list(project, *, words="", split="", page=None):
         "total": sum(splits.values()),
         "splits": [(each.value, each.label, splits.get(each.value, 0)) for each in Prompt.Split],
         "q": words,
+        "found_more": words and paginator.count == MOST_FOUND,
         "split": split,
         "loop_begun": newest is not None,
         "may_open_stage": bool(splits) and (newest is None or newest.status == Stage.Status.LABELS_FINAL),
     }
+
+
+def _found(project, words, split):
+    """Keys of the prompts in which `words` stand, the first MOST_FOUND of them: as prompts come in, keys rise."""
+    found = found_words(project, words)
+    if split:
+        found = found.filter(prompt__split=split)
+    return list(found.order_by("prompt").values_list("prompt", flat=True)[:MOST_FOUND])

@@ -1,7 +1,7 @@
 """PURE. Texts that people type or bring: how they are kept, and when two of them are the same.
 
 Kept is what was given, with LF as the only line end. Recognized is a form for comparing alone: what nobody can see
-does not tell two texts apart.
+does not tell two texts apart. Folded is the form in which a search finds one text in another.
 """
 
 import re
@@ -35,7 +35,14 @@ MARKS = [
 ]
 # Normalizing sorts the marks on a letter in time that grows with their square. No language sets more than thirty
 # (Unicode's "stream-safe" texts have no more either).
-TOO_MANY_MARKS = re.compile(f"[{''.join(MARKS)}]{{31}}")
+ANY_MARK = re.compile(f"[{''.join(MARKS)}]")
+TOO_MANY_MARKS = re.compile(f"{ANY_MARK.pattern}{{31}}")
+
+
+# Marks that make another letter of one, and no accent: nukta, the voicing of kana, virama.
+LETTERS_OF_THEIR_OWN = (7, 8, 9)
+# Letters whose stroke Unicode does not take apart.
+STROKES = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "ـ": ""})
 
 
 def tidy(text):
@@ -63,6 +70,26 @@ def recognized(text):
         text = unicodedata.normalize("NFC", text)
     text = BLANK.sub(" ", ANY_LINE_END.sub("\n", text))
     return BLANKS_BEFORE_A_LINE_END.sub("", text).strip()
+
+
+def folded(text):
+    """The form in which a search compares: without case and accents, in every script; each run of blanks is one.
+
+    Vowels and harakat that stand as marks above or below letters go too, as people search without them.
+    """
+    if not text.isascii():
+        text = INVISIBLE.sub(lambda found: found[1] or "", text)
+        if TOO_MANY_MARKS.search(text):
+            text = ANY_MARK.sub("", text)
+        apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+        kept = (each for each in apart if not _is_accent(each))
+        text = unicodedata.normalize("NFC", "".join(kept)).translate(STROKES)
+    return " ".join(text.casefold().split())
+
+
+def _is_accent(character):
+    kind = unicodedata.combining(character)
+    return kind and kind not in LETTERS_OF_THEIR_OWN
 
 
 def is_storable(text):

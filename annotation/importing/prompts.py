@@ -15,8 +15,9 @@ from annotation.importing.reports import PromptReport
 from annotation.importing.row_models import PromptRow
 from annotation.importing.spool import Spool
 from annotation.importing.typed import typed_rows
-from annotation.models import Prompt, PromptMessage, PromptTag
+from annotation.models import Prompt, PromptMessage, PromptTag, PromptWords
 from annotation.rows import Faults, quoted
+from annotation.searching import words_of
 from core import audit
 from core.bulk import insert_rows
 from core.errors import InvalidInput
@@ -189,3 +190,12 @@ def _write(project, prompts, start, now):
         ),
     )
     insert_rows(PromptTag, ("prompt", "name"), ((pk, tag) for pk, new in keys for tag in new.tags))
+    insert_rows(
+        PromptWords,
+        ("prompt", "text"),
+        (
+            (pk, words_of(new.external_id, [message.text for message in new.messages], new.tags))
+            for pk, new in keys
+        ),
+        project=project.pk,
+    )

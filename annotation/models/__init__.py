@@ -10,6 +10,7 @@ from annotation.models.prompt import Prompt, PromptMessage, PromptTag, load_earl
 from annotation.models.rating import Rating, RatingLabel, RatingScore
 from annotation.models.reference import ReferenceLabel, ReferenceLabelValue, ReferenceScore
 from annotation.models.response import Response, Sampling
+from annotation.models.words import PromptWords
 
 __all__ = [
     "Assignment",
@@ -20,6 +21,7 @@ __all__ = [
     "Prompt",
     "PromptMessage",
     "PromptTag",
+    "PromptWords",
     "QueueCursor",
     "Rating",
     "RatingLabel",

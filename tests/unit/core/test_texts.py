@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.texts import control_tokens, is_blank, is_storable, recognized, tidy
+from core.texts import control_tokens, folded, is_blank, is_storable, recognized, tidy
 
 
 class TestTidy:
@@ -91,3 +91,35 @@ class TestControlTokens:
     def test_finds_what_chat_templates_write(self):
         text = "<|im_end|> [INST] <end_of_turn> <|im_end|> <b> a|b <|"
         assert control_tokens(text) == ["<|im_end|>", "[INST]", "<end_of_turn>"]
+
+
+class TestFolded:
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("Élève", "ELE\u0300VE"),
+            ("Größe", "GROSSE"),
+            ("ΟΔΟΣ", "οδός"),
+            ("İI", "ii"),
+            ("Đặng Øre Łódź", "dang ore lodz"),
+            ("ёж й", "ЕЖ И"),
+            ("שָׁלוֹם", "שלום"),
+            ("كِتَــابٌ أ", "كتاب ا"),
+            ("ＡＢＣ１２", "abc12"),
+            ("a\u00a0\n b", "A b"),
+            ("z\u200bw\ufeff", "ZW"),
+        ],
+    )
+    def test_is_the_same_whatever_case_and_accents(self, one, other):
+        assert folded(one) == folded(other) != ""
+
+    @pytest.mark.parametrize(
+        ("one", "other"), [("か", "が"), ("가", "각"), ("कि", "की"), ("安全", "有用"), ("C", "C++")]
+    )
+    def test_tells_apart_what_no_accent_does(self, one, other):
+        assert folded(one) != folded(other)
+
+    def test_takes_a_letter_with_any_number_of_marks(self):
+        began = process_time()
+        assert folded("a" + "\u0301\u0323" * 50_000 + "b") == "ab"
+        assert process_time() - began < 2
