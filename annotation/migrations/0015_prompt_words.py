@@ -37,7 +37,7 @@ def write(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("annotation", "0011_current_ratings"),
+        ("annotation", "0014_rating_guidelines_known"),
         ("core", "0008_audit_params"),
     ]
 
