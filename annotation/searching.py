@@ -5,6 +5,9 @@ What is compared is written with the prompt (PromptWords), in the form of core.t
 
 from itertools import groupby
 
+from django.db.models import Value
+from django.db.models.functions import StrIndex
+
 from annotation.models import PromptMessage, PromptTag, PromptWords
 from core.bulk import insert_rows
 from core.texts import folded
@@ -20,7 +23,9 @@ def words_of(external_id, texts, tags):
 
 def found_words(project, search):
     """PromptWords of the project's prompts in which `search` stands."""
-    return PromptWords.objects.filter(project=project, text__contains=folded(search[:LONGEST_SEARCH]))
+    # As quick as a database looks through text: it compares bytes, where LIKE knows patterns and letters.
+    place = StrIndex("text", Value(folded(search[:LONGEST_SEARCH])))
+    return PromptWords.objects.filter(project=project).alias(place=place).filter(place__gt=0)
 
 
 def write_words(prompts):

@@ -73,6 +73,8 @@ def make_stage(size, experts):
     run_all(
         f"INSERT INTO annotation_prompt (project_id, external_id, position, text, digest, split, reference, "
         f"created_at) {numbers} SELECT {project.pk}, 'p' || i, i, 'Prompt ' || i, 'h' || i, 'train', '', {at} FROM n",
+        f"INSERT INTO annotation_promptwords (prompt_id, project_id, text) SELECT id, project_id, lower(text) "
+        f"FROM annotation_prompt WHERE project_id = {project.pk}",
         # Places drawn without order, as in life: neighbours in the hand-out are no neighbours in the table.
         f"INSERT INTO annotation_response (stage_id, stage_kind, prompt_id, model_version_id, candidate, position, "
         f"text, status, finish_reason, created_at) SELECT {stage.pk}, 'turn', id, {model.pk}, 0, "

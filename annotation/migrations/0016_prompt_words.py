@@ -37,7 +37,7 @@ def write(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("annotation", "0014_rating_guidelines_known"),
+        ("annotation", "0015_drafts_of_forms"),
         ("core", "0008_audit_params"),
     ]
 
