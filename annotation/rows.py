@@ -1,7 +1,7 @@
 """What an intake takes: the records of a file, each with the line it stands on, or plain dicts."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.errors import InvalidInput
 
@@ -15,12 +15,14 @@ LONGEST_QUOTE = 40
 class Row:
     """One record of a file: the line it begins on, counted from 1, and its fields as they stand there.
 
-    `fault`: why the record could not be read, as a sentence; it has no fields then.
+    `fault`: why the record could not be read, as a sentence; it has no fields then. `header`: the line that names the
+    columns of the whole file, 0 where every record names its own fields.
     """
 
     line: int
     fields: dict
     fault: str = ""
+    header: int = field(default=0, compare=False)
 
 
 class Faults:
@@ -43,8 +45,8 @@ class Faults:
         if len(self._told) > 10 * FAULTS_SHOWN:
             self._keep_first()
 
-    def raise_any(self):
-        """Raise InvalidInput where there are faults."""
+    def raise_any(self, so_far=None):
+        """Raise InvalidInput where there are faults. `so_far`: what was imported, as a clause; else nothing was."""
         if not self.count:
             return
         self._keep_first()
@@ -53,7 +55,8 @@ class Faults:
             told.append(f"… and {self.count - FAULTS_SHOWN} more.")
         if self.count >= MOST_FAULTS:
             told.append("The file was not read on.")
-        raise InvalidInput(f"Nothing was imported: {self.count} fault(s) to mend first.", told)
+        done = so_far or "Nothing was imported"
+        raise InvalidInput(f"{done}: {self.count} fault(s) to mend first.", told)
 
     def _keep_first(self):
         self._told = sorted(self._told, key=lambda each: each[0])[:FAULTS_SHOWN]

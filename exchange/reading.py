@@ -130,16 +130,16 @@ def _read_csv(file, usual):
     else:
         separator = _separator_of(text, usual)
         lines = chain([(line, text)], lines)
-    header = None
+    header, named_on = None, 0
     for line, cells in _records(lines, separator):
         if not any(cell.strip() for cell in cells):
             continue
         if header is None:
-            header = _header(line, cells)
+            header, named_on = _header(line, cells), line
         elif len(cells) < len(header) or any(cell.strip() for cell in cells[len(header) :]):
             yield Row(line, {}, _wrong_number(cells, header, separator))
         else:
-            yield Row(line, dict(zip(header, cells, strict=False)))
+            yield Row(line, dict(zip(header, cells, strict=False)), header=named_on)
 
 
 def _separator_of(text, usual):
@@ -192,5 +192,8 @@ def _header(line, cells):
 def _wrong_number(cells, header, separator):
     counts = f"{len(cells)} cell{'s' * (len(cells) != 1)}, but the header has {len(header)}."
     if len(cells) < len(header):
-        return f"{counts} Leave a cell empty rather than out."
+        return (
+            f"{counts} Leave a cell empty rather than out; Excel leaves out empty last cells: put a column that is "
+            "never empty last."
+        )
     return f"{counts} Put quotes around a text with {SEPARATORS.get(separator, f'“{separator}”')}."

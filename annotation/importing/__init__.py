@@ -2,7 +2,7 @@
 
 from annotation.importing.prompts import draw_split, import_prompts, preview_prompts
 from annotation.importing.reports import PromptReport, ResponseReport
-from annotation.importing.responses import import_responses
+from annotation.importing.responses import import_responses, preview_responses
 
 __all__ = [
     "PromptReport",
@@ -11,4 +11,5 @@ __all__ = [
     "import_prompts",
     "import_responses",
     "preview_prompts",
+    "preview_responses",
 ]

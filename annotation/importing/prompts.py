@@ -1,7 +1,7 @@
-"""Prompts that people bring: all or nothing, every fault named by line and field.
+"""Prompts that people bring: nothing of a file with faults, and every fault named by line and field.
 
-Everything is checked before the transaction, so that nobody waits for a large file to be read; what came into the
-project meanwhile is looked at again inside.
+Everything is checked before the first transaction, so that nobody waits for a large file to be read; what came into the
+project meanwhile is looked at again inside each.
 """
 
 import hashlib
@@ -54,33 +54,63 @@ def draw_split(seed, external_id):
     return next(split for end, split in SPLIT_ENDS if number < end)
 
 
-def preview_prompts(*, project, rows):
+def preview_prompts(*, project, rows, skip=False):
     """What `import_prompts` would bring, without bringing it. Raises the same InvalidInput."""
     with Spool() as spool:
-        return _check(project, rows, spool, _next_position(project))
+        return _check(project, rows, spool, _next_position(project), skip)
 
 
-def import_prompts(*, project, rows, by, now):
-    """Take in prompts from `rows` (Rows of a file, or dicts): all of them, or none. Returns a PromptReport.
+def import_prompts(*, project, rows, by, now, skip=False, on_batch=lambda count: None):
+    """Take in prompts from `rows` (Rows of a file, or dicts). Returns a PromptReport.
 
     Fields: `prompt`, or `messages` ([{"role", "content"}, …], the last one the user's); optional `id` (else made from
     the digest), `split` (else drawn, see `draw_split`), `tags` (a list, or words separated by ";"), `reference`.
     Raises InvalidInput naming every fault by line and field, also an id or conversation that is there twice or is in
-    the project already.
+    the project already; with `skip`, a conversation that the project has is left out and counted instead.
+
+    With a fault nothing is written. What is written goes in by batches, a transaction each, so that nobody waits for
+    long; cut off between two of them, the same call with `skip` goes on. `on_batch` is called in each with how many
+    prompts it wrote.
     """
     seen = _next_position(project)
     with Spool() as spool:
-        report = _check(project, rows, spool, seen)
-        with transaction.atomic():
-            lock_project(project)
-            start = _next_position(project)
-            if start != seen:
-                _check_against_newcomers(project, spool, seen)
+        report = _check(project, rows, spool, seen, skip)
+        if _next_position(project) != seen:
+            newcomers = Prompt.objects.filter(project=project, position__gte=seen)
             for batch in spool.batches():
-                _write(project, [prompt for _, prompt in batch], start, now)
-                start += len(batch)
-            audit.record("prompts:import", project, by=by, now=now, params={"prompts": report.total})
+                _left_out(newcomers, batch, skip)
+        writing = _Writing(project, seen, skip=skip, by=by, now=now)
+        for batch in spool.batches():
+            with transaction.atomic():
+                on_batch(writing.write(batch))
+        report.leave_out(writing.left_out)
     return report
+
+
+class _Writing:
+    """Batches of prompts on their way into a project; what came in beside them is looked at again."""
+
+    def __init__(self, project, seen, *, skip, by, now):
+        self.project, self.seen, self.skip, self.by, self.now = project, seen, skip, by, now
+        self.left_out = self.written = 0
+
+    def write(self, batch):
+        """Write what the project does not have of a batch, in a transaction. Returns how many these are."""
+        lock_project(self.project)
+        start = _next_position(self.project)
+        if start != self.seen:
+            there = Prompt.objects.filter(project=self.project)
+            lines = _left_out(there, batch, self.skip, written=self.written)
+            batch = [(line, prompt) for line, prompt in batch if line not in lines]
+            self.left_out += len(lines)
+        self.seen = start + len(batch)
+        self.written += len(batch)
+        if batch:
+            _write(self.project, [prompt for _, prompt in batch], start, self.now)
+            audit.record(
+                "prompts:import", self.project, by=self.by, now=self.now, params={"prompts": len(batch)}
+            )
+        return len(batch)
 
 
 def _next_position(project):
@@ -90,37 +120,47 @@ def _next_position(project):
     return 0 if last is None else last + 1
 
 
-def _check(project, rows, spool, seen):
+def _check(project, rows, spool, seen, skip):
     """Put the rows as NewPrompts into the spool; a PromptReport. Raises InvalidInput with every fault."""
     faults, report = Faults(), PromptReport()
     there = Prompt.objects.filter(project=project) if seen else Prompt.objects.none()
     typed = typed_rows(PromptRow, rows, faults)
     while batch := [(line, _new_prompt(project, row)) for line, row in islice(typed, BATCH)]:
         ids, digests = _found(there, batch)
+        new = []
         for line, prompt in batch:
+            if skip and prompt.digest in digests:
+                report.found(line)
+                continue
             same_digest = IN_PROJECT if prompt.digest in digests else _claim(spool, "d", prompt.digest, line)
             same_id = (
                 IN_PROJECT if prompt.external_id in ids else _claim(spool, "i", prompt.external_id, line)
             )
             _tell_twins(faults, line, prompt, same_digest, same_id)
             report.count(prompt)
-        spool.put(batch)
+            new.append((line, prompt))
+        spool.put(new)
     faults.raise_any()
-    if not report.total:
+    if not report.total and not report.there:
         raise InvalidInput(NO_RECORDS)
     return report
 
 
-def _check_against_newcomers(project, spool, seen):
-    """Raise InvalidInput where the spool holds what came into the project, from position `seen` on, meanwhile."""
+def _left_out(there, batch, skip, *, written=0):
+    """The lines of a batch whose conversations are among `there`, which came in while the file was read.
+
+    Raises InvalidInput for these without `skip`, and for an id that has another conversation. `written`: how many
+    prompts of the file are in the project already.
+    """
     faults = Faults()
-    newcomers = Prompt.objects.filter(project=project, position__gte=seen)
-    for batch in spool.batches():
-        ids, digests = _found(newcomers, batch)
-        for line, prompt in batch:
+    ids, digests = _found(there, batch)
+    lines = {line for line, prompt in batch if skip and prompt.digest in digests}
+    for line, prompt in batch:
+        if line not in lines:
             same_digest = IN_PROJECT if prompt.digest in digests else None
             _tell_twins(faults, line, prompt, same_digest, IN_PROJECT if prompt.external_id in ids else None)
-    faults.raise_any()
+    faults.raise_any(f"{written:,} prompts were imported, the rest was not" if written else None)
+    return lines
 
 
 def _new_prompt(project, row):

@@ -5,16 +5,37 @@ from dataclasses import dataclass, field
 from annotation.conversations import alternates
 from core.texts import control_tokens
 
+LINES_SHOWN = 20
+
 
 @dataclass
-class PromptReport:
+class Report:
+    """`total`: how many are new. `there`: how many were there already and are left out; `lines`: the first of these."""
+
+    total: int = 0
+    there: int = 0
+    lines: list = field(default_factory=list)
+
+    def found(self, line):
+        """Count a row that is there already."""
+        self.there += 1
+        if len(self.lines) < LINES_SHOWN:
+            self.lines.append(line)
+
+    def leave_out(self, count):
+        """So many of those that were new came in meanwhile."""
+        self.total -= count
+        self.there += count
+
+
+@dataclass
+class PromptReport(Report):
     """Counts of prompts; `splits` and `tags` by name.
 
     `drawn`: how many had their split drawn by seed. `conversations`: how many have messages before the question;
     in `uneven` of those user and assistant do not take turns. `marked`: how many spell a chat template's own marks.
     """
 
-    total: int = 0
     drawn: int = 0
     conversations: int = 0
     uneven: int = 0
@@ -49,10 +70,9 @@ class PromptReport:
 
 
 @dataclass
-class ResponseReport:
+class ResponseReport(Report):
     """Counts of responses; `models` by name. `marked`: how many spell a chat template's own marks."""
 
-    total: int = 0
     marked: int = 0
     models: dict = field(default_factory=dict)
 

@@ -1,6 +1,8 @@
-"""Responses that people bring for a stage instead of generating them: all or nothing, every fault named."""
+"""Responses that people bring for a stage instead of generating them: nothing of a file with faults, and every fault
+named."""
 
 from itertools import islice
+from typing import NamedTuple
 
 from django.db import transaction
 
@@ -17,36 +19,87 @@ from core.locks import lock_stage
 from core.models import ModelVersion, Stage
 
 
-def import_responses(*, stage, rows, by, now):
-    """Take in a stage's responses from `rows` instead of generating them: all or none. Returns a ResponseReport.
+def preview_responses(*, stage, rows, skip=False):
+    """What `import_responses` would bring, without bringing it. Raises the same."""
+    _require_responding(stage)
+    with Spool() as spool:
+        return _check(stage, rows, spool, skip)
+
+
+def import_responses(*, stage, rows, by, now, skip=False, on_batch=lambda count: None):
+    """Take in a stage's responses from `rows` instead of generating them. Returns a ResponseReport.
 
     Fields: `prompt_id`, `text` (may be empty, as models answer nothing at times), `model` (its name; made known if it
     is new); optional `candidate` (0 if one answer a prompt) and `ratings` (how many this response gets, where that is
-    not the stage's k). Raises InvalidInput naming every fault by line and field, Conflict once rating is open.
+    not the stage's k). Raises InvalidInput naming every fault by line and field, Conflict once rating is open. With
+    `skip`, a response that the stage has already (same prompt, candidate, model and text) is left out and counted.
+
+    With a fault nothing is written. What is written goes in by batches, a transaction each; cut off between two of
+    them, the same call with `skip` goes on. `on_batch` is called in each with how many responses it wrote.
     """
     _require_responding(stage)
     with Spool() as spool:
-        report = _check(stage, rows, spool)
-        with transaction.atomic():
-            stage = lock_stage(stage)
-            _require_responding(stage)
-            models = {
-                name: ModelVersion.objects.get_or_create(
-                    project=stage.project, name=name, defaults={"created_at": now}
-                )[0].pk
-                for name in report.models
-            }
-            for batch in spool.batches():
-                answers = [
-                    NewResponse(prompt, text, models[model], nth, ratings=ratings)
-                    for prompt, text, model, nth, ratings in batch
-                ]
-                if len(add_responses(stage=stage, answers=answers, now=now)) < len(answers):
-                    raise Conflict(
-                        "Nothing was imported: some of these responses came in meanwhile. Look again."
-                    )
-            record_import(stage, report.total, by=by, now=now)
+        report = _check(stage, rows, spool, skip)
+        for batch in spool.batches():
+            with transaction.atomic():
+                stage = lock_stage(stage)
+                _require_responding(stage)
+                on_batch(_write(stage, batch, skip, report, by=by, now=now))
     return report
+
+
+def _write(stage, batch, skip, report, *, by, now):
+    """Write what the stage does not have of a batch. Returns how many these are."""
+    there = _there(stage, {answer.prompt for _, answer in batch})
+    new = [answer for _, answer in batch if there.get(answer.key) != answer.said]
+    if len(new) < len(batch) and not skip or any(answer.key in there for answer in new):
+        raise Conflict(
+            "Some of these responses came in meanwhile: the file was not taken any further. Look again."
+        )
+    report.leave_out(len(batch) - len(new))
+    models = {answer.model for answer in new}
+    models = {
+        name: ModelVersion.objects.get_or_create(
+            project=stage.project, name=name, defaults={"created_at": now}
+        )[0].pk
+        for name in sorted(models)
+    }
+    add_responses(
+        stage=stage,
+        answers=[
+            NewResponse(each.prompt, each.text, models[each.model], each.candidate, ratings=each.ratings)
+            for each in new
+        ],
+        now=now,
+    )
+    if new:
+        record_import(stage, len(new), by=by, now=now)
+    return len(new)
+
+
+class _Answer(NamedTuple):
+    """A response that was checked and is not yet a row. `prompt`: the key of its row."""
+
+    prompt: int
+    candidate: int
+    model: str
+    text: str
+    ratings: int | None
+
+    @property
+    def key(self):
+        return self.prompt, self.candidate
+
+    @property
+    def said(self):
+        return self.model, self.text
+
+
+def _there(stage, prompts):
+    """{(prompt, candidate): (model's name, text)} of what the stage has to these prompts."""
+    rows = Response.objects.filter(stage=stage, prompt__in=prompts).order_by()
+    rows = rows.values_list("prompt", "candidate", "model_version__name", "text")
+    return {(prompt, candidate): (model, text) for prompt, candidate, model, text in rows}
 
 
 def _require_responding(stage):
@@ -54,31 +107,34 @@ def _require_responding(stage):
         raise Conflict("This stage takes no more responses: rating has begun.")
 
 
-def _check(stage, rows, spool):
-    """Put (prompt key, text, model's name, candidate, ratings) of the rows into the spool; a ResponseReport."""
+def _check(stage, rows, spool, skip):
+    """Put (line, _Answer) of the rows into the spool; a ResponseReport."""
     faults, report = Faults(), ResponseReport()
     own_model = stage.model_version.name if stage.model_version else None
     typed = typed_rows(ResponseRow, rows, faults)
     while batch := list(islice(typed, BATCH)):
         prompts = _prompts(stage, batch)
-        there = Response.objects.filter(stage=stage, prompt__in=prompts.values()).order_by()
-        there = set(there.values_list("prompt", "candidate"))
+        there = _there(stage, set(prompts.values()))
         answers = []
         for line, row in batch:
-            prompt = prompts.get(row.prompt_id)
+            answer = _Answer(prompts.get(row.prompt_id), row.candidate, row.model, row.text, row.ratings)
             if own_model and row.model != own_model:
                 faults.add(line, "model", f"this stage is answered by “{own_model}” alone.")
-            if prompt is None:
+            if answer.prompt is None:
                 faults.add(line, "prompt_id", f"the project has no prompt {quoted(row.prompt_id)}.")
-            elif (prompt, row.candidate) in there:
-                faults.add(line, "prompt_id", "the stage already has this response. Remove the line.")
-            elif earlier := spool.claim(f"{prompt}:{row.candidate}", line):
+            elif skip and there.get(answer.key) == answer.said:
+                report.found(line)
+                continue
+            elif answer.key in there:
+                same = "this" if there[answer.key] == answer.said else "another"
+                faults.add(line, "prompt_id", f"the stage already has {same} response. Remove the line.")
+            elif earlier := spool.claim(f"{answer.prompt}:{answer.candidate}", line):
                 faults.add(line, "prompt_id", f"the same prompt and candidate stand on line {earlier}.")
-            answers.append((prompt, row.text, row.model, row.candidate, row.ratings))
+            answers.append((line, answer))
             report.count(row)
         spool.put(answers)
     faults.raise_any()
-    if not report.total:
+    if not report.total and not report.there:
         raise InvalidInput(NO_RECORDS)
     return report
 

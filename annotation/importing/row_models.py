@@ -110,6 +110,10 @@ class PromptRow(TypedRow):
             raise fault(MISSING, field="prompt")
         return messages
 
+    @classmethod
+    def lacking(cls, names):
+        return [] if "prompt" in names or "messages" in names else ["prompt"]
+
     @property
     def conversation(self):
         """The messages, the question last."""

@@ -15,6 +15,8 @@ from core.texts import is_storable, tidy
 
 UNSTORABLE = "has a character that cannot be stored (NUL or half a surrogate pair)."
 MISSING = "is missing or empty."
+NAMES_SHOWN = 5
+MOST_SHAPES = 1000
 FOUND = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 
@@ -23,26 +25,75 @@ class TypedRow(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @classmethod
+    def lacking(cls, names):
+        """The fields that a row must have and that are not among `names`."""
+        return [name for name, field in cls.model_fields.items() if field.is_required() and name not in names]
+
 
 def typed_rows(model: type[TypedRow], rows, faults: Faults) -> Iterator[tuple[int, TypedRow]]:
     """(line, row) for each of `rows` (Rows or dicts) that is one; what is wrong with the others goes into `faults`.
 
-    A field that the model does not know is told once, on the first line that has it.
+    What is wrong with the names of the fields is told once: for a file of columns where these are named, else on the
+    first record that has such names.
     """
-    unknown = set()
+    names = _Names(model, faults)
     for row in numbered(rows, faults):
+        wrong = names.tell(row)
         try:
             typed = model.model_validate(row.fields)
         except ValidationError as error:
             for name, what in _told(error, model):
-                if what is not None:
+                if what is not None and (name, what) not in wrong:
                     faults.add(row.line, name, what)
-                elif name not in unknown:
-                    unknown.add(name)
-                    known = ", ".join(model.model_fields)
-                    faults.add(row.line, name, f"unknown field. Known are {known}.")
         else:
             yield row.line, typed
+
+
+class _Names:
+    """What is wrong with the names of a file's fields."""
+
+    def __init__(self, model, faults):
+        self.model, self.faults = model, faults
+        self.shapes, self.unknown = {}, set()
+        self.takes_any = model.model_config["extra"] == "ignore"
+
+    def tell(self, row):
+        """Tell what is wrong with the names in a row, where it was not told. Returns what need not be told of it."""
+        shape = frozenset(row.fields)
+        if shape not in self.shapes:
+            if len(self.shapes) == MOST_SHAPES:
+                self.shapes.clear()
+            self.shapes[shape] = self._tell(row)
+        return self.shapes[shape]
+
+    def _tell(self, row):
+        known = self.model.model_fields
+        lacking = self.model.lacking(row.fields)
+        unknown = [] if self.takes_any else [name for name in row.fields if name not in known]
+        new = [name for name in unknown if name not in self.unknown]
+        self.unknown.update(unknown)
+        if lacking and (unknown or row.header):
+            self.faults.add(row.header or row.line, "", _of_names(row, lacking, unknown, known))
+            return {(name, MISSING) for name in lacking}
+        for name in new:
+            self.faults.add(
+                row.header or row.line, quoted(name)[1:-1], f"unknown field. Known are {', '.join(known)}."
+            )
+        return set()
+
+
+def _of_names(row, lacking, unknown, known):
+    """The sentence for fields that are lacking, beside those that are unknown."""
+    kind = "column" if row.header else "field"
+    but = ""
+    if unknown:
+        shown = ", ".join(map(quoted, unknown[:NAMES_SHOWN])) + ", …" * (len(unknown) > NAMES_SHOWN)
+        but = f", and {shown} {'are' if len(unknown) > 1 else 'is'} not known"
+    return (
+        f"there is no {kind} {' nor '.join(map(quoted, lacking))}{but}. Known are {', '.join(known)}: rename "
+        f"it, or say which {kind} is which."
+    )
 
 
 def fault(sentence, *, field=None):

@@ -153,6 +153,55 @@ class TestImportPrompts:
         ]
         assert set(Prompt.objects.values_list("text", flat=True)) == {"Fine?", "fine 2"}
 
+    def test_leaves_out_what_is_there_already_where_it_is_told_to(self, project):
+        bring(project, {"prompt": "Old", "id": "old"}, {"prompt": "Older", "id": "older"})
+        rows = [{"prompt": "old"}, {"prompt": "Old "}, {"prompt": "fine"}, {"prompt": "Older", "id": "x"}]
+        report = import_prompts(project=project, rows=rows, by=None, now=NOW, skip=True)
+        assert (report.total, report.there, report.lines) == (2, 2, [2, 4])
+        with pytest.raises(InvalidInput) as caught:
+            import_prompts(
+                project=project, rows=[{"prompt": "Other", "id": "old"}], by=None, now=NOW, skip=True
+            )
+        assert caught.value.errors == ["Line 1, id: “old” is already in the project. Give it another."]
+
+    def test_goes_on_where_it_was_cut_off(self, project):
+        rows = [{"prompt": f"Prompt {number}"} for number in range(2500)]
+        counts = []
+
+        def cut_off(count):
+            counts.append(count)
+            if len(counts) == 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            import_prompts(project=project, rows=rows, by=None, now=NOW, on_batch=cut_off)
+        assert Prompt.objects.count() == 1000
+        report = import_prompts(project=project, rows=rows, by=None, now=NOW, skip=True)
+        assert (report.total, report.there) == (1500, 1000)
+        assert list(Prompt.objects.order_by("position").values_list("text", flat=True)) == [
+            row["prompt"] for row in rows
+        ]
+        events = AuditEvent.objects.filter(verb="prompts:import").values_list("params", flat=True)
+        assert sum(params["prompts"] for params in events) == 2500
+
+    def test_looks_again_at_what_came_in_between_two_batches(self, project):
+        rows = [{"prompt": f"Prompt {number}", "id": f"p{number}"} for number in range(1500)]
+
+        def late(count):
+            if Prompt.objects.count() == 1000:
+                bring(project, {"prompt": "Prompt 1234"})
+
+        report = import_prompts(project=project, rows=rows, by=None, now=NOW, skip=True, on_batch=late)
+        assert (report.total, report.there, Prompt.objects.count()) == (1499, 1, 1500)
+
+        def later(count):
+            if Prompt.objects.count() == 2500:
+                bring(project, {"prompt": "Prompt 2999"})
+
+        rows = [{"prompt": f"Prompt {number}", "id": f"p{number}"} for number in range(1500, 3000)]
+        with pytest.raises(InvalidInput, match="1,000 prompts were imported, the rest was not: 1 fault"):
+            import_prompts(project=project, rows=rows, by=None, now=NOW, on_batch=later)
+
     def test_goes_on_behind_what_came_in_while_it_read(self, project):
         def rows():
             yield {"prompt": "late"}

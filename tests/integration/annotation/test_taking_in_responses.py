@@ -101,6 +101,19 @@ class TestImportResponses:
             import_responses(stage=stage, rows=rows(), by=None, now=NOW)
         assert Response.objects.get().text == "Nought"
 
+    def test_leaves_out_what_is_there_already_where_it_is_told_to(self, stage):
+        first = {"prompt_id": "q0", "text": "Zero", "model": "alpha"}
+        rows = [first, {"prompt_id": "q1", "text": "One", "model": "alpha"}]
+        self.bring(stage, first)
+        report = import_responses(stage=stage, rows=rows, by=None, now=NOW, skip=True)
+        assert (report.total, report.there, report.lines) == (1, 1, [1])
+        for other in ({"text": "Else"}, {"model": "beta"}):
+            with pytest.raises(InvalidInput) as caught:
+                import_responses(stage=stage, rows=[first | other], by=None, now=NOW, skip=True)
+            assert caught.value.errors == [
+                "Line 1, prompt_id: the stage already has another response. Remove the line."
+            ]
+
     def test_takes_only_the_stages_own_model_where_it_has_one(self, project):
         make_prompts(project, count=1)
         stage = make_stage(project, model_name="ours")

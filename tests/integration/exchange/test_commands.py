@@ -24,6 +24,18 @@ class TestImportPromptsCommand:
         assert "2 prompts imported: 1 held-out, 1 train (0 drawn by seed)." in capsys.readouterr().out
         assert Prompt.objects.count() == 2
 
+    def test_takes_columns_of_other_names_and_leaves_out_what_is_there(self, project, tmp_path, capsys):
+        path = tmp_path / "prompts.csv"
+        path.write_text("Question;lang\nOne;en\nTwo;en\n")
+        columns = ["--column", "question=prompt", "--column", "lang="]
+        call_command("import_prompts", project.slug, str(path), *columns)
+        path.write_text("Question;lang\nOne;en\nThree;en\n")
+        with pytest.raises(CommandError, match="Line 2, prompt: the same text is already in the project"):
+            call_command("import_prompts", project.slug, str(path), *columns)
+        call_command("import_prompts", project.slug, str(path), *columns, "--skip")
+        assert "1 are in the project already." in capsys.readouterr().out
+        assert Prompt.objects.count() == 3
+
     @pytest.mark.parametrize(
         "slug, text, message",
         [

@@ -215,7 +215,8 @@ class TestReadCsv:
         text = "prompt,id\na\nb,2\nc,3,4\n\nd,5\n"
         assert [row.fields.get("prompt") for row in read(text, "p.csv") if not row.fault] == ["b", "d"]
         assert faults(text, "p.csv") == [
-            "Line 2: 1 cell, but the header has 2. Leave a cell empty rather than out.",
+            "Line 2: 1 cell, but the header has 2. Leave a cell empty rather than out; Excel leaves out empty last "
+            "cells: put a column that is never empty last.",
             "Line 4: 3 cells, but the header has 2. Put quotes around a text with a comma.",
         ]
         assert "with a semicolon" in csv_fault("prompt;id\na;b;c\n")

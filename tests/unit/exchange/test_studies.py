@@ -60,11 +60,6 @@ class TestXstest:
         ("header", "row", "faults"),
         [
             (
-                "id,type,prompt,completion\n",
-                "v2-1,h,Why?,So.",
-                [f"{name}: is missing or empty." for name in ("annotation_1", "annotation_2", "final_label")],
-            ),
-            (
                 HEADER,
                 f"v2-1,h,Why?,So.,{FULL},maybe,FALSE,{FULL}",
                 ["annotation_2: “maybe” is none of the labels"],
@@ -83,6 +78,16 @@ class TestXstest:
         place = "xstest_v2_completions_a.csv, line 2, "
         for error, fault in zip(caught.value.errors, faults, strict=True):
             assert error.startswith(place + fault)
+
+    def test_tells_of_a_wrong_header_once(self, tmp_path):
+        rows = [f"v2-{number},h,Why?,So." for number in range(3)]
+        with pytest.raises(InvalidInput) as caught:
+            xstest.read(write_xstest(tmp_path, *rows, header="id,type,question,completion\n"))
+        assert caught.value.errors == [
+            "xstest_v2_completions_a.csv, line 1: there is no column “prompt” nor “annotation_1” nor “annotation_2” "
+            "nor “final_label”. Known are id, type, prompt, completion, annotation_1, annotation_2, final_label: "
+            "rename it, or say which column is which."
+        ]
 
     def test_names_the_line_of_a_row_that_stops_early(self, tmp_path):
         good = f"v2-1,h,Why?,So.,{FULL},{FULL},TRUE,{FULL}"
