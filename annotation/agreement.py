@@ -52,6 +52,7 @@ class Reason:
     label_set: Hashable = None
     values: tuple = ()
     asked_by: Hashable = None
+    note: str = ""
 
 
 def find_divergence(judgements: Iterable[Judgement], rules: Rules) -> list[Reason]:

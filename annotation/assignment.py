@@ -18,10 +18,12 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 
 from annotation import looking
 from annotation.deciding import decide_response, lock_response
-from annotation.models import Assignment, Draft, Involvement, QueueCursor, Response
+from annotation.models import Assignment, Draft, Involvement, QueueCursor, Rating, Response
 from core import audit
 from core.errors import Conflict, InvalidInput
 from core.limits import text_fault
@@ -82,9 +84,12 @@ def take_open(response, *, expert, now, trail=audit):
 
 
 def renew_lease(*, response, expert, now):
-    """Push the end of a lease that is still held: the expert is at work. Returns whether it was."""
+    """Push the end of a lease that is still held: the expert is at work. Returns whether it was.
+
+    What a lead returned to them has a longer one, which never becomes shorter by this.
+    """
     held = Assignment.objects.filter(response=response, expert=expert, status=Assignment.Status.LEASED)
-    return held.update(lease_until=_lease_end(now)) == 1
+    return held.update(lease_until=Greatest(F("lease_until"), Value(_lease_end(now)))) == 1
 
 
 def release_lapsed(*, now):
@@ -120,6 +125,12 @@ def decline(*, assignment, by, reason, now):
                 response=response, user=by, part=Involvement.Part.DECLINED, reason=reason, created_at=now
             )
         Draft.objects.filter(response=response, expert=by).delete()
+        if involvement.part == Involvement.Part.RATED:
+            # A lead had returned their rating to them.
+            Rating.objects.filter(response=response, expert=by).supersede(now=now)
+            Involvement.objects.filter(pk=involvement.pk).update(
+                part=Involvement.Part.DECLINED, reason=reason, created_at=now
+            )
         _reopen(slot, by=by, now=now, trail=trail, because="declined")
         decide_response(response, by=by, now=now, trail=trail)
         trail.record("response:decline", response, by=by, now=now, detail=reason)
@@ -225,10 +236,34 @@ def _release(pk, now):
     if slot.status != Assignment.Status.LEASED or slot.lease_until > now:
         return False
     with audit.Trail() as trail:
-        Draft.objects.get_or_create(response=response, expert_id=slot.expert_id, defaults={"updated_at": now})
-        _reopen(slot, by=None, now=now, trail=trail, because="lease_ended")
+        let_go(slot, by=None, now=now, trail=trail, because="lease_ended")
         decide_response(response, by=None, now=now, trail=trail)
     return True
+
+
+def let_go(slot, *, by, now, trail, because):
+    """End the lease of a slot of a locked response. What its expert had filled in stays as their draft.
+
+    A rating that a lead had returned to them stands as it was, and the slot with it; any other slot opens again.
+    """
+    draft, _ = Draft.objects.get_or_create(
+        response=slot.response, expert_id=slot.expert_id, defaults={"updated_at": now}
+    )
+    kept = (
+        Rating.objects.current().filter(pk=draft.replaces_id) if draft.replaces_id else Rating.objects.none()
+    )
+    if not kept.exists():
+        _reopen(slot, by=by, now=now, trail=trail, because=because)
+        return
+    transition(
+        slot,
+        Assignment.Status.SUBMITTED,
+        by=by,
+        now=now,
+        trail=trail,
+        params={"because": because},
+        lease_until=None,
+    )
 
 
 def _reopen(slot, *, by, now, trail, because):

@@ -60,8 +60,9 @@ _locked_of_slot = Compiled(
 def decide_response(response, *, by, now, trail=audit):
     """Move a locked response on where its ratings decide it: AGREED, DIVERGENT, or not yet (unchanged).
 
-    With k ratings the divergence rule decides. With fewer it goes to a lead as soon as nobody holds a slot of
-    it and too few experts are left who could rate it. Call it inside the caller's transaction.
+    With k ratings the divergence rule decides; one that a lead had settled before goes to a lead again in any case.
+    With fewer it goes to a lead as soon as nobody holds a slot of it and too few experts are left who could rate it.
+    Call it inside the caller's transaction.
     """
     if response.status != Response.Status.AWAITING_RATINGS:
         return response
@@ -71,17 +72,11 @@ def decide_response(response, *, by, now, trail=audit):
         return response
     ratings = list(Rating.objects.current().filter(response=response).order_by("id"))
     reasons = find_divergence(judgements_of(ratings), rules_of(response.stage.policy, k))
+    if response.was_settled:
+        reasons.append(Reason(DivergenceReason.Kind.CORRECTED))
     if not reasons:
         return transition(response, Response.Status.AGREED, by=by, now=now, trail=trail)
-    transition(
-        response,
-        Response.Status.DIVERGENT,
-        by=by,
-        now=now,
-        trail=trail,
-        params={"reasons": [reason.kind for reason in reasons]},
-    )
-    _record_divergence(response, ratings, reasons, now)
+    _diverge(response, ratings, reasons, by=by, now=now, trail=trail)
     if given < k:
         transition_all(
             response.assignments.all(),
@@ -95,6 +90,39 @@ def decide_response(response, *, by, now, trail=audit):
             params={"because": "unjudgeable"},
         )
     return response
+
+
+def take_back(response, *, because, by, now, trail):
+    """A locked response awaits ratings again, whatever became of it; what rested on its ratings holds no more.
+
+    Slots that were closed because nobody could fill them open again. The caller has locked the stage, which is in
+    rating, before the response.
+    """
+    if response.status == Response.Status.AWAITING_RATINGS:
+        return
+    if response.status != Response.Status.AGREED:
+        Divergence.objects.current().filter(response=response).update(superseded_at=now)
+    settled = response.status in (Response.Status.RESOLVED, Response.Status.EXCLUDED)
+    transition(
+        response,
+        Response.Status.AWAITING_RATINGS,
+        by=by,
+        now=now,
+        trail=trail,
+        params={"because": because},
+        was_settled=response.was_settled or settled,
+    )
+    closed = [slot for slot in response.slots if slot.status == Assignment.Status.CLOSED]
+    for slot in closed[: response.k - (len(response.slots) - len(closed))]:
+        transition(slot, Assignment.Status.OPEN, by=by, now=now, trail=trail, reopened_at=now)
+
+
+def find_again(response, reason, *, by, now, trail):
+    """Put a locked response that a lead has settled before the leads once more, for a Reason that a person gave."""
+    Divergence.objects.current().filter(response=response).update(superseded_at=now)
+    ratings = list(Rating.objects.current().filter(response=response).order_by("id"))
+    reasons = find_divergence(judgements_of(ratings), rules_of(response.stage.policy, response.k))
+    _diverge(response, ratings, [*reasons, reason], by=by, now=now, trail=trail, was_settled=True)
 
 
 def escalate_unjudgeable(*, now):
@@ -156,12 +184,12 @@ def _make_rules(policy):
 
 def replay(divergence):
     """The reasons that the stored ratings of a divergence give under its policy: what was stored then."""
-    rules = rules_of(divergence.policy, divergence.response.k)
+    rules = rules_of(divergence.policy, divergence.ratings_needed)
     return find_divergence(judgements_of(divergence.ratings.order_by("id")), rules)
 
 
 def stored_reasons(divergence):
-    """The stored reasons in the pure rule's form and order: equal to `replay` of the same divergence."""
+    """The reasons that the rule found, in its form and order: equal to `replay` of the same divergence."""
     return [
         Reason(
             reason.kind,
@@ -173,6 +201,7 @@ def stored_reasons(divergence):
             asked_by=reason.asked_by_id,
         )
         for reason in divergence.reasons.prefetch_related("values")
+        if reason.kind not in DivergenceReason.OF_PEOPLE
     ]
 
 
@@ -190,13 +219,24 @@ def _is_unjudgeable(response, still_needed):
     return experts.filter(~Exists(taken_part)).count() < still_needed
 
 
-def _record_divergence(response, ratings, reasons, now):
+def _diverge(response, ratings, reasons, *, by, now, trail, **settled):
+    """Move a locked response to DIVERGENT, and write down why: found over `ratings`, or told by a person."""
+    transition(
+        response,
+        Response.Status.DIVERGENT,
+        by=by,
+        now=now,
+        trail=trail,
+        params={"reasons": [reason.kind for reason in reasons]},
+        **settled,
+    )
     divergence = Divergence.objects.create(
         response=response,
         policy=response.stage.policy,
         adverse=label_rows(Rating).filter(owner__in=ratings, value__adverse=True).exists(),
         spread=max((reason.spread for reason in reasons if reason.spread), default=0),
         asked=any(reason.kind == DivergenceReason.Kind.ASKED for reason in reasons),
+        ratings_needed=response.k,
         created_at=now,
     )
     divergence.ratings.set(ratings)
@@ -209,6 +249,7 @@ def _record_divergence(response, ratings, reasons, now):
             tau=reason.tau,
             label_set_id=reason.label_set,
             asked_by_id=reason.asked_by,
+            note=reason.note,
         )
         if reason.values:
             row.values.set(reason.values)

@@ -62,12 +62,15 @@ def save_draft(*, response, by, fields, now, writing=None):
 
 
 def drop_draft(response, expert, writing=None):
-    """Delete what a rating of a locked response takes the place of. Raises DraftMoved as `save_draft` does."""
+    """Delete what a rating of a locked response takes the place of. Returns the key of the rating that the draft was
+    to replace, None without. Raises DraftMoved as `save_draft` does."""
     # Nothing hangs on a draft: what the ORM would look for before it deletes one is not there.
     sql = "DELETE FROM annotation_draft WHERE response_id = %s AND expert_id = %s RETURNING *"
     for draft in Draft.objects.raw(sql, [response.pk, expert.pk]):
         if writing is not None:
             _check_not_behind(draft, writing)
+        return draft.replaces_id
+    return None
 
 
 def _content(fields):

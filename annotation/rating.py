@@ -22,6 +22,7 @@ CHANGED_SINCE = (
     "This form was sent before, and saved as it was then: what you have changed since was not taken."
 )
 USED = "This form was already used: reload the page to see what was saved."
+OUTDATED = "You have corrected this rating or taken it back since: see it under your ratings."
 NOT_OPEN = (
     "This response is no longer open for rating. What you wrote is kept as a draft; go on with the next one."
 )
@@ -115,48 +116,77 @@ def _submit(
     policy = response.stage.policy
     if held is not None and response.status != Response.Status.AWAITING_RATINGS:
         raise Conflict(NOT_OPEN)
-    comment, revised_response = tidy(comment).strip(), tidy(revised_response)
-    before = None if held else _same_submission(response, by, submission)
+    before = None if held else same_submission(response, submission, by=by)
     try:
-        answers = _checked(policy, scores, labels, comment, revised_response)
+        answers, words = check_rating(policy, scores, labels, comment, revised_response, asks_senior)
     except InvalidAnswers:
         if before is None:
             raise
         raise AlreadyRated(CHANGED_SINCE, before) from None
     if before is not None:
-        words = (before.comment, before.revised_response, before.asks_senior)
-        if words == (comment, revised_response, bool(asks_senior)) and _answers_of(before) == answers:
+        if is_same(before, answers, words):
             return before
         raise AlreadyRated(CHANGED_SINCE, before)
     with audit.Trail() as trail:
         slot = held or _take_up_again(response, by, now, trail)
-        # One part in a response for everyone, held by the database: a second rating or a lead's fails here.
-        part = (response.pk, by.pk, Involvement.Part.RATED, "")
-        insert_rows(Involvement, ("response", "user", "part", "reason"), [part], created_at=now)
-        rating = Rating.objects.create(
-            assignment=slot,
-            response=response,
-            expert=by,
-            policy=policy,
-            guidelines=_guidelines(response.stage.project_id, guidelines, response.guidelines_version),
-            comment=comment,
-            revised_response=revised_response,
-            asks_senior=asks_senior,
+        replaced = drop_draft(response, by, writing)
+        if replaced is None or not Rating.objects.filter(pk=replaced).supersede(now=now):
+            # One part in a response for everyone, held by the database: a second rating or a lead's fails here.
+            part = (response.pk, by.pk, Involvement.Part.RATED, "")
+            insert_rows(Involvement, ("response", "user", "part", "reason"), [part], created_at=now)
+        rating = write_rating(
+            slot,
+            answers,
+            words,
+            by=by,
+            guidelines=guidelines,
             submission=submission,
-            seconds=None if seconds is None else min(max(int(seconds), 0), LONGEST_SECONDS),
-            submitted_at=now,
+            seconds=seconds,
+            supersedes=replaced,
+            now=now,
         )
-        write_answers([(rating, answers)])
         transition(slot, Assignment.Status.SUBMITTED, by=by, now=now, trail=trail, lease_until=None)
-        drop_draft(response, by, writing)
         decide_response(response, by=by, now=now, trail=trail)
-        trail.record("rating:submit", rating, by=by, now=now, project=response.stage.project_id)
+        params = replaced and {"supersedes": replaced}
+        project = response.stage.project_id
+        trail.record("rating:submit", rating, by=by, now=now, project=project, params=params)
     return rating
 
 
-def _guidelines(project, shown, newest):
-    """The version that was shown; the newest where none was said, or one that there is not."""
-    return version_of(project, shown if shown and shown <= newest else newest)
+def check_rating(policy, scores, labels, comment, revised_response, asks_senior):
+    """(Answers, the rest of a rating as its fields) of what was handed in. Raises InvalidAnswers naming every fault."""
+    comment, revised_response = tidy(comment).strip(), tidy(revised_response)
+    answers = _checked(policy, scores, labels, comment, revised_response)
+    return answers, {
+        "comment": comment,
+        "revised_response": revised_response,
+        "asks_senior": bool(asks_senior),
+    }
+
+
+def write_rating(slot, answers, words, *, by, guidelines, submission, seconds, supersedes, now):
+    """Store what `check_rating` gave on a slot of a locked response.
+
+    `guidelines`: the version that was shown; the newest where it is None, or one that there is not. `supersedes`: the
+    key of a rating that counts no more, or None.
+    """
+    response = slot.response
+    newest = response.guidelines_version
+    shown = guidelines if guidelines and guidelines <= newest else newest
+    rating = Rating.objects.create(
+        assignment=slot,
+        response=response,
+        expert=by,
+        policy=response.stage.policy,
+        guidelines=version_of(response.stage.project_id, shown),
+        submission=submission,
+        seconds=None if seconds is None else min(max(int(seconds), 0), LONGEST_SECONDS),
+        submitted_at=now,
+        supersedes_id=supersedes,
+        **words,
+    )
+    write_answers([(rating, answers)])
+    return rating
 
 
 def _held(response, by):
@@ -165,16 +195,21 @@ def _held(response, by):
     return next((slot for slot in slots if slot.status == Assignment.Status.LEASED), None)
 
 
-def _same_submission(response, by, submission):
+def same_submission(response, submission, *, by):
     """The rating that this very form became when it was sent before, if it was."""
     before = Rating.objects.filter(submission=submission).first()
     if before is not None and (before.response_id, before.expert_id) != (response.pk, by.pk):
         raise Conflict(USED)
+    if before is not None and before.superseded_at is not None:
+        raise Conflict(OUTDATED)
     return before
 
 
-def _answers_of(rating):
-    return load_answers(Rating, [rating.pk])[rating.pk]
+def is_same(rating, answers, words):
+    """Whether a stored rating says what `check_rating` gave, in every word."""
+    if any(getattr(rating, name) != value for name, value in words.items()):
+        return False
+    return load_answers(Rating, [rating.pk])[rating.pk] == answers
 
 
 def _take_up_again(response, by, now, trail):

@@ -97,7 +97,9 @@ def open_files(responses):
     refusals = Involvement.objects.filter(response__in=responses, part=Involvement.Part.DECLINED)
     for refusal in refusals.select_related("user"):
         declined[refusal.response_id].append(refusal)
-    found = DivergenceReason.objects.filter(divergence__response__in=responses)
+    found = DivergenceReason.objects.filter(
+        divergence__response__in=responses, divergence__superseded_at=None
+    )
     found = found.select_related("axis", "label_set", "asked_by").prefetch_related("values")
     for reason in found.annotate(response=F("divergence__response")):
         reasons[reason.response].append(reason)
@@ -159,6 +161,10 @@ def _tell(reason, scores, names, k):
             return f"{names.get(reason.asked_by_id, 'An expert')} asked for a senior"
         case Kind.UNJUDGEABLE:
             return f"Too few experts could judge it: {k} ratings are wanted"
+        case Kind.CORRECTED:
+            return "A rating has changed since a lead decided"
+        case Kind.REOPENED:
+            return f"The decision was reopened: {reason.note}"
     raise ValueError(f"There is no reason of kind {reason.kind}.")
 
 

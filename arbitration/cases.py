@@ -4,12 +4,13 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import F, Max, OuterRef, Subquery
 
 from annotation.models import Divergence, Involvement, Response
 from arbitration.decisions import check_consensus, check_rationale, write_decision
 from arbitration.models import Case, Decision
 from arbitration.queue import queue
-from arbitration.revisions import accept, check_acceptable
+from arbitration.revisions import accept, check_acceptable, pass_over
 from core import audit
 from core.access import LEAD
 from core.errors import Conflict, NotAllowed
@@ -23,6 +24,10 @@ TRIES = 20
 TAKEN = "Another lead has just taken this case: take the next one."
 LAPSED = "Your time for this case ran out, so it is back in the queue already: go on with the next one."
 SETTLED = "This case is already settled: go on with the next one."
+OVERTAKEN = (
+    "What the experts say has changed since you took this case. What they say now is shown: look at it once more, "
+    "then send your decision again."
+)
 NOT_YOURS = "You rated this response or could not judge it, so another lead has to settle it."
 
 
@@ -45,7 +50,7 @@ def claim_case(*, response, by, now):
     if response.status != Response.Status.DIVERGENT or response.stage.status != Stage.Status.RATING:
         raise Conflict("This response is no longer waiting for a lead: take the next case.")
     _become_arbiter(response, by, now)
-    live = Case.objects.filter(response=response, status=Status.CLAIMED).first()
+    live = Case.objects.current().filter(response=response, status=Status.CLAIMED).first()
     if live and live.lead_id == by.pk and live.lease_until > now:
         return live
     if live and live.lease_until > now:
@@ -61,12 +66,16 @@ def claim_case(*, response, by, now):
 def claim_next_case(*, stages, by, now):
     """The lead's own open case of the stages, if they hold one, else the first of the queue; None if it is empty.
 
-    Where another lead takes the first at the same moment, the next one is tried.
+    What they have given back comes again once nothing else is left, what they gave back first before the rest. Where
+    another lead takes the first at the same moment, the next one is tried.
     """
     own = held_by(by, stages=stages, now=now).first()
     if own:
         return own
-    for response in queue(stages=stages, lead=by, now=now).only("pk")[:TRIES]:
+    waiting = queue(stages=stages, lead=by, now=now)
+    given_back = F("given_back").asc(nulls_first=True)
+    waiting = waiting.annotate(given_back=_given_back(by)).order_by(given_back, *waiting.query.order_by)
+    for response in waiting.only("pk")[:TRIES]:
         try:
             return claim_case(response=response, by=by, now=now)
         except Conflict:
@@ -76,7 +85,7 @@ def claim_next_case(*, stages, by, now):
 
 def held_by(lead, *, stages, now):
     """The cases of the stages that the lead holds now, the oldest claim first."""
-    cases = Case.objects.filter(
+    cases = Case.objects.current().filter(
         lead=lead, response__stage__in=stages, status=Status.CLAIMED, lease_until__gt=now
     )
     return cases.order_by("claimed_at", "pk")
@@ -88,7 +97,7 @@ def release_case(*, case, by, now):
 
     Twice is the same as once. Raises NotAllowed for another's case, Conflict where it lapsed or was settled meanwhile.
     """
-    case = _own(case, by)
+    case = own_case(case, by=by)
     if case.status == Status.RELEASED:
         return case
     if case.status == Status.LAPSED:
@@ -99,22 +108,27 @@ def release_case(*, case, by, now):
 
 
 @transaction.atomic
-def resolve_case(*, case, by, scores, labels, rationale, submission, now, accept_rating=None):
+def resolve_case(*, case, by, scores, labels, rationale, submission, now, accept_rating=None, finding=None):
     """Set the consensus on a case: any values, with the reason why. The same submission twice is one decision.
 
     `scores`: {axis key: 1…5} for every axis; `labels`: {label set key: value key}, the required ones at least;
-    `accept_rating`: a rating of the response whose revised response the consensus accepts. A claim that has lapsed
-    is taken again if nobody else holds the case. Raises InvalidInput with every fault found, NotAllowed for
-    another's case, Conflict where someone else took or settled it meanwhile.
+    `accept_rating`: a rating of the response whose revised response the consensus accepts; where it was decided before,
+    none means that none is accepted any more. `finding`: the key of the divergence that the lead had before them, if it
+    is another than that of the case. A claim that has lapsed is taken again if nobody else holds the case.
+
+    Raises InvalidInput with every fault found, NotAllowed for another's case, Conflict where someone else took or
+    settled it, or an expert changed a rating meanwhile.
     """
-    case = _own(case, by)
+    case = own_case(case, by=by)
     if earlier := _same_submission(case, submission):
         return earlier
     response, policy = case.response, case.response.stage.policy
     consensus = check_consensus(policy, scores=scores, labels=labels, rationale=rationale)
+    if response.was_settled:
+        pass_over(response, now=now, but=accept_rating)
     if accept_rating is not None:
         check_acceptable(accept_rating, response=response, by=by)
-    case = _hold(case, by, now)
+    case = hold(case, by=by, now=now, finding=finding)
     decision = write_decision(case, Decision.Outcome.CONSENSUS, consensus, submission=submission, now=now)
     if accept_rating is not None:
         accept(accept_rating, by=by, now=now)
@@ -123,13 +137,13 @@ def resolve_case(*, case, by, scores, labels, rationale, submission, now, accept
 
 
 @transaction.atomic
-def exclude_response(*, case, by, rationale, submission, now):
+def exclude_response(*, case, by, rationale, submission, now, finding=None):
     """Decide that a response is kept out of training, with the reason why. Otherwise as `resolve_case`."""
-    case = _own(case, by)
+    case = own_case(case, by=by)
     if earlier := _same_submission(case, submission):
         return earlier
     consensus = check_rationale(rationale)
-    case = _hold(case, by, now)
+    case = hold(case, by=by, now=now, finding=finding)
     decision = write_decision(case, Decision.Outcome.EXCLUDED, consensus, submission=submission, now=now)
     _close(case, Response.Status.EXCLUDED, decision, by=by, now=now)
     return decision
@@ -149,14 +163,14 @@ def release_lapsed_cases(*, now):
     return lapsed
 
 
-def _own(case, by):
-    """The case as it is now, locked behind its response, if it is `by`'s.
+def own_case(case, *, by):
+    """The case as it is now, locked behind its response and with its finding, if it is `by`'s.
 
-    What it joins never changes its key: its response, that response's stage, and the policy of a stage in rating.
+    What it joins never changes its key: its response and finding, the stage, and the policy of a stage in rating.
     """
     case = (
-        Case.objects.select_for_update(of=("response", "self"), no_key=True)
-        .select_related("response__stage__project", "response__stage__policy__rubric")
+        Case.objects.select_for_update(of=("response", "self", "divergence"), no_key=True)
+        .select_related("response__stage__project", "response__stage__policy__rubric", "divergence")
         .get(pk=case.pk)
     )
     if case.lead_id != by.pk:
@@ -171,13 +185,27 @@ def _same_submission(case, submission):
     return decision
 
 
-def _hold(case, by, now):
-    """The claimed case of this response: the given one, or a new claim where that one has lapsed untaken."""
-    if case.status == Status.CLAIMED:
-        return case
+def hold(case, *, by, now, finding=None):
+    """The claimed case of this response: the given one, or a new claim where that one has lapsed untaken.
+
+    Where its finding was superseded, a new claim of the one that holds, if that is the `finding` the lead had seen.
+    """
     if case.status == Status.RESOLVED:
         raise Conflict(SETTLED)
-    return claim_case(response=case.response, by=by, now=now)
+    if case.divergence.superseded_at is None:
+        return case if case.status == Status.CLAIMED else claim_case(response=case.response, by=by, now=now)
+    claimed = claim_case(response=case.response, by=by, now=now)
+    if claimed.divergence_id != finding:
+        raise Conflict(OVERTAKEN)
+    if case.status == Status.CLAIMED:
+        transition(case, Status.LAPSED, by=by, now=now, closed_at=now)
+    return claimed
+
+
+def _given_back(lead):
+    """When the lead last released a response of the queue, in the query itself; NULL where they never did."""
+    released = Case.objects.filter(divergence=OuterRef("finding"), lead=lead, status=Status.RELEASED)
+    return Subquery(released.order_by().values("divergence").annotate(at=Max("closed_at")).values("at"))
 
 
 def _become_arbiter(response, by, now):
@@ -196,12 +224,12 @@ def _open_case(response, by, now):
         with transaction.atomic():
             case = Case.objects.create(
                 response=response,
-                divergence=Divergence.objects.get(response=response),
+                divergence=Divergence.objects.current().get(response=response),
                 lead=by,
                 claimed_at=now,
                 lease_until=now + timedelta(minutes=settings.CASE_LEASE_MINUTES),
             )
-    except IntegrityError:  # case_one_live_per_response: somebody was quicker
+    except IntegrityError:  # case_one_live_per_finding: somebody was quicker
         raise Conflict(TAKEN) from None
     audit.record("case:claim", case, by=by, now=now, to_status=Status.CLAIMED)
     return case

@@ -7,7 +7,7 @@ The rules are those of consensus.py, said in SQL; a test holds one against the o
 from django.db import connection
 
 from annotation.answers import label_rows, score_rows
-from annotation.models import Rating, Response
+from annotation.models import Divergence, Rating, Response
 from arbitration.consensus import ALIGNED, MISALIGNED, NOT_JUDGED, PARTLY
 from arbitration.models import AcceptedRevision, Case, Decision, FinalLabel
 from core.models import AxisRule, LabelValue
@@ -17,6 +17,7 @@ _TABLES = {
     "rating": Rating,
     "rating_score": score_rows(Rating).model,
     "rating_label": label_rows(Rating).model,
+    "finding": Divergence,
     "lead_case": Case,
     "decision": Decision,
     "decision_score": score_rows(Decision).model,
@@ -71,6 +72,7 @@ _AVERAGED = {"mean": _GIVEN_SCORES, "median": _MIDDLE_SCORES}
 _DECIDED = """
     {response} response
     JOIN {lead_case} lead_case ON lead_case.response_id = response.id AND lead_case.status = {closed}
+    JOIN {finding} finding ON finding.id = lead_case.divergence_id AND finding.superseded_at IS NULL
     JOIN {decision} decision ON decision.case_id = lead_case.id
 """
 
@@ -137,7 +139,7 @@ _INSERT_FINAL_LABELS = f"""
         SELECT response.id AS response_id, decision.id AS decision_id FROM {_DECIDED}
         WHERE response.stage_id = %(stage)s
     ) decided ON decided.response_id = response.id
-    LEFT JOIN {{revision}} revision ON revision.response_id = response.id
+    LEFT JOIN {{revision}} revision ON revision.response_id = response.id AND revision.superseded_at IS NULL
     LEFT JOIN (
         SELECT scores.response_id, COUNT(*) AS axes,
             SUM(CASE WHEN scores.value <= axis_rule.misaligned_cut THEN 1 ELSE 0 END) AS too_low,

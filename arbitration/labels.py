@@ -11,6 +11,7 @@ from annotation.models import Rating, Response
 from arbitration.label_statements import write_final_labels
 from arbitration.models import AcceptedRevision, Case
 from arbitration.outcomes import chunks, gather, most_written
+from arbitration.revisions import drop_outdated
 from core.errors import Conflict
 from core.locks import lock_stage
 from core.models import Stage
@@ -54,7 +55,7 @@ def open_work(stage, count):
     """
     if stage.status == Stage.Status.RESPONDING:
         return ["The stage still waits for its responses."]
-    claimed = Case.objects.filter(response__stage=stage, status=Case.Status.CLAIMED).count()
+    claimed = Case.objects.current().filter(response__stage=stage, status=Case.Status.CLAIMED).count()
     sentences = []
     if not sum(count.values()):
         sentences.append("The stage has no responses.")
@@ -101,7 +102,9 @@ def finalize_labels(*, stage, by, now):
 def _accept_most_written(stage, *, now):
     """Accept the text that most experts wrote for a response, wherever none is accepted yet; returns how many."""
     revised = Rating.objects.current().filter(response=OuterRef("pk")).exclude(revised_response="")
-    accepted = AcceptedRevision.objects.filter(response=OuterRef("pk"))
+    # What a correction took away with its rating makes room for what most experts wrote since.
+    drop_outdated(AcceptedRevision.objects.filter(response__stage=stage), now=now)
+    accepted = AcceptedRevision.objects.standing().filter(response=OuterRef("pk"))
     responses = Response.objects.filter(
         Exists(revised), ~Exists(accepted), stage=stage, status__in=[Status.AGREED, Status.RESOLVED]
     ).annotate(wanted=Coalesce("ratings_needed", stage.ratings_per_response))

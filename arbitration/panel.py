@@ -61,7 +61,8 @@ def survey(stage) -> Arbitration:
     """The arbitration of a stage as it stands."""
     count = shown_responses(stage)
     claimed = list(
-        Case.objects.filter(response__stage=stage, status=Case.Status.CLAIMED)
+        Case.objects.current()
+        .filter(response__stage=stage, status=Case.Status.CLAIMED)
         .select_related("lead")
         .order_by("claimed_at")
     )
@@ -89,14 +90,15 @@ def rests_on_simulation(stage):
         return False
     return (
         Rating.objects.current().filter(response__stage=stage, expert__in=simulated).exists()
-        or Decision.objects.filter(case__response__stage=stage, lead__in=simulated).exists()
+        or Decision.objects.standing().filter(case__response__stage=stage, lead__in=simulated).exists()
     )
 
 
 def _decisions(stage):
     """(consensuses, exclusions) of the stage."""
     return tuple(
-        Decision.objects.filter(case__response__stage=stage)
+        Decision.objects.standing()
+        .filter(case__response__stage=stage)
         .aggregate(
             consensuses=Count("pk", filter=Q(outcome=Decision.Outcome.CONSENSUS)),
             excluded=Count("pk", filter=Q(outcome=Decision.Outcome.EXCLUDED)),
@@ -120,9 +122,11 @@ def count_overridden(stage):
 
     Where no expert gave a score or a label, there is nothing to override.
     """
-    return Decision.objects.filter(
-        Exists(_scores_outside()) | Exists(_labels_nobody_gave()), case__response__stage=stage
-    ).count()
+    return (
+        Decision.objects.standing()
+        .filter(Exists(_scores_outside()) | Exists(_labels_nobody_gave()), case__response__stage=stage)
+        .count()
+    )
 
 
 def _scores_outside():

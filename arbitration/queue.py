@@ -1,9 +1,9 @@
 """The lead's queue. It is no table: it is the query over divergent responses without a live case."""
 
 from django.db.models import Case as PlaceOf
-from django.db.models import Count, Exists, OuterRef, Q, Value, When
+from django.db.models import Count, Exists, FilteredRelation, OuterRef, Q, Value, When
 
-from annotation.models import DivergenceReason, Involvement, Response
+from annotation.models import Divergence, DivergenceReason, Involvement, Response
 from arbitration.models import Case
 from core.models import Stage
 
@@ -16,6 +16,8 @@ FILTERS = {
     Kind.CONFLICT: "Labels conflict",
     Kind.ASKED: "Senior asked",
     Kind.UNJUDGEABLE: "Too few could judge",
+    Kind.CORRECTED: "Changed after a decision",
+    Kind.REOPENED: "Decision reopened",
 }
 
 
@@ -32,35 +34,39 @@ def queue(*, stages, lead, now, reason=None):
     place = [PlaceOf(*(When(stage=stage, then=Value(place)) for place, stage in enumerate(stages)))]
     return responses.order_by(
         *(place if len(stages) > 1 else []),
-        "-divergence__adverse",
-        "-divergence__spread",
-        "-divergence__asked",
-        "divergence__created_at",
+        "-finding__adverse",
+        "-finding__spread",
+        "-finding__asked",
+        "finding__created_at",
         "position",
     )
 
 
 def as_shown(keys):
-    """The responses with these primary keys, in this order, with all that the queue shows of them.
+    """The responses with these primary keys, in this order, with all that the queue shows of them and with their
+    current `divergence`.
 
     Read apart from the sorting, which would carry the text of every waiting response along.
     """
-    responses = Response.objects.select_related("prompt", "divergence").prefetch_related(
-        "divergence__reasons__axis", "divergence__reasons__label_set", "divergence__reasons__values"
-    )
-    found = responses.in_bulk(list(keys))
-    return [found[key] for key in keys]
+    keys = list(keys)
+    findings = Divergence.objects.current().filter(response__in=keys).select_related("response__prompt")
+    found = {}
+    for each in findings.prefetch_related("reasons__axis", "reasons__label_set", "reasons__values"):
+        found[each.response_id] = each.response
+        each.response.divergence = each
+    return [found[key] for key in keys if key in found]
 
 
 def open_to(*, stages, lead, now):
-    """The queue as a set: unordered, without what it is sorted by."""
-    live = Case.objects.filter(response=OuterRef("pk")).filter(
+    """The queue as a set: unordered. `finding` is the current divergence of each."""
+    live = Case.objects.filter(divergence=OuterRef("finding")).filter(
         Q(status=Case.Status.RESOLVED) | Q(status=Case.Status.CLAIMED, lease_until__gt=now)
     )
     took_part = Involvement.objects.filter(
         response=OuterRef("pk"), user=lead, part__in=[Involvement.Part.RATED, Involvement.Part.DECLINED]
     )
-    return Response.objects.filter(
+    current = FilteredRelation("divergences", condition=Q(divergences__superseded_at=None))
+    return Response.objects.annotate(finding=current).filter(
         ~Exists(live),
         ~Exists(took_part),
         stage__in=stages,
@@ -72,9 +78,9 @@ def open_to(*, stages, lead, now):
 def count_by_reason(*, stages, lead, now):
     """How many responses of the queue have each reason: {reason: n}, and all of them under None."""
     responses = open_to(stages=stages, lead=lead, now=now)
-    rows = responses.values_list("divergence__reasons__kind").annotate(n=Count("pk", distinct=True))
+    rows = responses.values_list("finding__reasons__kind").annotate(n=Count("pk", distinct=True))
     counts = dict(rows.order_by())
-    totals = responses.aggregate(every=Count("pk"), adverse=Count("pk", filter=Q(divergence__adverse=True)))
+    totals = responses.aggregate(every=Count("pk"), adverse=Count("pk", filter=Q(finding__adverse=True)))
     counts[None], counts[ADVERSE] = totals["every"], totals["adverse"]
     return counts
 
@@ -91,6 +97,6 @@ def not_theirs(*, stages, lead):
 
 def _only(responses, reason):
     if reason == ADVERSE:
-        return responses.filter(divergence__adverse=True)
-    reasons = DivergenceReason.objects.filter(divergence__response=OuterRef("pk"), kind=reason)
+        return responses.filter(finding__adverse=True)
+    reasons = DivergenceReason.objects.filter(divergence=OuterRef("finding"), kind=reason)
     return responses.filter(Exists(reasons))

@@ -38,13 +38,14 @@ def accept_revision(*, rating, by, now):
     stage = lock_stage(response.stage)
     if stage.status != Stage.Status.RATING:
         raise Conflict("The labels of this stage are final: nothing can be accepted any more.")
-    # A lead may exclude it at this moment.
+    # A lead may exclude it, or its expert correct the rating, at this moment.
     response.refresh_from_db(fields=["status"], from_queryset=Response.objects.select_for_update(no_key=True))
+    rating.refresh_from_db(fields=["superseded_at"])
     if response.status not in (Status.AGREED, Status.DIVERGENT, Status.RESOLVED):
         raise Conflict("A revised response can be accepted once all ratings are in, unless it is excluded.")
     if response.status == Status.DIVERGENT and _took_part(response, by):
         raise NotAllowed("You rated this response or could not judge it, so another lead has to settle it.")
-    earlier = AcceptedRevision.objects.filter(response=response).first()
+    earlier = AcceptedRevision.objects.standing().filter(response=response).first()
     if earlier and earlier.rating_id == rating.pk:
         return earlier
     check_acceptable(rating, response=response, by=by)
@@ -55,16 +56,21 @@ def check_acceptable(rating, *, response, by):
     """Raise unless `by` may accept the revised response of `rating` for `response`."""
     if rating.response_id != response.pk:
         raise InvalidInput("This revised response belongs to another response.")
+    if rating.superseded_at is not None:
+        raise Conflict(
+            "Its expert has taken this back or corrected it since: reload the page to see what they say now."
+        )
     if is_blank(rating.revised_response):
         raise InvalidInput("This rating carries no revised response.")
     if rating.expert_id == by.pk:
         raise NotAllowed("You wrote this revised response yourself: another lead has to accept it.")
-    if AcceptedRevision.objects.filter(response=response).exists():
+    if AcceptedRevision.objects.standing().filter(response=response).exists():
         raise Conflict("A revised response has already been accepted here.")
 
 
 def accept(rating, *, by, now):
     """Write the acceptance of a checked rating, inside the caller's transaction."""
+    drop_outdated(AcceptedRevision.objects.filter(response=rating.response_id), now=now)
     try:
         with transaction.atomic():
             revision = AcceptedRevision.objects.create(
@@ -80,6 +86,18 @@ def accept(rating, *, by, now):
     return revision
 
 
+def pass_over(response, *, now, but=None):
+    """A decision is made anew: what was accepted holds no more, unless it is of the rating `but`, which it accepts."""
+    accepted = AcceptedRevision.objects.filter(response=response, superseded_at=None)
+    accepted.exclude(rating=but).update(superseded_at=now)
+
+
+def drop_outdated(accepted, *, now):
+    """Supersede those of the `accepted` revisions whose rating counts no more, so that others can take their place."""
+    outdated = accepted.filter(superseded_at=None, rating__superseded_at__isnull=False)
+    outdated.update(superseded_at=now)
+
+
 def pending_revisions(stage):
     """The responses a lead may still accept a revised response for, as a list of primary keys in hand-out order.
 
@@ -90,7 +108,7 @@ def pending_revisions(stage):
     policies = list(stage.project.policies.values_list("pk", flat=True))
     revised = Rating.objects.current().exclude(revised_response="").filter(policy__in=policies)
     keys = sorted(set(revised.order_by().values_list("response", flat=True)))
-    accepted = AcceptedRevision.objects.filter(response=OuterRef("pk"))
+    accepted = AcceptedRevision.objects.standing().filter(response=OuterRef("pk"))
     agreed = Response.objects.filter(~Exists(accepted), stage=stage, status=Status.AGREED).order_by()
     rulebook = Rulebook(stage.policy)
     pending = []

@@ -184,7 +184,7 @@ def accept(request, project, rating):
 
 def _own_case(request, project, pk):
     cases = Case.objects.filter(lead=request.user, response__stage__project=project)
-    related = ("response__prompt", "response__stage__policy__rubric", "response__divergence")
+    related = ("response__prompt", "response__stage__policy__rubric", "divergence")
     return get_object_or_404(cases.select_related(*related), pk=pk)
 
 

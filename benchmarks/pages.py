@@ -60,10 +60,10 @@ def diverge_one_in_forty(stage):
     axis = stage.policy.rubric.axes.first().pk
     chosen = f"annotation_response WHERE stage_id = {stage.pk} AND status = 'agreed' AND id % 40 = 3"
     run_all(
-        f"INSERT INTO annotation_divergence (response_id, policy_id, adverse, spread, asked, created_at) SELECT id, "
-        f"{stage.policy_id}, id % 3 = 0, 2 + id % 3, id % 7 = 0, created_at FROM {chosen}",
-        f"INSERT INTO annotation_divergencereason (divergence_id, kind, axis_id, spread, tau) SELECT id, 'spread', "
-        f"{axis}, spread, 1 FROM annotation_divergence",
+        f"INSERT INTO annotation_divergence (response_id, policy_id, adverse, spread, asked, ratings_needed, "
+        f"created_at) SELECT id, {stage.policy_id}, id % 3 = 0, 2 + id % 3, id % 7 = 0, {K}, created_at FROM {chosen}",
+        f"INSERT INTO annotation_divergencereason (divergence_id, kind, axis_id, spread, tau, note) SELECT id, "
+        f"'spread', {axis}, spread, 1, '' FROM annotation_divergence",
         "INSERT INTO annotation_divergence_ratings (divergence_id, rating_id) SELECT divergence.id, rating.id FROM "
         "annotation_divergence divergence JOIN annotation_rating rating USING (response_id)",
         "UPDATE annotation_response SET status = 'divergent' WHERE id IN "

@@ -185,6 +185,8 @@ MODELS_DIR = VAR / "models"
 RUNS_DIR = VAR / "runs"
 
 ASSIGNMENT_LEASE_MINUTES = environment.integer("CONCORD_ASSIGNMENT_LEASE_MINUTES", 60)
+# How long experts have for a response that a lead returned to them, before what they said stands as it was.
+RETURN_DAYS = environment.integer("CONCORD_RETURN_DAYS", 7)
 CASE_LEASE_MINUTES = environment.integer("CONCORD_CASE_LEASE_MINUTES", 60)
 # A job whose row has not been touched for this long has lost its worker.
 JOB_LOST_SECONDS = environment.integer("CONCORD_JOB_LOST_SECONDS", 45)

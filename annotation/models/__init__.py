@@ -10,6 +10,7 @@ from annotation.models.prompt import Prompt, PromptMessage, PromptTag, load_earl
 from annotation.models.rating import Rating, RatingLabel, RatingScore
 from annotation.models.reference import ReferenceLabel, ReferenceLabelValue, ReferenceScore
 from annotation.models.response import Response, Sampling
+from annotation.models.returning import Return
 from annotation.models.words import PromptWords
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "ReferenceLabelValue",
     "ReferenceScore",
     "Response",
+    "Return",
     "Sampling",
     "load_earlier",
 ]

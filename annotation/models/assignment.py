@@ -19,7 +19,8 @@ class Assignment(models.Model):
     An OPEN slot belongs to nobody. A LEASED one is held by an expert until `lease_until`; then it lapses and
     opens again. `stage` and `position` are the response's own, repeated here because the hand-out walks an
     index over them. `reopened_at` marks a slot that came back after experts may have passed it by, and with it
-    every open slot of the same response (see annotation/assignment.py).
+    every open slot of the same response (see annotation/assignment.py). A slot that a lead returned is LEASED again
+    while its rating still counts: the next submit supersedes it, and when the lease ends it stands as it was.
     """
 
     class Status(models.TextChoices):
@@ -37,11 +38,10 @@ class Assignment(models.Model):
     TRANSITIONS = {
         Status.OPEN: {Status.LEASED, Status.CLOSED},
         Status.LEASED: {Status.OPEN, Status.SUBMITTED, Status.CLOSED},
-        Status.SUBMITTED: set(),
-        Status.CLOSED: set(),
+        Status.SUBMITTED: {Status.LEASED},
+        Status.CLOSED: {Status.OPEN},
     }
     ACTIVE = {Status.OPEN, Status.LEASED}
-    TERMINAL = {Status.SUBMITTED, Status.CLOSED}
 
     response = models.ForeignKey(
         "annotation.Response", on_delete=models.PROTECT, db_index=False, related_name="assignments"
@@ -157,7 +157,10 @@ class QueueCursor(models.Model):
 class Draft(models.Model):
     """What an expert has filled in and not yet submitted, as the form's fields: anything goes, nothing
     counts. It outlives the lease, so that work is not lost when a slot lapses. `form` is the key of the form that
-    wrote it, where one did, in its how-manieth save, `turn`: see annotation/drafts.py."""
+    wrote it, where one did, in its how-manieth save, `turn`: see annotation/drafts.py.
+
+    `replaces` is the rating that they took back, or that a lead `returned` to them with a question; what comes of the
+    draft supersedes it."""
 
     response = models.ForeignKey(
         "annotation.Response", on_delete=models.CASCADE, db_index=False, related_name="drafts"
@@ -167,9 +170,19 @@ class Draft(models.Model):
     form = models.UUIDField(null=True)
     turn = models.PositiveIntegerField(default=0)
     updated_at = models.DateTimeField()
+    replaces = models.ForeignKey(
+        "annotation.Rating", null=True, on_delete=models.PROTECT, db_index=False, related_name="drafts"
+    )
+    returned = models.ForeignKey(
+        "annotation.Return", null=True, on_delete=models.PROTECT, db_index=False, related_name="drafts"
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["response", "expert"], name="draft_once")]
+        indexes = [
+            models.Index(fields=["replaces"], name="draft_replaces", condition=Q(replaces__isnull=False)),
+            models.Index(fields=["returned"], name="draft_returned", condition=Q(returned__isnull=False)),
+        ]
 
     @property
     def version(self):

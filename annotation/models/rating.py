@@ -14,6 +14,10 @@ class RatingQuerySet(models.QuerySet):
         """Those that count: neither taken back nor superseded. Every reader but the record of what was begins here."""
         return self.filter(superseded_at__isnull=True)
 
+    def supersede(self, *, now):
+        """Let them count no more. Returns how many had counted until now."""
+        return self.current().update(superseded_at=now)
+
     def superseded(self):
         """Those that counted once: kept for the record, read by nothing that reckons."""
         return self.filter(superseded_at__isnull=False)

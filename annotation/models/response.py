@@ -44,7 +44,8 @@ class Response(models.Model):
 
     `position` orders the hand-out inside the stage and is drawn by seed, so that neighbouring prompts, models
     and splits come mixed. Sampling parameters and seed are empty for imported responses. `ratings_needed` is a k of
-    this response's own; without one the stage's holds.
+    this response's own; without one the stage's holds. One that a lead had settled and that came back to its experts
+    `was_settled`: it goes to a lead again whatever they say.
 
     In a comparison or calibration every response is a copy of one that a turn has: `copy_of` points at it, and all
     that the model gave is repeated here, so that whoever reads a response need not know. `stage_kind` is the stage's,
@@ -72,14 +73,14 @@ class Response(models.Model):
     }
     TRANSITIONS = {
         Status.AWAITING_RATINGS: {Status.AGREED, Status.DIVERGENT},
-        Status.AGREED: {Status.LABELED},
-        Status.DIVERGENT: {Status.RESOLVED, Status.EXCLUDED},
-        Status.RESOLVED: {Status.LABELED},
-        Status.EXCLUDED: set(),
+        Status.AGREED: {Status.LABELED, Status.AWAITING_RATINGS},
+        Status.DIVERGENT: {Status.RESOLVED, Status.EXCLUDED, Status.AWAITING_RATINGS},
+        Status.RESOLVED: {Status.LABELED, Status.AWAITING_RATINGS, Status.DIVERGENT},
+        Status.EXCLUDED: {Status.AWAITING_RATINGS, Status.DIVERGENT},
         Status.LABELED: set(),
     }
     ACTIVE = {Status.AWAITING_RATINGS, Status.DIVERGENT}
-    TERMINAL = {Status.EXCLUDED, Status.LABELED}
+    TERMINAL = {Status.LABELED}
 
     stage = models.ForeignKey(
         "core.Stage", on_delete=models.PROTECT, db_index=False, related_name="responses"
@@ -102,6 +103,7 @@ class Response(models.Model):
     seed = models.BigIntegerField(null=True, blank=True)
     finish_reason = models.CharField(max_length=10, blank=True)
     ratings_needed = models.PositiveSmallIntegerField(null=True, blank=True)
+    was_settled = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField()
 
     objects = ResponseQuerySet.as_manager()

@@ -1,5 +1,12 @@
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
+
+
+class AcceptedRevisionQuerySet(models.QuerySet):
+    def standing(self):
+        """Those that hold: of a rating that counts, and not passed over by a later decision."""
+        return self.filter(superseded_at=None, rating__superseded_at=None)
 
 
 class AcceptedRevision(models.Model):
@@ -7,11 +14,12 @@ class AcceptedRevision(models.Model):
 
     Either more than half of the experts wrote the same text (`accepted_by` empty), or a lead who is not its
     author accepted one (with or without a decision on the scores). `rating` is the (first) rating that
-    carries it; the text is kept here as it was accepted.
+    carries it; the text is kept here as it was accepted. It has `superseded_at` from when a decision accepted another
+    or none.
     """
 
-    response = models.OneToOneField(
-        "annotation.Response", on_delete=models.PROTECT, related_name="accepted_revision"
+    response = models.ForeignKey(
+        "annotation.Response", on_delete=models.PROTECT, related_name="accepted_revisions"
     )
     rating = models.ForeignKey(
         "annotation.Rating", on_delete=models.PROTECT, related_name="accepted_revisions"
@@ -21,9 +29,15 @@ class AcceptedRevision(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     created_at = models.DateTimeField()
+    superseded_at = models.DateTimeField(null=True, blank=True)
+
+    objects = AcceptedRevisionQuerySet.as_manager()
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(
+                fields=["response"], condition=Q(superseded_at=None), name="revision_current_per_response"
+            ),
             models.CheckConstraint(condition=~models.Q(text=""), name="revision_has_text"),
         ]
 

@@ -14,7 +14,7 @@ from django.db import transaction
 from annotation.answers import with_answers
 from annotation.assignment import take_slot
 from annotation.importing import import_prompts, import_responses
-from annotation.models import DivergenceReason, Rating, Response
+from annotation.models import Divergence, DivergenceReason, Rating, Response
 from annotation.rating import submit_rating
 from annotation.responses import open_rating
 from arbitration.cases import claim_case, resolve_case
@@ -194,14 +194,15 @@ def _bring_decisions(study, project, stage, by, now, progress):
 
 
 def _taken_stock(study, project, stage, new_ratings, new_decisions):
-    reasons = DivergenceReason.objects.filter(divergence__response__stage=stage)
-    decisions = Decision.objects.filter(case__response__stage=stage)
+    findings = Divergence.objects.current().filter(response__stage=stage)
+    reasons = DivergenceReason.objects.filter(divergence__in=findings)
+    decisions = Decision.objects.standing().filter(case__response__stage=stage)
     return Brought(
         project=project,
         stage=stage,
         ratings=Rating.objects.current().filter(response__stage=stage).count(),
         new_ratings=new_ratings,
-        escalations=Response.objects.filter(stage=stage, divergence__isnull=False).count(),
+        escalations=findings.count(),
         decisions=decisions.count(),
         new_decisions=new_decisions,
         overridden=count_overridden(stage),

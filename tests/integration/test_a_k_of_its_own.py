@@ -70,7 +70,7 @@ class TestAKOfItsOwn:
         decline(assignment=slot, by=newcomer, reason="No idea.", now=NOW)
         four = Response.objects.get(pk=four.pk)
         assert open_file(four).reasons == ["Too few experts could judge it: 4 ratings are wanted"]
-        assert replay(four.divergence) == stored_reasons(four.divergence)
+        assert replay(four.divergences.get()) == stored_reasons(four.divergences.get())
         assert measure_agreement(stage, 2).responses == 2
         for expert in team.experts:
             rate(stage.responses.get(prompt__external_id="q0"), expert)

@@ -199,8 +199,8 @@ class TestDecline:
             decline(assignment=slot, by=expert, reason="No.", now=NOW)
         response.refresh_from_db()
         assert response.status == Response.Status.DIVERGENT
-        assert [reason.kind for reason in response.divergence.reasons.all()] == [UNJUDGEABLE]
-        assert response.divergence.ratings.count() == 1
+        assert [reason.kind for reason in response.divergences.get().reasons.all()] == [UNJUDGEABLE]
+        assert response.divergences.get().ratings.count() == 1
         statuses = set(response.assignments.values_list("status", flat=True))
         assert statuses == {Assignment.Status.SUBMITTED, Assignment.Status.CLOSED}
 

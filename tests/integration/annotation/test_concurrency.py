@@ -139,7 +139,7 @@ class TestTheLastRatings:
             )
             response.refresh_from_db()
             assert response.status == Response.Status.DIVERGENT
-            assert response.divergence.ratings.count() == 3
+            assert response.divergences.get().ratings.count() == 3
         assert stage.responses.count() == Divergence.objects.count()
 
 

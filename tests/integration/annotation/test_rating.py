@@ -185,7 +185,7 @@ class TestTheKthRating:
         ]
         response.refresh_from_db()
         assert response.status == Response.Status.DIVERGENT
-        divergence = response.divergence
+        divergence = response.divergences.get()
         assert divergence.policy == stage.policy
         assert set(divergence.ratings.all()) == set(ratings)
         spread, conflict, asked = divergence.reasons.all()

@@ -281,7 +281,7 @@ class TestResolveCase:
 
     def test_leaves_the_reasons_as_a_replay_finds_them(self, case):
         decide(case)
-        divergence = case.response.divergence
+        divergence = case.response.divergences.get()
         assert replay(divergence) == stored_reasons(divergence) != []
 
     def test_accepts_the_chosen_revised_response(self, team):

@@ -92,11 +92,19 @@ def fill(stage, experts, draw):
             rating = response.ratings.current().first()
             AcceptedRevision.objects.create(response=response, rating=rating, text="Better.", created_at=NOW)
         if status != Status.AGREED:
+            if draw.random() < 0.3:
+                decide(response, Status.RESOLVED, stage, draw, superseded_at=NOW)
             decide(response, status, stage, draw)
 
 
-def decide(response, status, stage, draw):
-    divergence = Divergence.objects.create(response=response, policy=stage.policy, created_at=NOW)
+def decide(response, status, stage, draw, superseded_at=None):
+    divergence = Divergence.objects.create(
+        response=response,
+        policy=stage.policy,
+        ratings_needed=3,
+        created_at=NOW,
+        superseded_at=superseded_at,
+    )
     lead = response.ratings.first().expert
     before = {
         "response": response,
@@ -123,7 +131,9 @@ def decide(response, status, stage, draw):
 def expected(response, rulebook):
     """(source, rule, decision, revision, class, scores, labels) of a final label, by the rules in Python."""
     revision = AcceptedRevision.objects.filter(response=response).values_list("pk", flat=True).first()
-    decision = Decision.objects.filter(case__response=response).values_list("pk", flat=True).first()
+    decision = (
+        Decision.objects.standing().filter(case__response=response).values_list("pk", flat=True).first()
+    )
     match response.status:
         case Status.AGREED:
             outcome = rulebook.agreed(gather([response.pk])[response.pk])
