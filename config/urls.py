@@ -3,9 +3,9 @@
 from django.urls import include, path
 
 from annotation.urls import urlpatterns as annotation_urls
-from core.health import healthz
 from evaluation.urls import urlpatterns as evaluation_urls
 from exchange.urls import annotation_pages, evaluation_pages
+from jobs.health import healthz
 
 handler400 = "core.http.bad_request"
 handler500 = "core.http.server_error"

@@ -17,11 +17,12 @@ from django.db import connection, transaction
 from core import audit
 from core.errors import Conflict, DomainError
 from core.transitions import StatusConflict, transition
+from jobs import pulse
 from jobs.models import Job, JobAttempt
 from jobs.nudge import nudge
 from jobs.outage import OUTAGE_SECONDS, Patience, kept_alive
 from jobs.processes import kill_leftover
-from jobs.reasons import NONE, Reason, reason, told
+from jobs.reasons import NONE, Reason, as_fields, reason, told
 from jobs.run_dir import log_tail, run_dir_of
 from jobs.supervisor import NotNow, supervise
 
@@ -180,6 +181,7 @@ class Attempt:
         A worker that is stopping takes back at once that this attempt was counted as fruitless: it may be killed
         before it has saved.
         """
+        pulse.show(pulse.GPU)
         now = self.clock()
         excused = self._uncounted() if self.stopping() else {}
         if self._mine.update(heartbeat_at=now, **excused) != 1:
@@ -314,10 +316,6 @@ def _let_go(job, status, why, *, now, **fields):
         )
         _attempt_row(job).update(ended_at=now, became=status, **as_fields(why))
     logger.info("%s, attempt %d: %s. %s", job, job.attempt, Job.Status(status).label, why)
-
-
-def as_fields(why):
-    return {"reason_code": why.code, "reason_params": why.params}
 
 
 def _named(job):

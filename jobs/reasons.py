@@ -169,4 +169,9 @@ def told(text):
     return Reason("told", {"text": str(text)})
 
 
+def as_fields(why):
+    """A reason as the fields of a row that keeps it."""
+    return {"reason_code": why.code, "reason_params": why.params}
+
+
 NONE = Reason()

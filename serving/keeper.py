@@ -3,7 +3,8 @@
 `python -m serving.keeper` reads one JSON line on stdin, a list of services (name, argv, log), starts them, and
 says on stdout, one JSON line each, what it started and which one ended. It stops everything when one of them
 ends, when it is told to (SIGTERM, SIGINT, SIGHUP), or when its stdin closes, which is how it learns that
-whoever asked is gone, however that happened. Nothing here needs Django.
+whoever asked is gone, however that happened. One that lives but gets nowhere (pulses.py) is killed and started anew,
+which is said too. Nothing here needs Django.
 
 A process that works on a job names it in its environment (CONCORD_JOB). Its worker has asked it to save what it has:
 it gets the time, and stdout says every second who is waited for. Being told a second time ends everything at once.
@@ -20,9 +21,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+from serving.pulses import Pulses
 
 GRACE_SECONDS = 3.0
 """How long processes asked to stop may take before they are killed. An idle Celery worker on the filesystem
@@ -191,9 +195,10 @@ def ignore_signals():
         signal.signal(signum, signal.SIG_IGN)
 
 
-def watch(running):
-    """Block until a service ends or stdin closes. Says which ended; kills orphans that land here meanwhile."""
-    ours = {process.pid for process in running.values()}
+def watch(running, services):
+    """Block until a service ends or stdin closes. Says which ended; meanwhile replaces those that get nowhere, and
+    kills orphans that land here."""
+    pulses = Pulses(services)
     next_look = 0.0
     while True:
         if select.select([0], [], [], 0.2)[0] and not os.read(0, 4096):
@@ -204,6 +209,9 @@ def watch(running):
                 return
         if time.monotonic() >= next_look:
             next_look = time.monotonic() + 2
+            for service in pulses.stalled():
+                replace(service, running)
+            ours = {process.pid for process in running.values()}
             for orphan in psutil.Process().children():
                 if orphan.pid not in ours:
                     # Its parent died and nobody is left to read its result.
@@ -211,15 +219,29 @@ def watch(running):
                     reap(orphan.pid)
 
 
+def replace(service, running):
+    """End a service that gets nowhere, from the top down, and start it anew."""
+    hung = running[service["name"]]
+    below = living(lambda: psutil.Process(hung.pid).children(recursive=True))
+    hung.kill()
+    hung.wait()
+    for process in below:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    running[service["name"]] = start(service)
+    say(replaced=service["name"], pid=running[service["name"]].pid)
+
+
 def main():
     adopt_orphans()
     stop_on_signals()
     running = {}
     try:
-        for service in json.loads(sys.stdin.readline()):
+        services = json.loads(sys.stdin.readline())
+        for service in services:
             running[service["name"]] = start(service)
             say(started=service["name"], pid=running[service["name"]].pid)
-        watch(running)
+        watch(running, services)
     except Told:
         pass
     finally:

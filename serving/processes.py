@@ -28,11 +28,15 @@ def web(*, host, port, workers=2, threads=4):
 
 
 def worker(*, queue, concurrency):
-    """A Celery worker for one queue. It prefetches nothing: a long job must not sit on a second one."""
+    """A Celery worker for one queue. It prefetches nothing: a long job must not sit on a second one.
+
+    Its tasks run in threads: models are loaded by children of their own (jobs/supervisor.py), and processes of a pool
+    would share a lock that is never given back once one of them is killed while it waits for work.
+    """
     return [
         sys.executable, "-m", "celery", "-A", "config", "worker",
-        "-n", f"{queue}@%h", "-Q", queue, "--concurrency", str(concurrency),
-        "--prefetch-multiplier", "1", "-O", "fair",
+        "-n", f"{queue}@%h", "-Q", queue, "--pool", "threads", "--concurrency", str(concurrency),
+        "--prefetch-multiplier", "1",
         "--without-gossip", "--without-mingle", "--without-heartbeat",
         "--loglevel", settings.LOG_LEVEL,
     ]  # fmt: skip
@@ -52,12 +56,19 @@ def services(*, host, port):
     """Everything `manage.py serve` runs, as (name, argv, log file) for serving.keeper."""
     argvs = {
         "web": web(host=host, port=port),
-        "worker": worker(queue="default", concurrency=2),
+        "worker": worker(queue="default", concurrency=4),
         "gpu-worker": worker(queue="gpu", concurrency=1),
         "beat": beat(),
     }
+    # Beat sends the sweeps and the default worker does them: which of the two hangs, nobody can tell.
+    pulses = {"worker": "default", "beat": "default", "gpu-worker": "gpu"}
     return [
         {"name": name, "argv": argv, "log": str(settings.VAR / "log" / f"{name}.log")}
+        | (
+            {"pulse": str(settings.PULSES / pulses[name]), "patience": settings.STALL_SECONDS}
+            if name in pulses
+            else {}
+        )
         for name, argv in argvs.items()
     ]
 

@@ -45,11 +45,12 @@ class only_one_here:
 class Keeper:
     """The keeper process with our services. It runs in a session of its own and ends them when we are gone.
 
-    `on_wait(jobs, seconds)` is told every second while stopping waits for jobs to save.
+    `on_wait(jobs, seconds)` is told every second while stopping waits for jobs to save, `on_replace(name)` of a service
+    that lived but got nowhere and was started anew.
     """
 
-    def __init__(self, services, *, on_wait=lambda jobs, seconds: None):
-        self.on_wait = on_wait
+    def __init__(self, services, *, on_wait=lambda jobs, seconds: None, on_replace=lambda name: None):
+        self.on_wait, self.on_replace = on_wait, on_replace
         self.process = subprocess.Popen(
             [sys.executable, "-m", "serving.keeper"],
             stdin=subprocess.PIPE,
@@ -71,6 +72,8 @@ class Keeper:
                 self.endings.put(message)
             elif "waiting" in message:
                 self.on_wait(message["waiting"], message["seconds"])
+            elif "replaced" in message:
+                self.on_replace(message["replaced"])
         self.endings.put({"ended": None})
 
     def ending(self, *, timeout=None):

@@ -241,7 +241,7 @@ class TestServicesByHand:
 
     def check_health(self, team):
         with urllib.request.urlopen(f"{team.url}/healthz", timeout=10) as response:
-            assert json.load(response) == {"database": "ok", "broker": "ok"}
+            assert set(json.load(response).values()) == {"ok"}
         assert team.check("web")
         assert team.check("worker")
         assert team.check("gpu-worker")
@@ -268,7 +268,7 @@ class TestServicesByHand:
 
         status, words = wait_until(answer, what="an answer of the health page")
         assert status == 503
-        assert words == {"database": "ok", "broker": "does not answer"}
+        assert (words["database"], words["broker"]) == ("ok", "does not answer")
 
     def set_up(self, team, admin, folder):
         address, _ = admin.post("/new-project/", name="Garden advice")

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import psutil
@@ -101,7 +102,7 @@ class TestServe:
         started = time.monotonic()
         served.start().ready()
         assert time.monotonic() - started < 15 * BUSY
-        assert json.loads(served.get("/healthz")[1]) == {"database": "ok", "broker": "ok"}
+        assert set(json.loads(served.get("/healthz")[1]).values()) == {"ok"}
         served.process.terminate()
         assert served.end()[0] == 0
         assert served.left() == []
@@ -192,7 +193,59 @@ class TestCtrlC:
         assert row.split() == ["queued", "0", "worker_stopped"]
 
 
+class TestHungWorkers:
+    @pytest.mark.deep
+    @pytest.mark.parametrize("hung", ["default@", "gpu@"])
+    def test_is_told_at_healthz_and_replaced_and_work_goes_on(self, served, monkeypatch, hung):
+        monkeypatch.setenv("CONCORD_STALL_SECONDS", "15")
+        served.start("--no-demo").ready()
+        worker = next(p for p in served.seen if any(word.startswith(hung) for word in p.cmdline()))
+        worker.suspend()
+        wait_until(lambda: self.health(served) == 503, seconds=40, what="the news of it")
+        wait_until(lambda: not worker.is_running(), seconds=40, what="its end")
+        served.seen = psutil.Process(served.process.pid).children(recursive=True)
+        wait_until(lambda: self.health(served) == 200, seconds=60, what="work going on")
+        served.process.send_signal(signal.SIGINT)
+        code, words = served.end()
+        assert code == 0
+        assert "lived but did nothing any more, so it was started anew" in words
+
+    def health(self, served):
+        try:
+            return served.get("/healthz")[0]
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    @pytest.mark.deep
+    def test_no_process_of_a_worker_waits_for_another(self, served):
+        """Of a pool of processes one that is killed while it waits for work takes the lock with it that all share."""
+        served.start("--no-demo").ready()
+        workers = [p for p in served.seen if "worker" in p.cmdline()]
+        assert len(workers) == 2
+        assert [p.children() for p in workers] == [[], []]
+
+
 class TestKeeper:
+    def test_replaces_what_lives_but_gets_nowhere_with_all_below_it(self, tmp_path):
+        pulse, log = tmp_path / "pulse", tmp_path / "worker.log"
+        deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(99)"
+        worker = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {deaf!r}])"
+        service = {"name": "worker", "argv": [sys.executable, "-c", worker], "log": str(log)}
+        with subprocess.Popen(
+            [sys.executable, "-m", "serving.keeper"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=settings.BASE_DIR,
+        ) as kept:  # fmt: skip
+            kept.stdin.write(json.dumps([service | {"pulse": str(pulse), "patience": 3}]) + "\n")
+            kept.stdin.flush()
+            first = psutil.Process(json.loads(kept.stdout.readline())["pid"])
+            below = wait_until(first.children, what="its child")
+            said = json.loads(kept.stdout.readline())
+            assert said["replaced"] == "worker"
+            wait_until(lambda: not any(each.is_running() for each in (first, *below)), what="their end")
+            assert psutil.pid_exists(said["pid"])
+            kept.stdin.close()
+            assert '"stopped": true' in kept.stdout.read()
+
     def test_ends_a_trainer_in_a_session_of_its_own_when_its_worker_is_killed(self, tmp_path):
         """The trainer is the worker's child, leads its own session, and ignores SIGTERM."""
         trainer = (

@@ -47,7 +47,8 @@ class Command(BaseCommand):
                     call_command("seed_demo", stdout=told)
                     words = told.getvalue().strip()
             allow_names_of(host)
-            kept = Keeper(processes.services(host=host, port=port), on_wait=Waiting(self.stdout))
+            services = processes.services(host=host, port=port)
+            kept = Keeper(services, on_wait=Waiting(self.stdout), on_replace=self.tell_replaced)
             try:
                 with self.step("Starting the web server, two workers and beat"):
                     wait_until_ready(kept, host, port)
@@ -64,6 +65,13 @@ class Command(BaseCommand):
             self.stdout.write(f"\n{words}")
         self.stdout.write(f"\nConcord is ready: {self.style.SUCCESS(address)}   (Ctrl-C stops it)")
         self.stdout.write(f"Logs: {settings.VAR / 'log'}")
+        self.stdout.flush()
+
+    def tell_replaced(self, name):
+        path = settings.VAR / "log" / f"{name}.log"
+        self.stdout.write(
+            f"{name} lived but did nothing any more, so it was started anew. What it said: {path}"
+        )
         self.stdout.flush()
 
     def step(self, words):

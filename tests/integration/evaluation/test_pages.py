@@ -9,9 +9,8 @@ from django.urls import reverse
 from evaluation import keeping
 from evaluation.keeping import fingerprint, keep_report, report_body, report_figures, stale_projects
 from evaluation.models import KeptReport, ScoringRun
-from jobs.life import as_fields
 from jobs.models import Job
-from jobs.reasons import reason, told
+from jobs.reasons import as_fields, reason, told
 from tests.factories.core import NOW, make_project, make_user
 from tests.factories.evaluation import ALIGNED, make_labeled_stage, make_paper_stages, score_stage
 from tests.factories.jobs import claimed

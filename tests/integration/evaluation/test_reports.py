@@ -8,9 +8,8 @@ from core.models import ModelVersion, Stage
 from evaluation.models import ScoringRun
 from evaluation.reports import as_json, build_report
 from evaluation.tables import groups_of
-from jobs.life import as_fields
 from jobs.models import Job
-from jobs.reasons import told
+from jobs.reasons import as_fields, told
 from tests.factories.arbitration import make_final_stage
 from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import (

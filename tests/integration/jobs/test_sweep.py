@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from jobs import life
+from jobs import life, pulse
 from jobs.models import Job
 from jobs.tasks import sweep, waiting_messages
 from tests.factories.training import make_base_stage
@@ -31,10 +31,16 @@ class TestSweep:
             sweep()
         assert waiting_messages() == 1
 
-    def test_sends_nothing_where_nothing_is_due(self, queued):
+    def test_asks_once_whether_the_workers_are_there_where_nothing_is_due(self, queued):
         life.claim(GenerationRun, queued.pk, now=timezone.now())
+        for _ in range(3):
+            sweep()
+        assert waiting_messages() == 1
+
+    def test_shows_that_it_was_done(self, queued, settings):
+        (settings.PULSES / pulse.SWEEP).unlink(missing_ok=True)
         sweep()
-        assert waiting_messages() == 0
+        assert pulse.age(pulse.SWEEP) < 10
 
     def test_requeues_and_sends_a_job_whose_worker_fell_silent(self, queued, settings):
         long_ago = timezone.now() - timedelta(seconds=settings.JOB_LOST_SECONDS + 1)
