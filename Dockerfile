@@ -17,6 +17,7 @@ COPY annotation annotation
 COPY arbitration arbitration
 COPY training training
 COPY evaluation evaluation
+COPY exchange exchange
 COPY templates templates
 COPY static static
 RUN python -m compileall -q .
@@ -26,8 +27,8 @@ USER concord
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/healthz', timeout=8)"]
-CMD ["gunicorn", "config.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", \
-     "--workers", "4", "--threads", "4", "--timeout", "120", "--graceful-timeout", "30", "--keep-alive", "15", \
+CMD ["gunicorn", "config.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "serving.doorkeeper.Doorkeeper", \
+     "--worker-connections", "2000", "--workers", "4", "--threads", "4", "--timeout", "120", "--graceful-timeout", "30", "--keep-alive", "15", \
      "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--access-logfile", "-"]
 
 FROM web AS models
@@ -37,5 +38,5 @@ RUN pip install -c constraints.txt '.[models]' && rm -rf build concord.egg-info 
 USER concord
 HEALTHCHECK --interval=60s --timeout=30s --start-period=60s --retries=3 \
     CMD ["sh", "-c", "celery -A config inspect ping --destination gpu@$(hostname) --timeout 15"]
-CMD ["celery", "-A", "config", "worker", "-n", "gpu@%h", "-Q", "gpu", "--concurrency", "1", \
-     "--prefetch-multiplier", "1", "-O", "fair", "--loglevel", "INFO"]
+CMD ["celery", "-A", "config", "worker", "-n", "gpu@%h", "-Q", "gpu", "--pool", "threads", \
+     "--concurrency", "1", "--prefetch-multiplier", "1", "--loglevel", "INFO"]
