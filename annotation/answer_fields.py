@@ -7,6 +7,10 @@ from string import ascii_lowercase
 from core.limits import whole_number
 
 SCORE, LABEL = "score-", "label-"
+# Single keys of the pages themselves, rate and case alike, so that a letter means the same answer on both: comment or
+# rationale (c), find (f), guidelines (g), history (h), hand it back (j), next (n), queue (q), revision (r), senior (s),
+# plain text (t), undo (u), exclude (x).
+PAGE_KEYS = "cfghjnqrstux"
 
 
 def answer_fields(owner):
@@ -54,13 +58,12 @@ def faults_by_field(faults):
     return {_field_of(fault): fault.what for fault in faults}
 
 
-def label_fields(label_sets, *, given, faults, reserved):
+def label_fields(label_sets, *, given, faults):
     """What `components/_labels.html` shows, one dict a label set.
 
-    `given` and `faults`: the chosen value and what is wrong with it, by field name; `reserved`: the
-    single keys the page itself uses.
+    `given` and `faults`: the chosen value and what is wrong with it, by field name.
     """
-    free = [letter for letter in ascii_lowercase if letter not in reserved]
+    free = [letter for letter in ascii_lowercase if letter not in PAGE_KEYS]
     return [_field(label_set, f"{LABEL}{label_set.key}", given, faults, free) for label_set in label_sets]
 
 

@@ -61,6 +61,12 @@ def next_of(*, stages, expert, now):
     return next(filter(None, slots), None)
 
 
+def has_work(*, stages, expert):
+    """Whether any of the `stages` has something left for `expert`. Nothing is leased: they may have gone for lunch."""
+    looks = (looking.look(stage, expert) for stage in stages if stage.status == Stage.Status.RATING)
+    return any(look is None or look.held or look.slots for look in looks)
+
+
 @transaction.atomic
 def take_slot(*, response, expert, now):
     """Lease any open slot of one response to `expert`; the one they hold already, if they do.

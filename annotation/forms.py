@@ -18,8 +18,6 @@ from core.texts import tidy
 
 MOST_TURNS = 2**31 - 1
 WORDS = ("comment", "revised_response", "asks_senior", "seconds")
-# Single keys the page itself uses: guidelines, comment, revise, senior, cannot judge, history.
-RESERVED_KEYS = "gcrsjh"
 
 
 class Sent:
@@ -124,7 +122,7 @@ class RatingForm:
 
     @property
     def label_sets(self):
-        return label_fields(self._label_sets, given=self.fields, faults=self.faults, reserved=RESERVED_KEYS)
+        return label_fields(self._label_sets, given=self.fields, faults=self.faults)
 
     @property
     def comment(self):

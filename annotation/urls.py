@@ -5,6 +5,7 @@ from annotation.views import mine, prompts, rate, stage
 app_name = "annotation"
 urlpatterns = [
     path("rate/", rate.rate, name="rate"),
+    path("rate/waiting/", rate.waiting, name="waiting"),
     path("rate/<slot:pk>/submit/", rate.submit, name="submit"),
     path("rate/<slot:pk>/draft/", rate.draft, name="draft"),
     path("rate/<slot:pk>/decline/", rate.decline_response, name="decline"),

@@ -29,8 +29,6 @@ from core.errors import DomainError
 from core.http import flash, redirect
 
 QUEUE_PAGE, REVISIONS_PAGE, DECISIONS_PAGE = 50, 10, 50
-# Single keys the pages themselves use: next case, queue, rationale, release, moving through rows, history.
-RESERVED_KEYS = "nqrujkh"
 
 
 @require_GET
@@ -208,9 +206,7 @@ def _render_case(request, case, error=None):
         and case.response.status == Response.Status.DIVERGENT,
         "form_open": case.status == Case.Status.CLAIMED or (error is not None and decision is None),
         "tracks": _tracks(request, file, faults, decision),
-        "label_sets": label_fields(
-            file.label_sets, given=request.POST, faults=faults, reserved=RESERVED_KEYS
-        ),
+        "label_sets": label_fields(file.label_sets, given=request.POST, faults=faults),
         "rationale": request.POST.get("rationale", ""),
         "rationale_error": faults.get("rationale"),
         "revision": request.POST.get("revision", ""),

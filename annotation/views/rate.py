@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from annotation.answer_fields import differences, rating_fields, told
 from annotation.answers import InvalidAnswers, with_answers
-from annotation.assignment import decline, next_of
+from annotation.assignment import decline, has_work, next_of
 from annotation.drafts import DraftMoved, save_draft
 from annotation.forms import RatingForm, Sent
 from annotation.looking import look_into
@@ -34,6 +34,15 @@ def rate(request, project):
     It takes a lease on GET: a reservation that lapses by itself, and the same again however often one looks.
     """
     return _next(request, project, _progress(request))
+
+
+@require_safe
+@project_view(EXPERT)
+def waiting(request, project):
+    """News for a page that shows nothing to judge, and asks again and again: empty until something is there."""
+    if not has_work(stages=project.stages.in_rating(), expert=request.user):
+        return HttpResponse(status=204)
+    return render(request, "annotation/_arrived.html", {"project": project})
 
 
 @form_only

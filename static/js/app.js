@@ -24,6 +24,34 @@ document.addEventListener("click", (event) => {
   else if (event.target.matches("dialog[open]")) event.target.close();
 });
 
+// --- a panel beside what is judged: data-beside="id" on its openers opens and closes it.
+const BESIDE = "[data-beside]";
+function showBeside() {
+  document.querySelectorAll(BESIDE).forEach((opener) => {
+    opener.setAttribute("aria-expanded", String(!byId(opener.dataset.beside).hidden));
+    opener.setAttribute("aria-controls", opener.dataset.beside);
+  });
+}
+function turnBeside(panel) {
+  panel.hidden = !panel.hidden;
+  if (!panel.hidden) panel.focus({ preventScroll: true });
+  else if (panel.contains(document.activeElement)) document.querySelector(`a[data-beside="${panel.id}"]`)?.focus();
+  showBeside();
+}
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest(BESIDE);
+  const panel = opener && byId(opener.dataset.beside);
+  if (!panel) return;
+  event.preventDefault();
+  turnBeside(panel);
+});
+document.addEventListener("keydown", (event) => {
+  const panel = event.key === "Escape" && event.target.closest(".beside");
+  if (panel) turnBeside(panel);
+});
+showBeside();
+document.addEventListener("htmx:afterSettle", showBeside);
+
 // --- menus: one open at a time; a click elsewhere or Esc closes.
 function closeMenus(except) {
   document.querySelectorAll("details[data-menu][open]").forEach((menu) => {

@@ -30,7 +30,7 @@ class TestALeadWithoutAMouse:
         first = page.url
         for key in "345a":
             page.keyboard.press(key)
-        page.keyboard.press("r")
+        page.keyboard.press("c")
         page.keyboard.type("Nothing 1 dangerous in it.")
         page.keyboard.press("Control+Enter")
         page.wait_for_url(lambda url: url != first)
@@ -44,7 +44,7 @@ class TestALeadWithoutAMouse:
     def test_finds_a_half_filled_form_again_until_it_is_taken(self, page):
         for key in "24":
             page.keyboard.press(key)
-        page.keyboard.press("r")
+        page.keyboard.press("c")
         page.keyboard.type("Half a though")
         again = page.context.new_page()
         again.goto(page.url)

@@ -69,9 +69,13 @@ class TestAnExpertWithoutAMouse:
 
     def test_reads_the_guidelines_and_the_keys_and_comes_back(self, desk):
         page = desk()
+        guidelines = page.get_by_role("complementary", name="Guidelines")
         page.keyboard.press("g")
-        expect(page.get_by_role("dialog", name="Guidelines")).to_be_visible()
-        page.keyboard.press("Escape")
+        expect(guidelines).to_be_visible()
+        page.keyboard.press("3")
+        expect(page.locator('[name="score-safety"][value="3"]')).to_be_checked()
+        page.keyboard.press("g")
+        expect(guidelines).to_be_hidden()
         page.keyboard.press("?")
         expect(page.get_by_role("dialog", name="Keyboard")).to_contain_text("Verdict: Misaligned")
         page.keyboard.press("Escape")

@@ -172,7 +172,7 @@ def the_lead_settles(page, turn, *, names):
             page.keyboard.press(key)
         answer = turns.VERDICTS[verdict].title()
         page.get_by_role("radio", name=answer, exact=True).check()
-        page.keyboard.press("r")
+        page.keyboard.press("c")
         page.keyboard.type(f"Settled by the lead: {prompt}.")
         case = page.url
         page.keyboard.press("Control+Enter")

@@ -48,6 +48,7 @@ PAGES = {
     "expert's project": 1,
     "guidelines": 1,
     "rate": 6,
+    "waiting": 3,
     "my ratings": 11,
     "my rating": 7,
     "queue": 12,
@@ -119,6 +120,7 @@ class World:
             "expert's project": self.at("project-detail"),
             "guidelines": self.at("annotation:guidelines"),
             "rate": self.at("annotation:rate"),
+            "waiting": self.at("annotation:waiting"),
             "my ratings": self.at("annotation:my-ratings"),
             "my rating": self.at("annotation:my-rating", self.mine.pk),
         }

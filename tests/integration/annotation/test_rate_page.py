@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation.assignment import next_assignment, release_lapsed
-from annotation.models import Draft, Involvement, Rating, Response
+from annotation.models import Assignment, Draft, Involvement, Rating, Response
 from core.models import Stage
 from tests.factories.annotation import rate
 from tests.integration.annotation.pages import HTMX, filled, held, url
@@ -61,6 +61,14 @@ class TestRate:
         assert "Nothing is left for you" in as_(expert).get(url("rate", team)).content.decode()
         Stage.objects.update(status=Stage.Status.LABELS_FINAL)
         assert "Nothing to rate at the moment" in as_(expert).get(url("rate", team)).content.decode()
+
+    def test_tells_who_waits_when_something_has_come_and_leases_nothing(self, as_, team, stage):
+        client = as_(team.experts[0])
+        assert "A response is waiting for you" in client.get(url("waiting", team)).content.decode()
+        assert not Assignment.objects.filter(status=Assignment.Status.LEASED).exists()
+        while slot := next_assignment(stage=stage, expert=team.experts[0], now=timezone.now()):
+            rate(slot.response, team.experts[0])
+        assert client.get(url("waiting", team)).status_code == 204
 
     def test_is_a_fragment_for_htmx(self, as_, team, stage):
         page = as_(team.experts[0]).get(url("rate", team), headers=HTMX).content.decode()
