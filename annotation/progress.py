@@ -12,11 +12,13 @@ from annotation.models import Assignment, Involvement, QueueCursor, Rating, Resp
 from annotation.responses import prompts_without_response
 from core.compiled import Compiled, Given
 from core.models import Membership, Project, Stage, User
+from core.zones import midnight
 
 
 @dataclass(frozen=True)
 class OwnProgress:
-    """What an expert may know: their own work, on `day` (a date). `left` is about how many more fall to them.
+    """What an expert may know: their own work, on `day` (a date where they are). `left` is about how many more fall
+    to them.
 
     It is counted when a page is opened, and travels with the form from one response to the next: the expert's own
     numbers, shown to nobody else and used for nothing else.
@@ -41,9 +43,10 @@ class OwnProgress:
     def of_form(cls, text, *, now):
         """What a form brought along, as `str` wrote it; None where it brought nothing, or numbers of another day."""
         match = re.fullmatch(r"(\d{4}-\d\d-\d\d)/(\d{1,9})/(\d{1,9})/(\d{1,9})", text, re.ASCII)
-        if match is None or match[1] != str(now.date()):
+        today = midnight(now).date()
+        if match is None or match[1] != str(today):
             return None
-        return cls(now.date(), *map(int, match.groups()[1:]))
+        return cls(today, *map(int, match.groups()[1:]))
 
 
 @dataclass
@@ -76,9 +79,9 @@ class StageProgress:
 
 def own_progress(*, project, expert, now):
     """Counts over this expert's own rows in all that is open, in one statement."""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    (mine,) = _own(expert=expert.pk, project=project.pk, midnight=midnight)
-    return OwnProgress(now.date(), today=mine.today, done=mine.done, left=max(mine.share - mine.done, 0))
+    began = midnight(now)
+    (mine,) = _own(expert=expert.pk, project=project.pk, midnight=began)
+    return OwnProgress(began.date(), today=mine.today, done=mine.done, left=max(mine.share - mine.done, 0))
 
 
 def _counting_own():

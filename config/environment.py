@@ -3,6 +3,7 @@
 import os
 import secrets
 from pathlib import Path
+from zoneinfo import available_timezones
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -40,6 +41,14 @@ def integer(name, default, *, minimum=1):
 
 def words(name, default=""):
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def zone(name, default):
+    """The name of a time zone that there is."""
+    value = text(name, default) or default
+    if value not in available_timezones():
+        raise ImproperlyConfigured(f"{name}={value!r} is no time zone: write one as Europe/Berlin.")
+    return value
 
 
 def secret(name, *, file: Path, may_generate):

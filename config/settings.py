@@ -106,7 +106,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en-gb"
-TIME_ZONE = "UTC"
+TIME_ZONE = environment.zone("CONCORD_TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "static/"
@@ -125,6 +125,8 @@ UPLOAD_MAX_SIZE = environment.integer("CONCORD_UPLOAD_MB", 64) * 1024**2
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
 SECURE = environment.flag("CONCORD_SECURE")
+# How many proxies stand in front, each of which adds to X-Forwarded-For whom it saw: sign-ins are counted by address.
+PROXIES = environment.integer("CONCORD_PROXIES", int(SECURE), minimum=0)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "core.http.lost_token"
@@ -195,6 +197,17 @@ RETURN_DAYS = environment.integer("CONCORD_RETURN_DAYS", 7)
 CASE_LEASE_MINUTES = environment.integer("CONCORD_CASE_LEASE_MINUTES", 60)
 # A job whose row has not been touched for this long has lost its worker.
 JOB_LOST_SECONDS = environment.integer("CONCORD_JOB_LOST_SECONDS", 45)
+
+# Links by which people choose a password: sent by mail where there is a server for it, else shown to who made them.
+PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600
+EMAIL_HOST = environment.text("EMAIL_HOST")
+EMAIL_PORT = environment.integer("EMAIL_PORT", 587)
+EMAIL_HOST_USER = environment.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = environment.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_SSL = environment.flag("EMAIL_USE_SSL")
+EMAIL_USE_TLS = environment.flag("EMAIL_USE_TLS", not EMAIL_USE_SSL)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", EMAIL_HOST_USER or "concord@localhost")
 
 LOG_LEVEL = environment.text("CONCORD_LOG_LEVEL", "INFO").upper()
 LOGGING = {

@@ -44,6 +44,19 @@ def signed_in(view):
     return inner
 
 
+def site_admin(view):
+    """Let the admins of the site into a view, and nobody else."""
+
+    @signed_in
+    @wraps(view)
+    def inner(request, *args, **kwargs):
+        if not request.user.is_staff:
+            raise PermissionDenied("This page is for admins of the site.")
+        return view(request, *args, **kwargs)
+
+    return inner
+
+
 def project_view(*allowed):
     """Turn `view(request, project, …)` into a page at …/<slug>/… for people with one of the roles.
 

@@ -65,9 +65,14 @@ class MemberForm(forms.Form):
     role = forms.ChoiceField(choices=Membership.Role.choices)
 
     def clean_username(self):
-        self.person = User.objects.filter(username=self.cleaned_data["username"], is_active=True).first()
-        if self.person is None:
-            raise forms.ValidationError("There is no such account: create it below.")
+        try:
+            self.person = User.objects.get_by_natural_key(self.cleaned_data["username"])
+        except User.DoesNotExist:
+            raise forms.ValidationError("There is no such account: create it below.") from None
+        if not self.person.is_active:
+            raise forms.ValidationError(
+                "This account is switched off: an admin of the site can switch it on."
+            )
         return self.cleaned_data["username"]
 
 
@@ -82,16 +87,21 @@ class AccountForm(forms.Form):
     full_name = forms.CharField(
         required=False, max_length=LONGEST_PERSON, label="Full name", validators=[shows_itself]
     )
+    email = forms.EmailField(required=False, label="E-mail")
     password = forms.CharField(
+        required=False,
         max_length=LONGEST_PASSWORD,
+        strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least ten characters. The person can change it after signing in.",
+        help_text="At least ten characters. Left empty, you get a link by which the person chooses one.",
     )
     role = forms.ChoiceField(choices=Membership.Role.choices)
 
     def clean_password(self):
-        password_validation.validate_password(self.cleaned_data["password"])
-        return self.cleaned_data["password"]
+        password = self.cleaned_data["password"]
+        if password:
+            password_validation.validate_password(password)
+        return password
 
 
 class Row(forms.Form):

@@ -22,6 +22,11 @@ def same_name(name):
     return " ".join(unicodedata.normalize("NFC", recognized(name).casefold()).split())
 
 
+def person_key(name):
+    """The form in which user names and e-mail addresses are compared: full-width letters are plain ones."""
+    return same_name(unicodedata.normalize("NFKC", name))
+
+
 def plain_key(name, longest):
     """The words of `name` as a key of at most so many characters; "" where they do not say what the name does."""
     letters = "".join(

@@ -8,7 +8,7 @@ from core import audit
 from core.errors import Conflict, InvalidInput
 from core.guidelines import store_version
 from core.keys import new_key, same_name
-from core.limits import LONGEST_PERSON, LONGEST_REMARK, LONGEST_WORD, check_texts, text_fault
+from core.limits import LONGEST_REMARK, LONGEST_WORD, check_texts, text_fault
 from core.locks import lock_project
 from core.models import (
     Axis,
@@ -22,7 +22,6 @@ from core.models import (
     Project,
     Rubric,
     Stage,
-    User,
 )
 from core.policies import whole
 from core.rubrics import (
@@ -152,29 +151,6 @@ def require_another_admin(project, user):
 
 def _of(user, role):
     return {"user": user.pk, "username": user.username, "role": str(role)}
-
-
-@transaction.atomic
-def create_account(*, username, password, by, now, full_name=""):
-    """A new person's account, without any role yet.
-
-    Raises InvalidInput for a name that is too long, Conflict for a username that is taken.
-
-    The caller has held the password against settings.AUTH_PASSWORD_VALIDATORS.
-    """
-    check_texts((username, LONGEST_PERSON, "The username"), (full_name, LONGEST_PERSON, "The full name"))
-    first_name, _, last_name = full_name.strip().partition(" ")
-    try:
-        with transaction.atomic():
-            user = User.objects.create_user(
-                username, password=password, first_name=first_name, last_name=last_name
-            )
-    except IntegrityError:
-        raise Conflict(
-            f"There is already an account “{username}”: add that person, or choose another name."
-        ) from None
-    audit.record("account:create", user, by=by, now=now, params={"username": username})
-    return user
 
 
 def may_create_projects(user):

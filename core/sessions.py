@@ -4,6 +4,8 @@ Nothing of it is kept in memory from one request to the next: signing out, a cha
 switched off and a role that is taken away count from the next request on.
 """
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -14,6 +16,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 
+from core import zones
 from core.compiled import Compiled, Given
 from core.models import Membership, Project, Session
 
@@ -113,12 +116,28 @@ def _memberships_of_session():
 _of_session = Compiled(_memberships_of_session)
 
 
+SEEN_EVERY = timedelta(minutes=10)
+
+
 class SignedInMiddleware(AuthenticationMiddleware):
-    """`request.user`, from the row that came with the session where that row proves to be the signed-in person."""
+    """`request.user`, from the row that came with the session where that row proves to be the signed-in person.
+
+    Once it is known who asks, times are told in their zone, and it is noted now and then that they were seen.
+    """
 
     def process_request(self, request):
         super().process_request(request)
-        request.user = SimpleLazyObject(lambda: _signed_in(request))
+        zones.tell_times_as_the_site()
+        request.user = SimpleLazyObject(lambda: _know(request))
+
+
+def _know(request):
+    person = _signed_in(request)
+    zones.tell_times_in(getattr(person, "time_zone", ""), request.COOKIES.get(zones.COOKIE, ""))
+    now = timezone.now()
+    if person.is_authenticated and (person.last_seen_at is None or now - person.last_seen_at > SEEN_EVERY):
+        auth.get_user_model().objects.filter(pk=person.pk).update(last_seen_at=now)
+    return person
 
 
 def _signed_in(request):

@@ -3,14 +3,17 @@
 from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 
 from core.access import ADMIN, form_only, project_view
+from core.account_views import show_link
+from core.accounts import create_account
 from core.errors import DomainError
 from core.forms import AccountForm, GuidelinesForm, MemberForm, RubricEditor
 from core.guidelines import Overtaken, current, write_guidelines
 from core.models import Membership, Stage
-from core.projects import add_member, create_account, remove_member, revise
+from core.projects import add_member, remove_member, revise
 from core.rubric_keys import RubricKeys
 
 
@@ -91,8 +94,9 @@ def setup_account(request, project):
         try:
             person = create_account(
                 username=data["username"],
-                password=data["password"],
+                password=data["password"] or None,
                 full_name=data["full_name"],
+                email=data["email"],
                 by=request.user,
                 now=now,
             )
@@ -100,6 +104,8 @@ def setup_account(request, project):
             form.add_error("username", str(error))
         else:
             add_member(project=project, user=person, role=data["role"], by=request.user, now=now)
+            if not data["password"]:
+                return show_link(request, person, onward=reverse("project-setup", args=[project.slug]))
             messages.success(request, f"{person} can sign in as “{person.username}”.")
             return redirect("project-setup", slug=project.slug)
     return _page(request, project, account=form, status=422)

@@ -1,18 +1,22 @@
 from django.contrib.auth import views as auth
-from django.urls import path, reverse_lazy
+from django.urls import path
 
-from core import setup_views, views
+from core import account_views, setup_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("here/", views.here, name="here"),
-    path("login/", views.SignIn.as_view(), name="login"),
+    path("login/", account_views.SignIn.as_view(), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
-    path(
-        "password/",
-        auth.PasswordChangeView.as_view(template_name="core/password.html", success_url=reverse_lazy("home")),
-        name="password-change",
-    ),
+    path("password/", account_views.PasswordChange.as_view(), name="password-change"),
+    path("account/", account_views.own_account, name="account"),
+    path("account/sign-out/", account_views.sign_out_elsewhere, name="sign-out-elsewhere"),
+    path("welcome/<str:uid>/<str:token>/", account_views.password_by_link, name="password-link"),
+    path("accounts/", account_views.account_list, name="account-list"),
+    path("accounts/new/", account_views.account_invite, name="account-invite"),
+    path("accounts/<int:pk>/", account_views.account_detail, name="account-detail"),
+    path("accounts/<int:pk>/link/", account_views.account_link, name="account-link"),
+    path("accounts/<int:pk>/<slug:act>/", account_views.account_act, name="account-act"),
     path("projects/", views.project_list, name="project-list"),
     # Outside projects/, so that a project may be called "New".
     path("new-project/", views.project_create, name="project-create"),

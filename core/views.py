@@ -1,7 +1,6 @@
 """The shell of the dashboard: landing, projects, the loop, one stage."""
 
 from django.contrib import messages
-from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
 from django.http import JsonResponse
 from django.middleware.csrf import get_token
@@ -10,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from core.access import ADMIN, EXPERT, LEAD, page_at, project_view, signed_in
+from core.access import ADMIN, EXPERT, LEAD, project_view, signed_in
 from core.errors import DomainError
 from core.forms import ProjectForm
 from core.models import Project, Stage
@@ -18,16 +17,6 @@ from core.projects import create_project, may_create_projects
 
 # Where a person with one project lands, by the weightiest of their roles. Rooms by name: core imports no app.
 LANDING = {ADMIN: "project-detail", LEAD: "arbitration:queue", EXPERT: "annotation:rate"}
-
-
-class SignIn(LoginView):
-    """The sign-in page; it leads on to a page, whatever address it was told."""
-
-    template_name = "core/login.html"
-    redirect_authenticated_user = True
-
-    def get_redirect_url(self):
-        return page_at(super().get_redirect_url())
 
 
 @require_safe

@@ -1,4 +1,5 @@
 from core.models.audit import AuditEvent
+from core.models.guess import Guess
 from core.models.guidelines import Guidelines
 from core.models.people import Membership, User
 from core.models.policy import AxisRule, Policy
@@ -12,6 +13,7 @@ __all__ = [
     "Axis",
     "AxisAnchor",
     "AxisRule",
+    "Guess",
     "Guidelines",
     "LabelSet",
     "LabelValue",

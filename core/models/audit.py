@@ -29,7 +29,11 @@ class AuditEvent(models.Model):
         ordering = ["id"]
         indexes = [
             models.Index(fields=["target_type", "target_id"]),
+            # In the order of the page that shows them, and by what it filters.
             models.Index(fields=["project", "-id"]),
+            models.Index(fields=["project", "actor", "-id"], name="audit_by_person"),
+            models.Index(fields=["project", "target_type", "-id"], name="audit_by_kind"),
+            models.Index(fields=["project", "created_at"], name="audit_by_day"),
         ]
 
     def __str__(self):

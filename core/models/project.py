@@ -12,7 +12,8 @@ class Project(models.Model):
     """One alignment effort: its prompts, rubric, policy, people, stages and models.
 
     `seed` draws the splits of prompts that come without one and the order of hand-out. `guidelines_version` is the
-    newest of its guidelines (core/guidelines.py).
+    newest of its guidelines (core/guidelines.py). An archived project is out of the lists and can only
+    be read; one with `deleted_at` is nobody's any more, and what is left of it is being removed (core/closing.py).
     """
 
     name = models.CharField(max_length=200)
@@ -23,6 +24,8 @@ class Project(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     created_at = models.DateTimeField()
+    archived_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects = ProjectQuerySet.as_manager()
 

@@ -20,9 +20,10 @@ from annotation.responses import open_rating
 from arbitration.cases import claim_case, resolve_case
 from arbitration.models import Decision
 from arbitration.panel import count_overridden
+from core.accounts import create_account
 from core.errors import Conflict
 from core.models import Membership, Project, Stage, User
-from core.projects import add_member, create_account, create_project, find_named, specs_of
+from core.projects import add_member, create_project, find_named, specs_of
 from core.stages import open_stage
 from exchange.studies.identity import LEAD, account_name, answer_of, missing_rows
 from exchange.studies.study import Item, Study

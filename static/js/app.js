@@ -12,6 +12,10 @@ function remember(key, value) {
   }
 }
 
+// --- in which zone this browser is: times are told in it, where its person has chosen no other (core/zones.py).
+const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+if (timeZone) document.cookie = `zone=${timeZone}; path=/; max-age=31536000; samesite=lax`;
+
 // --- dialogs: data-dialog="id" opens, data-close or a click outside closes; Esc is the browser's own.
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-dialog]");

@@ -44,6 +44,10 @@ PAGES = {
     "home": 2,
     "here": 1,
     "password": 1,
+    "account": 1,
+    "accounts": 3,
+    "an account": 3,
+    "invite": 1,
     "projects": 5,
     "expert's project": 1,
     "guidelines": 1,
@@ -116,6 +120,7 @@ class World:
             "home": reverse("home"),
             "here": reverse("here"),
             "password": reverse("password-change"),
+            "account": reverse("account"),
             "projects": reverse("project-list"),
             "expert's project": self.at("project-detail"),
             "guidelines": self.at("annotation:guidelines"),
@@ -156,8 +161,15 @@ class World:
             "coherence of a stage": self.at("evaluation:stage-panel", number),
             "export": self.at("evaluation:export"),
         }
+        boss = make_user(is_staff=True)
+        for_boss = {
+            "accounts": reverse("account-list"),
+            "an account": reverse("account-detail", args=[admin.pk]),
+            "invite": reverse("account-invite"),
+        }
         return (
-            {name: (expert, url) for name, url in for_expert.items()}
+            {name: (boss, url) for name, url in for_boss.items()}
+            | {name: (expert, url) for name, url in for_expert.items()}
             | {name: (lead, url) for name, url in for_lead.items()}
             | {name: (admin, url) for name, url in for_admin.items()}
         )

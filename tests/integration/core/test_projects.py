@@ -6,7 +6,6 @@ from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent, Membership, Stage, User
 from core.projects import (
     check_specs,
-    create_account,
     create_project,
     may_create_projects,
     remove_member,
@@ -128,27 +127,6 @@ class TestCheckSpecs:
         with pytest.raises(InvalidInput) as refused:
             check_specs(twice, DEFAULT_POLICY)
         assert refused.value.errors == ["Label set “Sign” has “E\u0301CRIT ” twice: rename one."]
-
-
-class TestCreateAccount:
-    def test_makes_someone_who_can_sign_in(self, personas, now, client):
-        person = create_account(
-            username="noor",
-            password="a long enough one",
-            full_name="Noor van den Berg",
-            by=personas.admin,
-            now=now,
-        )
-
-        assert str(person) == "Noor van den Berg"
-        assert client.login(username="noor", password="a long enough one")
-        assert AuditEvent.objects.filter(verb="account:create", target_id=person.pk).exists()
-
-    def test_refuses_a_username_that_is_taken(self, personas, now):
-        with pytest.raises(Conflict, match="expert-1"):
-            create_account(username="expert-1", password="a long enough one", by=personas.admin, now=now)
-
-        assert User.objects.filter(username="expert-1").count() == 1
 
 
 class TestMayCreateProjects:

@@ -6,9 +6,10 @@ import pytest
 
 from annotation.models import Response
 from annotation.responses import NewResponse, add_responses, open_rating
+from core.accounts import create_account
 from core.errors import Conflict
 from core.models import Membership, Project
-from core.projects import add_member, create_account, create_project, remove_member, revise
+from core.projects import add_member, create_project, remove_member, revise
 from core.rubrics import DEFAULT_POLICY, DEFAULT_RUBRIC
 from tests.browsing import PASSWORD
 from tests.factories.annotation import make_prompts, make_responses, make_stage
