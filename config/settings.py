@@ -205,9 +205,9 @@ EMAIL_PORT = environment.integer("EMAIL_PORT", 587)
 EMAIL_HOST_USER = environment.text("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = environment.text("EMAIL_HOST_PASSWORD")
 EMAIL_USE_SSL = environment.flag("EMAIL_USE_SSL")
-EMAIL_USE_TLS = environment.flag("EMAIL_USE_TLS", not EMAIL_USE_SSL)
+EMAIL_USE_TLS = not EMAIL_USE_SSL
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", EMAIL_HOST_USER or "concord@localhost")
+DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM") or EMAIL_HOST_USER or "concord@localhost"
 
 LOG_LEVEL = environment.text("CONCORD_LOG_LEVEL", "INFO").upper()
 LOGGING = {

@@ -39,7 +39,7 @@ def create_account(*, username, password, by, now, full_name="", email=""):
                 username, email=email, password=password, first_name=first_name, last_name=last_name
             )
     except IntegrityError:
-        raise Conflict(f"Somebody has just made an account “{username}”: choose another name.") from None
+        raise Conflict(f"There is already an account “{username}”: choose another name.") from None
     audit.record("account:create", user, by=by, now=now, params={"username": username})
     return user
 
