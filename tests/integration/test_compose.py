@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from html import unescape
@@ -33,7 +34,7 @@ ENV = {
     "CONCORD_SECRET_KEY": "s" * 64,
     "CONCORD_ALLOWED_HOSTS": "concord.example.org",
 }
-LONG_RUNNING = ["postgres", "redis", "web", "worker", "gpu-worker", "beat"]
+LONG_RUNNING = ["postgres", "redis", "web", "proxy", "worker", "gpu-worker", "beat"]
 
 
 @pytest.mark.once
@@ -67,10 +68,35 @@ class TestComposeFile:
         assert service["healthcheck"]["test"]
         assert service["restart"] == "unless-stopped"
 
-    def test_only_the_web_server_is_published_and_only_to_this_machine(self):
+    @pytest.mark.parametrize("name", [*LONG_RUNNING, "migrate"])
+    def test_every_service_has_bounds_and_nothing_that_it_does_not_need(self, name):
+        service = composed.services(ENV)[name]
+        assert {"mem_limit", "cpus", "pids_limit"} <= service.keys()
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert not {"privileged", "cap_add", "network_mode", "pid", "devices"} & service.keys()
+
+    def test_images_are_named_by_their_exact_version(self):
+        images = {s["image"] for s in composed.services(ENV).values() if "build" not in s}
+        images |= set(re.findall(r"^FROM (\S+:\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+        assert len(images) == 4
+        assert [image for image in images if not re.search(r":\d+\.\d+(\.\d+)?-", image)] == []
+
+    def test_only_the_proxy_is_published_and_only_to_this_machine(self):
         services = composed.services(ENV)
-        assert {name for name, service in services.items() if "ports" in service} == {"web"}
-        assert services["web"]["ports"] == ["127.0.0.1:8000:8000"]
+        assert {name for name, service in services.items() if "ports" in service} == {"proxy"}
+        assert services["proxy"]["ports"] == ["127.0.0.1:8000:8080"]
+
+    def test_settings_of_a_team_pass_django_s_own_check(self):
+        environment = composed.services(ENV)["web"]["environment"]
+        done = subprocess.run(
+            [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+            env={"PATH": os.environ["PATH"], "CONCORD_VAR": os.environ["CONCORD_VAR"]}
+            | environment
+            | {"CONCORD_SECRET_KEY": secrets.token_hex(32)},
+            cwd=ROOT, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
 
     def test_state_lies_in_volumes(self):
         content = composed.interpolate(composed.compose_file(), ENV)
@@ -78,8 +104,18 @@ class TestComposeFile:
             volume.split(":")[0]
             for service in content["services"].values()
             for volume in service.get("volumes", [])
+            if not volume.startswith("./")
         }
-        assert used == set(content["volumes"]) == {"postgres", "redis", "state"}
+        assert used == set(content["volumes"]) == {"postgres", "redis", "state", "proxy"}
+
+    def test_files_that_are_mounted_exist_and_are_not_written_to(self):
+        mounted = [
+            v for s in composed.services(ENV).values() for v in s.get("volumes", []) if v.startswith("./")
+        ]
+        assert mounted
+        for volume in mounted:
+            file, _, mode = volume.split(":")
+            assert (ROOT / file).is_file() and mode == "ro"
 
     def test_both_images_are_stages_of_the_dockerfile(self):
         dockerfile = (ROOT / "Dockerfile").read_text()
