@@ -135,7 +135,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else Non
 SECURE_SSL_REDIRECT = SECURE
 # Asked from within, by whoever watches this process.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
-# HSTS holds for this host alone: what else stands under the domain, and whether browsers preload it, is not ours to say.
+# HSTS holds for this host alone: what else stands under the domain, and whether browsers preload it, is not for us.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
