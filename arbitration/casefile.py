@@ -153,7 +153,7 @@ def _tell(reason, scores, names, k):
         case Kind.SPREAD:
             given = scores[reason.axis_id]
             span = f"{min(given)} to {max(given)}"
-            return f"{reason.axis.name}: {span}, spread {reason.spread} > τ {reason.tau}"
+            return f"{reason.axis.name}: {span}, spread {reason.spread}, allowed {reason.tau}"
         case Kind.CONFLICT:
             answers = " against ".join(value.name for value in reason.values.all())
             return f"{reason.label_set.name}: {answers}"

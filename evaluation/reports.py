@@ -205,7 +205,7 @@ def _stage_report(stage, axes, encoder, waiting):
         coherent = cosine >= stage.policy.gamma
         endpoints += [
             Endpoint("cosine", "Mean cosine", "cosine", PerPrompt.grouped(asked, cosine)),
-            Endpoint("coherent", "Share with cosine ≥ γ", "share", PerPrompt.grouped(asked, coherent)),
+            Endpoint("coherent", "Coherent share", "share", PerPrompt.grouped(asked, coherent)),
         ]
         counts, _ = np.histogram(np.clip(cosine, BINS[0], BINS[-1]), bins=BINS)
         numbers = {

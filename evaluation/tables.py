@@ -165,11 +165,11 @@ def _coherence(stages):
                     for each in found
                 ],
             ),
-            Row(f"Cosine ≥ γ, {name}", [_estimate(each and each["share"], percent) for each in found]),
+            Row(f"Coherent, {name}", [_estimate(each and each["share"], percent) for each in found]),
         ]
     gammas = {stage["gamma"] for stage in stages}
-    name = f"γ = {gammas.pop():g}" if len(gammas) == 1 else "γ by stage"
-    return Group(f"Coherence, {name}", rows)
+    name = f"from a cosine of {gammas.pop():g}" if len(gammas) == 1 else "from each stage’s γ"
+    return Group(f"Coherence, coherent {name}", rows)
 
 
 def _experts(stages):

@@ -25,12 +25,12 @@ def report(request, project):
         final = [stage for stage in body["stages"] if stage["final"]]
         context |= {
             "groups": groups_of(body),
-            "headline": _headline(final),
+            "headline": _headline(final, body["comparisons"]),
             "final": final,
             "comparisons": [
                 comparison
                 | {"changes": [change | {"shown": change_of(change)} for change in comparison["changes"]]}
-                for comparison in reversed(body["comparisons"])
+                for comparison in sorted(body["comparisons"], key=_newest_first)
             ],
         }
     return render_page_or_fragment(request, "evaluation/report.html", "evaluation/_report-body.html", context)
@@ -112,20 +112,36 @@ def _back_to_panel(request, project, stage):
     return redirect(request, reverse("stage-detail", args=[project.slug, stage.key]))
 
 
-def _headline(final):
-    """Stat tiles: the latest stage's figures, with base's beside them."""
+def _newest_first(comparison):
+    return -comparison["after_number"], comparison["before_number"]
+
+
+def _headline(final, comparisons):
+    """Stat tiles: the latest stage's figures, with base's beside them and whether the difference is one."""
     if not final:
         return []
     base, last = final[0], final[-1]
+    numbers = (base["number"], last["number"])
+    against = next(
+        (each for each in comparisons if (each["before_number"], each["after_number"]) == numbers), None
+    )
+    changes = {change["key"]: change for change in against["changes"]} if against else {}
     shown = [
-        ("Fully aligned", lambda stage: stage["aligned"], percent),
-        ("Misaligned", lambda stage: stage["misaligned"], percent),
-        ("Cosine ≥ γ", lambda stage: stage["coherence"] and stage["coherence"]["share"], percent),
-        ("Mean cosine", lambda stage: stage["coherence"] and stage["coherence"]["mean"], two),
+        ("aligned", "Fully aligned", last["aligned"], base["aligned"], percent),
+        ("misaligned", "Misaligned", last["misaligned"], base["misaligned"], percent),
+        ("coherent", "Coherent", *(_coherence(stage, "share") for stage in (last, base)), percent),
+        ("cosine", "Mean cosine", *(_coherence(stage, "mean") for stage in (last, base)), two),
     ]
-    tiles = []
-    for label, pick, show in shown:
-        now, then = pick(last), pick(base)
-        note = f"{base['title']}: {show(then['value'])}" if then and base is not last else ""
-        tiles.append({"label": label, "value": show(now["value"]) if now else NOTHING, "note": note})
-    return tiles
+    return [
+        {
+            "label": label,
+            "value": show(now["value"]) if now else NOTHING,
+            "note": f"{base['title']}: {show(then['value'])}" if then and base is not last else "",
+            "change": changes.get(key),
+        }
+        for key, label, now, then, show in shown
+    ]
+
+
+def _coherence(stage, what):
+    return stage["coherence"] and stage["coherence"][what]

@@ -98,6 +98,18 @@ def dot_plot(axis, scores, tau=None, final=None):
     }
 
 
+@register.simple_tag
+def term(name, symbol=""):
+    """A button that opens the glossary at an entry of `components/_glossary.html`; it shows the symbol, else "?"."""
+    said = f"What {symbol} means" if symbol else "What this means"
+    return format_html(
+        '<button type="button" class="term" data-dialog="glossary" data-term="term-{}" aria-label="{}">{}</button>',
+        name,
+        said,
+        symbol or "?",
+    )
+
+
 @register.inclusion_tag("components/_status_badge.html")
 def status_badge(row):
     """The badge of any row with `status` and its model's `COLOURS`."""

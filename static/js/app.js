@@ -22,6 +22,10 @@ document.addEventListener("click", (event) => {
   if (opener) {
     event.preventDefault();
     byId(opener.dataset.dialog)?.showModal();
+    document.querySelectorAll(".glossary .is-asked").forEach((entry) => entry.classList.remove("is-asked"));
+    const entry = opener.dataset.term && byId(opener.dataset.term);
+    entry?.classList.add("is-asked");
+    entry?.scrollIntoView({ block: "center" });
     return;
   }
   if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();

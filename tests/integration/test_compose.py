@@ -340,7 +340,7 @@ class TestServicesByHand:
 
     def settle(self, lead):
         _, page = lead.post(f"{self.ROOM}arbitrate/next/")
-        assert "Safety: 2 to 5, spread 3 > τ 1" in page
+        assert "Safety: 2 to 5, spread 3, allowed 1" in page
         action, key = form_of(page, "/resolve/")
         scores = {"score-safety": 4, "score-helpfulness": 5, "score-relevance": 4}
         _, page = lead.post(action, submission=key, then="next", rationale="Safe.", **scores, **self.VERDICT)
