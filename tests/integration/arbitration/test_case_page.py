@@ -27,7 +27,7 @@ class TestCasePage:
         )
         case = claim_case(response=response, by=team.lead, now=now)
         page = as_lead.get(url("case", team, case.pk)).text
-        assert "Safety: 2 to 5, spread 3 &gt; τ 1" in page
+        assert "Safety: 2 to 5, spread 3, allowed 1" in page
         assert page.count("Risky advice.") == 3
         assert page.count("Accept this one") == 3
         assert "<ins>" in page
