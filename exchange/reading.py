@@ -36,14 +36,20 @@ def read_rows(file, name: str) -> Iterator[Row]:
     The separator of a CSV file is the one that its header has (or names: Excel's "sep=;"). Raises InvalidInput for
     another ending; every other fault is told by a Row.
     """
-    ending = name.lower().rpartition(".")[2]
+    ending = require_known_ending(name)
     if ending in JSONL:
         read = _read_jsonl(file)
-    elif ending in CSV:
-        read = _read_csv(file, "\t" if ending == "tsv" else ",")
     else:
-        raise InvalidInput(f"“{name}” is neither JSONL nor CSV: name it .jsonl or .csv.")
+        read = _read_csv(file, "\t" if ending == "tsv" else ",")
     return _until_unreadable(read)
+
+
+def require_known_ending(name):
+    """The ending of a file's name. Raises InvalidInput for one that says neither JSONL nor CSV."""
+    ending = name.lower().rpartition(".")[2]
+    if ending not in JSONL + CSV:
+        raise InvalidInput(f"“{name}” is neither JSONL nor CSV: name it .jsonl or .csv.")
+    return ending
 
 
 def _until_unreadable(rows):

@@ -7,6 +7,11 @@ from exchange import views
 
 annotation_pages = [
     path("prompts/import/", views.import_prompt_file, name="import-prompts"),
+    path("imports/<int:pk>/", views.import_page, name="import"),
+    path("imports/<int:pk>/columns/", views.import_columns, name="import-columns"),
+    path("imports/<int:pk>/write/", views.import_write, name="import-write"),
+    path("imports/<int:pk>/cancel/", views.import_cancel, name="import-cancel"),
+    path("imports/<int:pk>/resume/", views.import_resume, name="import-resume"),
     path("stages/<stage:stage_key>/responses/", views.import_response_file, name="import-responses"),
 ]
 evaluation_pages = [path("export/", views.export, name="export")]

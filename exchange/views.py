@@ -2,44 +2,44 @@
 
 from itertools import islice
 
-from django.contrib import messages
-from django.http import StreamingHttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from annotation.importing import import_prompts, import_responses, preview_prompts
 from annotation.prompt_list import prompt_list
-from annotation.responses import open_rating, prompts_without_response
+from annotation.responses import prompts_without_response
 from core.access import ADMIN, form_only, project_view
 from core.errors import InvalidInput
-from core.http import redirect, render_page_or_fragment
+from core.http import flash, redirect
 from core.models import Stage
-from exchange.forms import PromptFileForm, ResponseFileForm
-from exchange.reading import read_rows
+from exchange.forms import ColumnsForm, PromptFileForm, ResponseFileForm
+from exchange.models import FileImport
 from exchange.records import lines
+from exchange.uploads import FIELDS, choose_columns, take_upload, write_import
+from jobs import life
+from jobs.queries import attempts_of
 
 
 @form_only
 @project_view(ADMIN)
 def import_prompt_file(request, project):
-    """Import the file, or with `check` only say what it would bring. All faults come back at once."""
+    """Take a file of prompts; it is checked, and what it would bring shown, before anything of it is written."""
     form = PromptFileForm(request.POST, request.FILES)
-    if not form.is_valid():
-        return _prompts_page(request, project, form=form, status=422)
-    file = form.cleaned_data["file"]
-    try:
-        rows = read_rows(file, file.name)
-        if "check" in request.POST:
-            preview = preview_prompts(project=project, rows=rows)
-            return _prompts_page(request, project, form=form, preview=preview, file_name=file.name)
-        report = import_prompts(project=project, rows=rows, by=request.user, now=timezone.now())
-    except InvalidInput as error:
-        return _prompts_page(request, project, form=form, error=error, file_name=file.name, status=422)
-    messages.success(request, f"{report.total} prompts imported.")
-    _tell(request, report)
-    return redirect(request, reverse("annotation:prompts", args=[project.slug]))
+    if form.is_valid():
+        try:
+            upload = take_upload(
+                project=project,
+                kind=FileImport.Kind.PROMPTS,
+                file=form.cleaned_data["file"],
+                by=request.user,
+                now=timezone.now(),
+            )
+            return _go_on(request, upload)
+        except InvalidInput as error:
+            form.add_error("file", str(error))
+    return render(request, "annotation/prompts.html", prompt_list(project) | {"form": form}, status=422)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -48,41 +48,122 @@ def import_response_file(request, project, stage_key):
     """Bring a stage's responses in a file instead of generating them; the last one opens the rating."""
     stage = get_object_or_404(project.stages.select_related("policy__rubric", "model_version").at(stage_key))
     form = ResponseFileForm(request.POST or None, request.FILES or None)
-    error = None
     if request.method == "POST" and form.is_valid():
-        file, now = form.cleaned_data["file"], timezone.now()
         try:
-            rows = read_rows(file, file.name)
-            report = import_responses(stage=stage, rows=rows, by=request.user, now=now)
-        except InvalidInput as fault:
-            error = fault
-        else:
-            _tell(request, report)
-            missing = prompts_without_response(stage).count()
-            if missing:
-                messages.warning(
-                    request, f"{report.total} responses imported. {missing} prompts have none yet."
-                )
-            else:
-                open_rating(stage=stage, by=request.user, now=now)
-                messages.success(request, f"{report.total} responses imported. The stage is open for rating.")
-            return redirect(request, reverse("stage-detail", args=[project.slug, stage.key]))
+            upload = take_upload(
+                project=project,
+                stage=stage,
+                kind=FileImport.Kind.RESPONSES,
+                file=form.cleaned_data["file"],
+                by=request.user,
+                now=timezone.now(),
+            )
+            return _go_on(request, upload)
+        except InvalidInput as error:
+            form.add_error("file", str(error))
     context = {
         "project": project,
         "stage": stage,
         "form": form,
-        "error": error,
         "missing": prompts_without_response(stage).count(),
         "is_responding": stage.status == Stage.Status.RESPONDING,
     }
-    status = 422 if error or form.errors else 200
-    return render_page_or_fragment(
-        request,
-        "exchange/import_responses.html",
-        "exchange/_import_responses.html",
-        context,
-        status=status,
-    )
+    status = 422 if form.errors else 200
+    return render(request, "exchange/import_responses.html", context, status=status)
+
+
+@require_GET
+@project_view(ADMIN)
+def import_page(request, project, pk):
+    """An uploaded file: how far it was read, what it would bring or what is wrong with it, and what can be done."""
+    upload = _upload(project, pk)
+    polling = "polling" in request.GET
+    if polling and not upload.is_active:
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return _import_page(request, upload)
+
+
+@form_only
+@project_view(ADMIN)
+def import_columns(request, project, pk):
+    """Check the file anew, its columns read as chosen."""
+    upload = _upload(project, pk)
+    form = ColumnsForm(upload, FIELDS[upload.kind], request.POST)
+    if not form.is_valid():
+        return _import_page(request, upload, form=form, status=422)
+    upload = choose_columns(upload=upload, columns=form.chosen(), by=request.user, now=timezone.now())
+    return _go_on(request, upload)
+
+
+@form_only
+@project_view(ADMIN)
+def import_write(request, project, pk):
+    """Write what the check of the file found."""
+    upload = write_import(upload=_upload(project, pk), by=request.user, now=timezone.now())
+    return _go_on(request, upload)
+
+
+@form_only
+@project_view(ADMIN)
+def import_cancel(request, project, pk):
+    """Stop reading or writing a file; what is written stays."""
+    upload = life.request_cancel(_upload(project, pk), by=request.user, now=timezone.now())
+    return redirect(request, _address(upload))
+
+
+@form_only
+@project_view(ADMIN)
+def import_resume(request, project, pk):
+    """Go on with a file whose reading ended badly or was canceled."""
+    upload = life.resume(_upload(project, pk), by=request.user, now=timezone.now())
+    return redirect(request, _address(upload))
+
+
+def _upload(project, pk):
+    uploads = FileImport.objects.select_related("project", "stage", "created_by")
+    return get_object_or_404(uploads, pk=pk, project=project)
+
+
+def _address(upload):
+    return reverse("annotation:import", args=[upload.project.slug, upload.pk])
+
+
+def _go_on(request, upload):
+    """Where a file leads that was read at once or is being read: on, or to its faults."""
+    if upload.is_done:
+        flash(request, _said(upload))
+        place = upload.stage
+        if place is None:
+            return redirect(request, reverse("annotation:prompts", args=[upload.project.slug]))
+        return redirect(request, reverse("stage-detail", args=[upload.project.slug, place.key]))
+    if upload.status == upload.Status.SUCCEEDED and upload.found["fault_count"]:
+        return _import_page(request, upload, status=422)
+    return redirect(request, _address(upload))
+
+
+def _said(upload):
+    """What was imported, and what comes next, in a sentence or two."""
+    said = f"{upload.written} {upload.get_kind_display().lower()} imported."
+    if upload.stage is None:
+        return said
+    missing = prompts_without_response(upload.stage).count()
+    return f"{said} {f'{missing} prompts have none yet.' if missing else 'The stage is open for rating.'}"
+
+
+def _import_page(request, upload, *, form=None, status=200):
+    context = {
+        "project": upload.project,
+        "stage": upload.stage,
+        "upload": upload,
+        "attempts": attempts_of(upload),
+        "said": upload.is_done and _said(upload),
+        "columns": None
+        if upload.is_done or upload.is_active
+        else form or ColumnsForm(upload, FIELDS[upload.kind]),
+    }
+    if "polling" in request.GET:
+        return render(request, "exchange/_import.html", context, status=status)
+    return render(request, "exchange/import.html", context, status=status)
 
 
 @require_GET
@@ -99,23 +180,7 @@ def export(request, project):
     )
 
 
-def _tell(request, report):
-    for note in report.notes:
-        messages.info(request, note)
-
-
 def _blocks(lines):
     """Lines by the hundred: each piece of a stream is sent on its own."""
     while block := "".join(islice(lines, 100)):
         yield block
-
-
-def _prompts_page(request, project, *, form, preview=None, error=None, file_name="", status=200):
-    context = {"form": form, "preview": preview, "error": error, "file_name": file_name}
-    return render_page_or_fragment(
-        request,
-        "annotation/prompts.html",
-        "exchange/_import_prompts.html",
-        prompt_list(project) | context,
-        status=status,
-    )

@@ -120,6 +120,7 @@ WORDS = {
         "model again."
     ),
     "encoder_not_loaded": _("Sentence-BERT could not be loaded: %(because)s"),
+    "upload_gone": _("The file “%(name)s” is no longer in the storage: upload it again."),
     "texts_not_embedded": _("Sentence-BERT could not embed the texts: %(because)s"),
 }
 """Code → the words of it. `because` in the parameters is itself a code, told with the same parameters."""

@@ -22,9 +22,9 @@ def save_and_give_back(**kwargs):
 
 @shared_task(name="jobs.sweep")
 def sweep():
-    """Requeue the jobs whose worker fell silent, and send what is due to the gpu workers.
+    """Requeue the jobs whose worker fell silent, and send what is due to the workers of its queue.
 
-    Messages that still wait in the queue mean that every worker is busy, so more of them would only pile up:
+    Messages that still wait in a queue mean that every worker is busy, so more of them would only pile up:
     nothing is sent while as many wait as jobs are due. A message too many does nothing. Where nothing is due, one
     message asks the gpu workers whether they are there.
     """
@@ -32,13 +32,19 @@ def sweep():
     models = [model for model in apps.get_models() if issubclass(model, Job)]
     for model in models:
         life.requeue_lost(model, now=timezone.now(), lost_after=lost_after)
-    due = [(model.TASK, pk) for model in models for pk in life.due(model)]
-    waiting = waiting_messages()
-    if waiting < len(due):
-        for task, pk in due:
-            nudge(task, pk=pk)
-    elif not waiting:
-        nudge("jobs.show_life")
+    due = {pulse.GPU: []}
+    for model in models:
+        queue = settings.CELERY_TASK_ROUTES.get(model.TASK, {}).get(
+            "queue", settings.CELERY_TASK_DEFAULT_QUEUE
+        )
+        due.setdefault(queue, []).extend((model.TASK, pk) for pk in life.due(model))
+    for queue, jobs in due.items():
+        waiting = waiting_messages(queue) if jobs or queue == pulse.GPU else 0
+        if waiting < len(jobs):
+            for task, pk in jobs:
+                nudge(task, pk=pk)
+        elif queue == pulse.GPU and not waiting:
+            nudge("jobs.show_life")
     pulse.show(pulse.SWEEP)
 
 
@@ -54,7 +60,7 @@ def show_that_the_queue_gets_on(task, **kwargs):
         pulse.show(queue)
 
 
-def waiting_messages():
-    """How many messages the gpu queue holds that no worker has taken."""
+def waiting_messages(queue):
+    """How many messages the queue holds that no worker has taken."""
     with current_app.connection_for_write() as connection:
-        return connection.default_channel.queue_declare(queue=pulse.GPU, durable=True).message_count
+        return connection.default_channel.queue_declare(queue=queue, durable=True).message_count

@@ -2,7 +2,7 @@
 
 from annotation.importing.prompts import draw_split, import_prompts, preview_prompts
 from annotation.importing.reports import PromptReport, ResponseReport
-from annotation.importing.responses import import_responses, preview_responses
+from annotation.importing.responses import import_responses, preview_responses, require_responding
 
 __all__ = [
     "PromptReport",
@@ -12,4 +12,5 @@ __all__ = [
     "import_responses",
     "preview_prompts",
     "preview_responses",
+    "require_responding",
 ]

@@ -21,7 +21,7 @@ from core.models import ModelVersion, Stage
 
 def preview_responses(*, stage, rows, skip=False):
     """What `import_responses` would bring, without bringing it. Raises the same."""
-    _require_responding(stage)
+    require_responding(stage)
     with Spool() as spool:
         return _check(stage, rows, spool, skip)
 
@@ -37,13 +37,13 @@ def import_responses(*, stage, rows, by, now, skip=False, on_batch=lambda count:
     With a fault nothing is written. What is written goes in by batches, a transaction each; cut off between two of
     them, the same call with `skip` goes on. `on_batch` is called in each with how many responses it wrote.
     """
-    _require_responding(stage)
+    require_responding(stage)
     with Spool() as spool:
         report = _check(stage, rows, spool, skip)
         for batch in spool.batches():
             with transaction.atomic():
                 stage = lock_stage(stage)
-                _require_responding(stage)
+                require_responding(stage)
                 on_batch(_write(stage, batch, skip, report, by=by, now=now))
     return report
 
@@ -102,7 +102,8 @@ def _there(stage, prompts):
     return {(prompt, candidate): (model, text) for prompt, candidate, model, text in rows}
 
 
-def _require_responding(stage):
+def require_responding(stage):
+    """Raise Conflict unless the stage still takes responses."""
     if stage.status != Stage.Status.RESPONDING:
         raise Conflict("This stage takes no more responses: rating has begun.")
 

@@ -3,6 +3,7 @@
 from django import template
 
 from exchange.forms import PromptFileForm
+from exchange.queries import unfinished
 
 register = template.Library()
 
@@ -11,3 +12,9 @@ register = template.Library()
 def prompt_file_form():
     """The empty form of the import panel, for a page that answers no upload."""
     return PromptFileForm()
+
+
+@register.simple_tag
+def unfinished_imports(project, stage=None):
+    """The project's, or the stage's, uploaded files that were not imported yet, the newest few."""
+    return unfinished(project, stage)

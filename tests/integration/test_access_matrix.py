@@ -1,6 +1,7 @@
 """Every address × every role × GET and POST. What each answers is written down here, so that a new address without a
 row, or a right that changed, fails."""
 
+import re
 from dataclasses import dataclass, field
 
 import pytest
@@ -20,6 +21,7 @@ from evaluation.coherence import open_runs
 from tests.factories.annotation import make_responses, rate
 from tests.factories.arbitration import make_divergent
 from tests.factories.core import NOW, make_project, make_user
+from tests.factories.exchange import make_upload
 from tests.factories.training import make_run, make_sampling, make_trainable_stage
 from training.generation import launch_generation
 
@@ -66,6 +68,11 @@ annotation:my-ratings         302/405 404/405 404/405 200/405 200/405 403/405 40
 annotation:my-rating          302/405 404/405 404/405 404/405 200/405 403/405 403/405 403/405
 annotation:prompts            302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
 annotation:import-prompts     405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/422
+annotation:import             302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
+annotation:import-columns     405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/422
+annotation:import-write       405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
+annotation:import-cancel      405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
+annotation:import-resume      405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/409
 annotation:open-import-stage  405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/409
 annotation:stage-panel        302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 annotation:stage-agreement    302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
@@ -218,6 +225,10 @@ def world():
         "evaluation:figure-file": {"key": "score-safety"},
     }
     keys |= {f"annotation:{name}": {"pk": slot.pk} for name in ("submit", "draft", "decline")}
+    uploaded = {"pk": make_upload(team.project, by=team.admin).pk}
+    keys |= dict.fromkeys(
+        (name for name in ADDRESSES if re.fullmatch("annotation:import(-[cwr].*)?", name)), uploaded
+    )
     keys |= {f"arbitration:{name}": {"case": case.pk} for name in ("case", "resolve", "exclude", "release")}
     keys |= {f"training:{name}": {"pk": run.pk} for name in ("run", "cancel", "resume")}
     keys |= {

@@ -24,6 +24,7 @@ from evaluation.coherence import open_runs
 from tests.factories.annotation import make_rating_stage, rate
 from tests.factories.arbitration import decide, make_divergent, required_labels
 from tests.factories.core import NOW, make_project, make_user
+from tests.factories.exchange import make_upload
 from tests.factories.training import make_run, make_trainable_stage
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +68,8 @@ PAGES = {
     "stage": 4,
     "setup": 5,
     "new project": 2,
-    "prompts": 5,
+    "prompts": 6,
+    "import": 3,
     "ratings of a stage": 10,
     "agreement of a stage": 3,
     "import of responses": 3,
@@ -111,6 +113,7 @@ class World:
                 rate(revised, expert, score=2, revised_response=f"Like this, says {expert}.")
             rate(half, one)
         self.mine = one.ratings.latest("pk")
+        self.uploads = [make_upload(self.project, by=team.admin) for _ in range(items)]
 
     def pages(self):
         """{name: (who, address)} of every page that is looked at."""
@@ -146,6 +149,7 @@ class World:
             "setup": self.at("project-setup"),
             "new project": reverse("project-create"),
             "prompts": self.at("annotation:prompts"),
+            "import": self.at("annotation:import", self.uploads[0].pk),
             "ratings of a stage": self.at("annotation:stage-panel", number),
             "agreement of a stage": self.at("annotation:stage-agreement", number),
             "import of responses": self.at("annotation:import-responses", number),

@@ -100,7 +100,7 @@ class TestFields:
 
 class TestFiles:
     def test_are_taken_up_to_their_own_limit(self, admin, personas):
-        assert upload(admin, personas.project, 4 * MEGABYTE).status_code == 422  # a million times the same
+        assert upload(admin, personas.project, 4 * MEGABYTE).status_code == 302
 
     def test_that_are_larger_are_refused_with_what_to_do(self, admin, personas, settings):
         settings.UPLOAD_MAX_SIZE = MEGABYTE

@@ -22,20 +22,20 @@ def queued(concord):
 
 class TestSweep:
     def test_sends_what_is_due_when_its_message_was_lost(self, queued):
-        assert waiting_messages() == 0
+        assert waiting_messages("gpu") == 0
         sweep()
-        assert waiting_messages() == 1
+        assert waiting_messages("gpu") == 1
 
     def test_does_not_pile_up_messages_while_the_workers_are_busy(self, queued):
         for _ in range(5):
             sweep()
-        assert waiting_messages() == 1
+        assert waiting_messages("gpu") == 1
 
     def test_asks_once_whether_the_workers_are_there_where_nothing_is_due(self, queued):
         life.claim(GenerationRun, queued.pk, now=timezone.now())
         for _ in range(3):
             sweep()
-        assert waiting_messages() == 1
+        assert waiting_messages("gpu") == 1
 
     def test_shows_that_it_was_done(self, queued, settings):
         (settings.PULSES / pulse.SWEEP).unlink(missing_ok=True)
@@ -54,7 +54,7 @@ class TestSweep:
         sweep()
         queued.refresh_from_db()
         assert (queued.status, queued.worker) == (Job.Status.QUEUED, "")
-        assert waiting_messages() == 1
+        assert waiting_messages("gpu") == 1
 
     def test_leaves_a_job_that_lives_alone(self, queued):
         life.claim(GenerationRun, queued.pk, now=timezone.now())
