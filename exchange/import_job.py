@@ -1,5 +1,6 @@
 """One attempt at an uploaded file: read it, and say what it would bring, or bring it."""
 
+import json
 import shutil
 import time
 
@@ -146,5 +147,5 @@ def _may_be_chosen(name):
 
 def _shown(value):
     """A value of the file as a page shows it: its beginning, with nothing in it that no database holds."""
-    text = value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return "".join(each if each.isprintable() else " " for each in text[:LONGEST_SAMPLE])

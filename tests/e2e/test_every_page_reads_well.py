@@ -9,6 +9,7 @@ from tests.factories.annotation import make_conversation, make_prompts, make_rat
 from tests.factories.arbitration import make_divergent
 from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import make_paper_stages
+from tests.factories.exchange import make_upload
 from tests.factories.training import make_run, make_trainable_stage
 
 LOOKS = {
@@ -86,6 +87,10 @@ class TestPagesOfARatingStage:
         check(page)
         check(page, "/projects/", "/new-project/", f"{room}setup/", f"{room}stages/0/", f"{room}prompts/")
         check(page, f"{room}stages/0/ratings/", f"{room}stages/0/responses/", f"{room}stages/0/agreement/")
+        faulty = make_upload(team.project, "question;الوسم\nWhy?;x\n", "fragen.csv", now=NOW)
+        check(
+            page, *(f"{room}imports/{upload.pk}/" for upload in (make_upload(team.project, now=NOW), faulty))
+        )
 
 
 class TestPagesOfAFinishedStage:

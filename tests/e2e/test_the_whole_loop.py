@@ -80,10 +80,10 @@ def bring_prompts(page):
     page.get_by_label("JSONL or CSV file").set_input_files(
         {"name": "prompts.jsonl", "mimeType": "application/jsonl", "buffer": turns.prompt_file()}
     )
-    page.get_by_role("button", name="Only check").click()
+    page.get_by_role("button", name="Check the file").click()
     expect(page.get_by_text("prompts.jsonl can be imported.")).to_be_visible()
     expect(page.locator("#import-result")).to_contain_text("6 prompts: 3 train, 1 validation, 2 held-out")
-    page.get_by_role("button", name="Import", exact=True).click()
+    page.get_by_role("button", name="Import 6 prompts").click()
     expect(page.get_by_text("6 prompts imported.")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="mushroom")).to_contain_text("Held-out")
 
