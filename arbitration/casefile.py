@@ -79,6 +79,11 @@ class CaseFile:
         return bool(self.declined) or any(opinion.rating.comment for opinion in self.opinions)
 
     @property
+    def columns(self):
+        """How many answers a rating has: a column each."""
+        return len(self.tracks) + len(self.label_sets)
+
+    @property
     def revisions(self):
         return [opinion for opinion in self.opinions if opinion.revised]
 

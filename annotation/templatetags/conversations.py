@@ -7,6 +7,15 @@ from annotation.conversations import is_long
 register = template.Library()
 
 
+LINE = 90  # characters that stand beside the name of their pane on a desk
+
+
+@register.filter
+def is_line(question, earlier):
+    """Whether a prompt is one line alone, which its pane shows beside its name."""
+    return not earlier and len(question) <= LINE and "\n" not in question
+
+
 @register.inclusion_tag("annotation/_conversation.html")
 def conversation(question, earlier, key=False, small=False):
     """The body of a pane that shows a prompt.
