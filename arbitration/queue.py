@@ -4,6 +4,7 @@ from django.db.models import Case as PlaceOf
 from django.db.models import Count, Exists, FilteredRelation, OuterRef, Q, Value, When
 
 from annotation.models import Divergence, DivergenceReason, Involvement, Response
+from annotation.searching import found_words
 from arbitration.models import Case
 from core.models import Stage
 
@@ -21,25 +22,32 @@ FILTERS = {
 }
 
 
-def queue(*, stages, lead, now, reason=None):
+WORST_FIRST = ("-finding__adverse", "-finding__spread", "-finding__asked", "finding__created_at", "position")
+ORDERS = {
+    "": ("What matters most", WORST_FIRST),
+    "waiting": ("Longest waiting", ("finding__created_at", "position")),
+    "newest": ("Newest", ("-finding__created_at", "position")),
+    "spread": ("Widest spread", ("-finding__spread", "finding__created_at", "position")),
+}
+"""{key: (name, fields)}: what the queue can be sorted by."""
+
+
+def queue(*, stages, lead, now, reason=None, words="", order=""):
     """The responses of `stages` (in the order of hand-out) that `lead` may take on, those that matter most first.
 
     Within a stage first where an expert chose an adverse label, then by the largest spread of an axis, then where an
-    expert asked for a senior, then the longest waiting. What the lead rated or declined is not theirs to settle;
-    what another lead holds is left out until that claim lapses. `reason`: one of FILTERS.
+    expert asked for a senior, then the longest waiting; or in another of the ORDERS, over all stages. What the lead
+    rated or declined is not theirs to settle; what another lead holds is left out until that claim lapses. `reason`:
+    one of FILTERS; `words`: a part of the prompt, its id or a tag, whatever its case and accents.
     """
     responses = open_to(stages=stages, lead=lead, now=now)
     if reason:
         responses = _only(responses, reason)
+    if words:
+        found = found_words(stages[0].project_id, words)
+        responses = responses.filter(prompt__in=found.order_by().values("prompt"))
     place = [PlaceOf(*(When(stage=stage, then=Value(place)) for place, stage in enumerate(stages)))]
-    return responses.order_by(
-        *(place if len(stages) > 1 else []),
-        "-finding__adverse",
-        "-finding__spread",
-        "-finding__asked",
-        "finding__created_at",
-        "position",
-    )
+    return responses.order_by(*(place if len(stages) > 1 and not order else []), *ORDERS[order][1])
 
 
 def as_shown(keys):

@@ -5,7 +5,9 @@ from arbitration import stage_views, views
 app_name = "arbitration"
 urlpatterns = [
     path("arbitrate/", views.queue_page, name="queue"),
+    path("arbitrate/waiting/", views.waiting, name="waiting"),
     path("arbitrate/next/", views.claim_next, name="claim-next"),
+    path("arbitrate/responses/<response:response>/", views.look, name="look"),
     path("arbitrate/responses/<response:response>/claim/", views.claim, name="claim"),
     path("arbitrate/cases/<case:case>/", views.case_page, name="case"),
     path("arbitrate/cases/<case:case>/resolve/", views.resolve, name="resolve"),

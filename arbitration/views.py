@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 from annotation.answer_fields import SCORE, faults_by_field, label_fields
 from annotation.answers import InvalidAnswers, with_answers
 from annotation.models import Rating, Response, load_earlier
+from annotation.prompt_list import MOST_FOUND
 from arbitration import forms
 from arbitration.casefile import open_file, open_files
 from arbitration.cases import (
@@ -22,7 +23,7 @@ from arbitration.cases import (
     resolve_case,
 )
 from arbitration.models import AcceptedRevision, Case, Decision
-from arbitration.queue import FILTERS, as_shown, count_by_reason, not_theirs, queue
+from arbitration.queue import FILTERS, ORDERS, as_shown, count_by_reason, not_theirs, open_to, queue
 from arbitration.revisions import accept_revision, pending_revisions
 from core.access import EXPERT, LEAD, form_only, project_view
 from core.errors import DomainError
@@ -41,9 +42,13 @@ def queue_page(request, project):
     now, lead = timezone.now(), request.user
     reason = request.GET.get("reason") if request.GET.get("reason") in FILTERS else None
     counts = count_by_reason(stages=stages, lead=lead, now=now)
-    keys = queue(stages=stages, lead=lead, now=now, reason=reason).values_list("pk", flat=True)
-    paginator = Paginator(keys, QUEUE_PAGE)
-    paginator.count = counts.get(reason, 0)
+    order = request.GET.get("order") if request.GET.get("order") in ORDERS else ""
+    words = request.GET.get("q", "").replace("\x00", "").strip()
+    waiting = queue(stages=stages, lead=lead, now=now, reason=reason, words=words, order=order)
+    keys = waiting.values_list("pk", flat=True)
+    paginator = Paginator(list(keys[:MOST_FOUND]) if words else keys, QUEUE_PAGE)
+    if not words:
+        paginator.count = counts.get(reason, 0)
     page = paginator.get_page(request.GET.get("page"))
     page.object_list = as_shown(page.object_list)
     context = {
@@ -52,6 +57,9 @@ def queue_page(request, project):
         "page_obj": page,
         "filters": [(key, label, counts.get(key, 0)) for key, label in FILTERS.items()],
         "reason": reason,
+        "orders": [(key, name) for key, (name, _) in ORDERS.items()],
+        "order": order,
+        "q": words,
         "total": counts[None],
         "held": held_by(lead, stages=stages, now=now).select_related("response__prompt"),
         "not_theirs": not_theirs(stages=stages, lead=lead),
@@ -65,6 +73,26 @@ def queue_page(request, project):
 def claim_next(request, project):
     """Take the first case of the queue and open it."""
     return _to_next_case(request, project)
+
+
+@require_GET
+@project_view(LEAD)
+def waiting(request, project):
+    """How much waits for the lead, for pages that show it beside a way to the queue; MOST_FOUND+ at most."""
+    open_now = open_to(stages=project.stages.in_rating(), lead=request.user, now=timezone.now())
+    found = len(open_now.order_by().values_list("pk", flat=True)[: MOST_FOUND + 1])
+    context = {"waiting": min(found, MOST_FOUND), "more": found > MOST_FOUND}
+    return render(request, "arbitration/_waiting.html", context)
+
+
+@require_GET
+@project_view(LEAD)
+def look(request, project, response):
+    """A response of the queue with all that was said about it, before anybody takes it."""
+    waiting = open_to(stages=project.stages.in_rating(), lead=request.user, now=timezone.now())
+    related = ("prompt", "stage__policy__rubric")
+    file = open_file(get_object_or_404(waiting.select_related(*related), pk=response))
+    return render(request, "arbitration/look.html", {"file": file, "simulated": file.simulated})
 
 
 @form_only

@@ -3,8 +3,9 @@
 import math
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import mark_safe
+from django.utils.text import Truncator
 from django.utils.translation import gettext
 
 from core.addresses import address_of
@@ -12,7 +13,7 @@ from core.guidelines import current
 from core.models import Guidelines
 from core.prose import TOO_MUCH, as_html, as_plain, kept_html
 from core.staff import lay_out
-from core.unseen import spelled
+from core.unseen import shown, spelled
 
 register = template.Library()
 
@@ -38,6 +39,12 @@ def prose(text, small=False):
 def as_written(text):
     """Words that are not Markdown, as they were written, every character marked that cannot be seen."""
     return mark_safe(spelled(text))
+
+
+@register.filter
+def glimpse(text, length):
+    """The beginning of a text on one line, with marks for what hides or reorders."""
+    return mark_safe(shown(escape(Truncator(text).chars(int(length)))))
 
 
 @register.filter

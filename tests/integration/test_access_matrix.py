@@ -79,7 +79,9 @@ annotation:stage-agreement    302/405 404/405 404/405 403/405 403/405 200/405 20
 annotation:open-rating        405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
 annotation:import-responses   302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
 arbitration:queue             302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
+arbitration:waiting           302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
 arbitration:claim-next        405/302 405/404 405/404 405/403 405/403 405/302 405/302 405/403
+arbitration:look              302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
 arbitration:claim             405/302 405/404 405/404 405/403 405/403 405/302 405/302 405/403
 arbitration:case              302/405 404/405 404/405 403/405 403/405 404/405 200/405 403/405
 arbitration:resolve           405/302 405/404 405/404 405/403 405/403 405/404 405/422 405/403
@@ -219,6 +221,7 @@ def world():
         "setup-member-remove": {"pk": team.project.memberships.get(user=late).pk},
         "annotation:guidelines-version": {"version": written.version},
         "annotation:my-rating": {"pk": mine.pk},
+        "arbitration:look": {"response": waiting.pk},
         "arbitration:claim": {"response": waiting.pk},
         "arbitration:accept-revision": {"rating": Rating.objects.filter(response=revised).first().pk},
         "training:launch": {"stage_key": base.key},

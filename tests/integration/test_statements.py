@@ -16,6 +16,7 @@ from annotation.assignment import decline, next_assignment
 from annotation.models import Response
 from annotation.rating import submit_rating
 from arbitration.cases import claim_case, claim_next_case, release_case, resolve_case
+from arbitration.queue import queue
 from core.guidelines import current
 from core.models import Membership
 from core.policies import whole
@@ -57,6 +58,8 @@ PAGES = {
     "my ratings": 11,
     "my rating": 7,
     "queue": 12,
+    "look": 9,
+    "waiting for a lead": 3,
     "case": 10,
     "decisions": 8,
     "revisions": 18,
@@ -112,6 +115,7 @@ class World:
             for expert in others:
                 rate(revised, expert, score=2, revised_response=f"Like this, says {expert}.")
             rate(half, one)
+        make_divergent(responses[-1], others)
         self.mine = one.ratings.latest("pk")
         self.uploads = [make_upload(self.project, by=team.admin) for _ in range(items)]
 
@@ -119,6 +123,7 @@ class World:
         """{name: (who, address)} of every page that is looked at."""
         expert, lead, admin = self.expert, self.team.lead, self.team.admin
         case = claim_next_case(stages=[self.stage], by=lead, now=NOW)
+        waiting = queue(stages=[self.stage], lead=lead, now=NOW).first()
         for_expert = {
             "home": reverse("home"),
             "here": reverse("here"),
@@ -134,6 +139,8 @@ class World:
         }
         for_lead = {
             "queue": self.at("arbitration:queue"),
+            "waiting for a lead": self.at("arbitration:waiting"),
+            "look": self.at("arbitration:look", waiting.pk),
             "case": self.at("arbitration:case", case.pk),
             "decisions": self.at("arbitration:decisions"),
             "revisions": self.at("arbitration:revisions"),

@@ -5,6 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation.models import Response
+from arbitration.cases import claim_case
 from arbitration.models import AcceptedRevision, Case, FinalLabel
 from core.models import Membership, Stage, User
 from core.projects import add_member
@@ -75,6 +76,18 @@ class TestRights:
         assert client.post(url("accept-revision", other, rating.pk)).status_code == 404
 
 
+class TestLook:
+    def test_shows_what_waits_before_anybody_takes_it(self, as_lead, team, diverging):
+        page = as_lead.get(url("look", team, diverging[1][0].pk)).text
+        assert "What the experts said" in page and "Take this case" in page and "Expert A" in page
+        assert not Case.objects.exists()
+
+    def test_is_not_for_who_took_part_nor_of_what_another_holds(self, client, as_lead, team, diverging, now):
+        response = diverging[1][0]
+        claim_case(response=response, by=team.leads[1], now=now)
+        assert as_lead.get(url("look", team, response.pk)).status_code == 404
+
+
 class TestQueuePage:
     def test_lists_what_waits_with_its_reasons(self, as_lead, team, diverging):
         page = as_lead.get(url("queue", team)).text
@@ -86,7 +99,13 @@ class TestQueuePage:
         assert diverging[1][0].prompt.text in as_lead.get(url("queue", team) + "?reason=spread").text
         assert diverging[1][0].prompt.text not in as_lead.get(url("queue", team) + "?reason=asked").text
 
-    @pytest.mark.parametrize("query", ["?reason=nonsense", "?page=99", "?page=x"])
+    def test_finds_by_words_and_sorts(self, as_lead, team, diverging):
+        one, other = diverging[1][:2]
+        page = as_lead.get(url("queue", team) + f"?q={one.prompt.external_id.upper()}&order=newest").text
+        assert one.prompt.text in page and other.prompt.text not in page
+        assert "Nothing that waits is about this" in as_lead.get(url("queue", team) + "?q=nowhere").text
+
+    @pytest.mark.parametrize("query", ["?reason=nonsense", "?page=99", "?page=x", "?order=x&q=%00"])
     def test_answers_whatever_is_asked(self, as_lead, team, diverging, query):
         assert as_lead.get(url("queue", team) + query).status_code == 200
 
