@@ -19,6 +19,7 @@ from exchange.reading import read_rows
 from jobs.life import CHECK_SECONDS, NotFinished, Refused
 from jobs.models import Job
 from jobs.supervisor import CANCELLED, Outcome
+from training.fitting import Fitting
 
 SAMPLES = 3
 LONGEST_SAMPLE = 200
@@ -53,13 +54,18 @@ class ImportJob:
         """Say what the file would bring, or what is wrong with it."""
         try:
             if self.upload.stage is None:
-                report = preview_prompts(project=self.upload.project, rows=rows, skip=True)
+                fitting = Fitting(self.upload.project)
+                report = preview_prompts(
+                    project=self.upload.project, rows=rows, skip=True, on_prompt=fitting.look
+                )
+                notes = report.notes + fitting.notes
             else:
                 report = preview_responses(stage=self.upload.stage, rows=rows, skip=True)
+                notes = report.notes
         except InvalidInput as error:
             found = _of_faults(error)
         else:
-            found = _of_report(report)
+            found = _of_report(report, notes)
         self.end(found | {"columns": list(self.columns), "samples": self.samples})
 
     def write(self, rows):
@@ -134,8 +140,8 @@ def _of_faults(error):
     }
 
 
-def _of_report(report):
-    shown = vars(report) | {"notes": report.notes, "faults": [], "fault_count": 0, "message": ""}
+def _of_report(report, notes):
+    shown = vars(report) | {"notes": notes, "faults": [], "fault_count": 0, "message": ""}
     if "tags" in shown:
         shown["tags"] = dict(list(shown["tags"].items())[:TAGS_SHOWN])
     return shown

@@ -19,7 +19,7 @@ from core.errors import Conflict, DomainError
 from core.transitions import StatusConflict, transition
 from jobs import pulse
 from jobs.models import Job, JobAttempt
-from jobs.nudge import nudge
+from jobs.nudge import nudge, queue_of
 from jobs.outage import OUTAGE_SECONDS, Patience, kept_alive
 from jobs.processes import kill_leftover
 from jobs.reasons import NONE, Reason, as_fields, reason, told
@@ -181,7 +181,7 @@ class Attempt:
         A worker that is stopping takes back at once that this attempt was counted as fruitless: it may be killed
         before it has saved.
         """
-        pulse.show(pulse.GPU)
+        pulse.show(queue_of(self.job.TASK))
         now = self.clock()
         excused = self._uncounted() if self.stopping() else {}
         if self._mine.update(heartbeat_at=now, **excused) != 1:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from jobs import life, pulse
 from jobs.models import Job
-from jobs.nudge import nudge
+from jobs.nudge import nudge, queue_of
 from jobs.stopping import stop_soon
 
 
@@ -34,10 +34,7 @@ def sweep():
         life.requeue_lost(model, now=timezone.now(), lost_after=lost_after)
     due = {pulse.GPU: []}
     for model in models:
-        queue = settings.CELERY_TASK_ROUTES.get(model.TASK, {}).get(
-            "queue", settings.CELERY_TASK_DEFAULT_QUEUE
-        )
-        due.setdefault(queue, []).extend((model.TASK, pk) for pk in life.due(model))
+        due.setdefault(queue_of(model.TASK), []).extend((model.TASK, pk) for pk in life.due(model))
     for queue, jobs in due.items():
         waiting = waiting_messages(queue) if jobs or queue == pulse.GPU else 0
         if waiting < len(jobs):

@@ -54,13 +54,15 @@ def draw_split(seed, external_id):
     return next(split for end, split in SPLIT_ENDS if number < end)
 
 
-def preview_prompts(*, project, rows, skip=False):
+def preview_prompts(*, project, rows, skip=False, on_prompt=lambda line, prompt: None):
     """What `import_prompts` would bring, without bringing it. Raises the same InvalidInput."""
     with Spool() as spool:
-        return _check(project, rows, spool, _next_position(project), skip)
+        return _check(project, rows, spool, _next_position(project), skip, on_prompt)
 
 
-def import_prompts(*, project, rows, by, now, skip=False, on_batch=lambda count: None):
+def import_prompts(
+    *, project, rows, by, now, skip=False, on_prompt=lambda line, prompt: None, on_batch=lambda count: None
+):
     """Take in prompts from `rows` (Rows of a file, or dicts). Returns a PromptReport.
 
     Fields: `prompt`, or `messages` ([{"role", "content"}, …], the last one the user's); optional `id` (else made from
@@ -70,11 +72,11 @@ def import_prompts(*, project, rows, by, now, skip=False, on_batch=lambda count:
 
     With a fault nothing is written. What is written goes in by batches, a transaction each, so that nobody waits for
     long; cut off between two of them, the same call with `skip` goes on. `on_batch` is called in each with how many
-    prompts it wrote.
+    prompts it wrote, `on_prompt` with the line and the NewPrompt of each that is new, as they are read.
     """
     seen = _next_position(project)
     with Spool() as spool:
-        report = _check(project, rows, spool, seen, skip)
+        report = _check(project, rows, spool, seen, skip, on_prompt)
         if _next_position(project) != seen:
             newcomers = Prompt.objects.filter(project=project, position__gte=seen)
             for batch in spool.batches():
@@ -120,7 +122,7 @@ def _next_position(project):
     return 0 if last is None else last + 1
 
 
-def _check(project, rows, spool, seen, skip):
+def _check(project, rows, spool, seen, skip, on_prompt):
     """Put the rows as NewPrompts into the spool; a PromptReport. Raises InvalidInput with every fault."""
     faults, report = Faults(), PromptReport()
     there = Prompt.objects.filter(project=project) if seen else Prompt.objects.none()
@@ -138,6 +140,7 @@ def _check(project, rows, spool, seen, skip):
             )
             _tell_twins(faults, line, prompt, same_digest, same_id)
             report.count(prompt)
+            on_prompt(line, prompt)
             new.append((line, prompt))
         spool.put(new)
     faults.raise_any()

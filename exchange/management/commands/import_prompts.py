@@ -10,6 +10,7 @@ from annotation.importing import import_prompts, preview_prompts
 from core.commands import find_project, telling_faults
 from exchange.mapping import mapped
 from exchange.reading import read_rows
+from training.fitting import Fitting
 
 
 def _column(text):
@@ -42,15 +43,16 @@ class Command(BaseCommand):
 
     def handle(self, *, project, file, check, skip, column, **options):
         project = find_project(project)
+        fitting = Fitting(project)
         try:
             with file.open("rb") as opened, telling_faults():
                 rows = mapped(read_rows(opened, file.name), dict(column))
-                if check:
-                    report = preview_prompts(project=project, rows=rows, skip=skip)
-                else:
-                    report = import_prompts(
-                        project=project, rows=rows, by=None, now=timezone.now(), skip=skip
-                    )
+                asked = {"project": project, "rows": rows, "skip": skip, "on_prompt": fitting.look}
+                report = (
+                    preview_prompts(**asked)
+                    if check
+                    else import_prompts(**asked, by=None, now=timezone.now())
+                )
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
         splits = ", ".join(f"{count} {split}" for split, count in sorted(report.splits.items()))
@@ -58,5 +60,5 @@ class Command(BaseCommand):
         self.stdout.write(f"{report.total} prompts {verb}: {splits} ({report.drawn} drawn by seed).")
         if report.there:
             self.stdout.write(f"{report.there} are in the project already.")
-        for note in report.notes:
+        for note in report.notes + fitting.notes:
             self.stdout.write(note)
