@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Max, OuterRef, Subquery
 
 from annotation.models import Divergence, Involvement, Response
-from arbitration.decisions import check_consensus, check_rationale, write_decision
+from arbitration.decisions import check_consensus, check_rationale, unchanged, write_decision
 from arbitration.models import Case, Decision
 from arbitration.queue import queue
 from arbitration.revisions import accept, check_acceptable, pass_over
@@ -120,10 +120,10 @@ def resolve_case(*, case, by, scores, labels, rationale, submission, now, accept
     settled it, or an expert changed a rating meanwhile.
     """
     case = own_case(case, by=by)
-    if earlier := _same_submission(case, submission):
-        return earlier
     response, policy = case.response, case.response.stage.policy
     consensus = check_consensus(policy, scores=scores, labels=labels, rationale=rationale)
+    if earlier := _same_submission(case, submission):
+        return unchanged(earlier, Decision.Outcome.CONSENSUS, consensus, accept_rating)
     if response.was_settled:
         pass_over(response, now=now, but=accept_rating)
     if accept_rating is not None:
@@ -140,9 +140,9 @@ def resolve_case(*, case, by, scores, labels, rationale, submission, now, accept
 def exclude_response(*, case, by, rationale, submission, now, finding=None):
     """Decide that a response is kept out of training, with the reason why. Otherwise as `resolve_case`."""
     case = own_case(case, by=by)
-    if earlier := _same_submission(case, submission):
-        return earlier
     consensus = check_rationale(rationale)
+    if earlier := _same_submission(case, submission):
+        return unchanged(earlier, Decision.Outcome.EXCLUDED, consensus)
     case = hold(case, by=by, now=now, finding=finding)
     decision = write_decision(case, Decision.Outcome.EXCLUDED, consensus, submission=submission, now=now)
     _close(case, Response.Status.EXCLUDED, decision, by=by, now=now)

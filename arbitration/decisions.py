@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass, field
 
-from annotation.answers import Answers, Fault, InvalidAnswers, check_answers, write_answers
-from arbitration.models import Decision
+from annotation.answers import Answers, Fault, InvalidAnswers, check_answers, load_answers, write_answers
+from arbitration.models import AcceptedRevision, Decision
+from core.errors import Conflict
 from core.limits import text_fault
 from core.policies import whole
 from core.texts import tidy
+
+CHANGED_SINCE = (
+    "This form was sent before, and decided as it was then: what you have changed since was not taken."
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,18 @@ def _rationale_faults(rationale):
     rationale = tidy(rationale)
     what = text_fault(rationale) if rationale else "Say in a sentence why you decide so."
     return [Fault(what, part="rationale")] if what else []
+
+
+def unchanged(decision, outcome, consensus, accept_rating=None):
+    """The decision that a form became when it was sent before. Raises Conflict where it says something else now."""
+    stored = Consensus(decision.rationale, load_answers(Decision, [decision.pk])[decision.pk])
+    accepted = AcceptedRevision.objects.filter(
+        response=decision.case.response_id, accepted_by=decision.lead_id, created_at=decision.created_at
+    )
+    then = (decision.outcome, stored, accepted.values_list("rating", flat=True).first())
+    if then != (outcome, consensus, accept_rating and accept_rating.pk):
+        raise Conflict(CHANGED_SINCE)
+    return decision
 
 
 def write_decision(case, outcome, consensus, *, submission, now):

@@ -2,10 +2,12 @@
 
 import uuid
 
-from annotation.answer_fields import LABEL, SCORE, read_score
+from annotation.answer_fields import LABEL, SCORE, answer_fields, differences, read_score
 from annotation.models import Rating
 from core.addresses import named
 from core.errors import InvalidInput
+from core.policies import whole
+from core.texts import tidy
 
 
 def read_scores(data):
@@ -22,6 +24,20 @@ def read_labels(data):
     return {
         name.removeprefix(LABEL): value for name, value in data.items() if name.startswith(LABEL) and value
     }
+
+
+def read_fields(data):
+    """{field name: text} of the answers that were filled in."""
+    return {name: text for name, text in data.items() if name.startswith((SCORE, LABEL)) and text}
+
+
+def changes_since(decision, data):
+    """[(what is asked, as it was decided, as it was sent now)] in words, where a form differs from what stands."""
+    policy, stands = whole(decision.policy), answer_fields(decision)
+    is_excluded = decision.outcome == decision.Outcome.EXCLUDED
+    found = [] if is_excluded else differences(policy, stands, read_fields(data))
+    rationale = tidy(data.get("rationale", "")).strip()
+    return found + ([("Rationale", decision.rationale, rationale)] if rationale != decision.rationale else [])
 
 
 def read_submission(data):

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from annotation.answer_fields import SCORE, faults_by_field, label_fields
+from annotation.answer_fields import SCORE, faults_by_field, label_fields, told
 from annotation.answers import InvalidAnswers, with_answers
 from annotation.models import Rating, Response, load_earlier
 from annotation.prompt_list import MOST_FOUND
@@ -28,6 +28,7 @@ from arbitration.revisions import accept_revision, pending_revisions
 from core.access import EXPERT, LEAD, form_only, project_view
 from core.errors import DomainError
 from core.http import flash, redirect
+from core.policies import whole
 
 QUEUE_PAGE, REVISIONS_PAGE, DECISIONS_PAGE = 50, 10, 50
 
@@ -129,7 +130,9 @@ def resolve(request, project, case):
         )
     except DomainError as error:
         return _render_case(request, case, error)
-    flash(request, "The consensus is set.")
+    answers = told(whole(case.response.stage.policy), forms.read_fields(request.POST))
+    given = ", ".join(f"{asked} {answer}" for asked, answer in answers if answer)
+    flash(request, f"The consensus is set: {given}.")
     return _after(request, project, case)
 
 
@@ -239,6 +242,7 @@ def _render_case(request, case, error=None):
         "rationale_error": faults.get("rationale"),
         "revision": request.POST.get("revision", ""),
         "error": error,
+        "changes": forms.changes_since(decision, request.POST) if error is not None and decision else [],
         "submission": uuid.uuid4(),
         "simulated": file.simulated,
         "tab": "queue",

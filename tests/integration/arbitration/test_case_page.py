@@ -118,8 +118,25 @@ class TestResolve:
     def test_counts_once_when_sent_twice(self, as_lead, team, case):
         form = filled()
         for _ in range(2):
-            assert as_lead.post(url("resolve", team, case.pk), form).status_code == 302
+            answer = as_lead.post(url("resolve", team, case.pk), form, follow=True)
+            assert "The consensus is set: Safety 3, Helpfulness 4, Relevance 4, Verdict" in answer.text
         assert Decision.objects.count() == 1
+
+    def test_shows_what_was_decided_beside_what_was_sent_with_a_used_form(self, as_lead, team, case):
+        form = filled(rationale="Two are right.")
+        as_lead.post(url("resolve", team, case.pk), form)
+        changed = form | {"score-safety": "1", "rationale": "One is <right>."}
+        answer = as_lead.post(url("resolve", team, case.pk), changed)
+        assert answer.status_code == 409
+        assert "sent before" in answer.text and "The consensus is set" not in answer.text
+        assert "Two are right." in answer.text and "One is &lt;right&gt;." in answer.text
+        assert "Take the next case" in answer.text
+
+    def test_shows_what_was_sent_from_another_tab_after_the_decision(self, as_lead, team, case):
+        as_lead.post(url("resolve", team, case.pk), filled(rationale="In one tab."))
+        answer = as_lead.post(url("resolve", team, case.pk), filled(rationale="In another."))
+        assert answer.status_code == 409
+        assert "already settled" in answer.text and "In another." in answer.text
 
     def test_keeps_the_input_of_a_form_with_faults(self, as_lead, team, case):
         form = filled(rationale="Half a thought", **{"score-safety": ""})

@@ -226,6 +226,20 @@ class TestResolveCase:
         assert decide(case, submission=submission) == first
         assert Decision.objects.count() == 1
 
+    @pytest.mark.parametrize(
+        "change", [{"score": 4}, {"rationale": "Another."}, {"labels": {"verdict": "misaligned"}}]
+    )
+    def test_refuses_the_same_form_with_another_decision_in_it(self, case, change):
+        submission = uuid.uuid4()
+        decide(case, submission=submission)
+        with pytest.raises(Conflict, match="sent before"):
+            decide(case, submission=submission, **change)
+        with pytest.raises(Conflict, match="sent before"):
+            exclude_response(
+                case=case, by=case.lead, rationale="The guidelines say so.", submission=submission, now=NOW
+            )
+        assert Decision.objects.count() == 1
+
     def test_refuses_a_second_decision(self, case):
         decide(case)
         with pytest.raises(Conflict, match="already settled"):

@@ -7,6 +7,7 @@ from django.utils import timezone
 from annotation.models import Response
 from arbitration.cases import claim_case
 from arbitration.models import AcceptedRevision, Case, FinalLabel
+from core.access import page_at
 from core.models import Membership, Stage, User
 from core.projects import add_member
 from tests.factories.annotation import make_rating_stage, rate
@@ -52,7 +53,7 @@ class TestRights:
     def test_nobody_enters_without_signing_in(self, client, team, diverging, case):
         for method, address, _ in pages(team, diverging[0], case, case.response.ratings.first()):
             answer = getattr(client, method)(address)
-            assert (answer.status_code, answer.url) == (302, f"{reverse('login')}?next={address}")
+            assert (answer.status_code, answer.url) == (302, f"{reverse('login')}?next={page_at(address)}")
 
     def test_another_leads_case_is_not_found(self, client, team, case):
         client.force_login(team.leads[1])
