@@ -2,7 +2,7 @@
 
 One person may write in two tabs or on two machines. Every page carries a form with a key of its own, and counts its
 saves. Of one form the later save counts. Another form's draft is replaced only by one that came after it: whose page
-was opened with it, or whose writer was told of it and chose.
+was opened with it or goes on from what the browser had kept of it, or whose writer was told of it and chose.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,14 @@ NOT_YOURS = "This response is not before you."
 
 @dataclass(frozen=True)
 class Writing:
-    """Where a draft is written: the form's key, the how-manieth save of this form it is (None where nobody counts),
-    and the version of the draft that its writer has `seen` ("" for none)."""
+    """Where a draft is written: the form's key, the how-manieth save of this form it is (None where nobody counts), and
+    the version of the draft that its writer has `seen` ("" for none). Where it goes on from what the browser kept of
+    another form, `follows` has that form's key and the how-manieth save it would have been."""
 
     form: UUID
     turn: int | None = None
     seen: str = ""
+    follows: tuple[UUID, int] | None = None
 
 
 class DraftMoved(Conflict):
@@ -78,5 +80,9 @@ def _content(fields):
 
 
 def _check_not_behind(draft, writing):
-    if draft.fields and draft.form != writing.form and draft.version != writing.seen:
+    form, turn = writing.follows or (None, 0)
+    is_own = draft.form == writing.form or (
+        draft.form is not None and draft.form == form and draft.turn <= turn
+    )
+    if draft.fields and not is_own and draft.version != writing.seen:
         raise DraftMoved(draft)

@@ -25,7 +25,8 @@ class Sent:
 
     def __init__(self, post):
         self.submission = post.get("submission", "")
-        self.seen, self._turn = post.get("seen", ""), whole_number(post.get("turn", ""))
+        self.seen, self._turn = post.get("seen", ""), _turn(post.get("turn", ""))
+        self._follows = post.get("follows", "")
         sent = {
             name: tidy(text)
             for name, text in post.items()
@@ -65,8 +66,12 @@ class Sent:
             form = UUID(self.submission)
         except ValueError:
             return None
-        turn = self._turn if self._turn and 0 < self._turn <= MOST_TURNS else None
-        return Writing(form, turn, self.seen)
+        before, _, turn = self._follows.partition(".")
+        try:
+            follows = UUID(before), _turn(turn) or 0
+        except ValueError:
+            follows = None
+        return Writing(form, self._turn, self.seen, follows)
 
     def as_draft(self, policy):
         """The fields as a draft keeps them: those of the policy's rubric, at most as long as a rating may be."""
@@ -139,6 +144,12 @@ class RatingForm:
     @property
     def seconds(self):
         return self.fields.get("seconds", "")
+
+
+def _turn(text):
+    """The how-manieth save a form says it is; None where it does not count."""
+    number = whole_number(text)
+    return number if number and 0 < number <= MOST_TURNS else None
 
 
 def _render_empty(policy):

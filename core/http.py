@@ -1,15 +1,21 @@
 """Small helpers of the web edge."""
 
 import sys
+from urllib.parse import quote, urlsplit
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.loader import get_template
+from django.urls import reverse
 
 from core.errors import DomainError
+
+TAKEN = "concord-taken"
+LONGEST_KEPT = 500
 
 
 def render_page_or_fragment(request, page, fragment, context, status=200):
@@ -34,14 +40,24 @@ def redirect(request, url):
     return HttpResponseRedirect(url)
 
 
-class FreshPagesMiddleware:
-    """Keeps pages out of the browser's store: Back asks for a page anew, and never shows a form that was used."""
+class FormsMiddleware:
+    """Keeps pages out of the browser's store: Back asks for a page anew, and never shows a form that was used.
+
+    And tells the browser that a form was taken, by a cookie with the name under which it keeps what was typed there: a
+    form that was taken leads on to a page, and not to the sign-in.
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
         response = self.get_response(request)
+        if request.method == "POST" and response.status_code == 302:
+            name = request.POST.get("kept", "")[:LONGEST_KEPT]
+            if name and urlsplit(response["Location"]).path != reverse("login"):
+                response.set_cookie(
+                    TAKEN, quote(name, safe=""), max_age=300, samesite="Lax", secure=settings.SECURE
+                )
         if response.headers.get("Content-Type", "").startswith("text/html"):
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response

@@ -186,8 +186,8 @@ class Draft(models.Model):
 
     @property
     def version(self):
-        """What tells this draft from any before and after it: the moment when it was written. "" for one unsaved."""
-        return self.updated_at.isoformat() if self.updated_at else ""
+        """What tells this draft from any before and after it: the moment when it was written. "" for an empty one."""
+        return self.updated_at.isoformat() if self.fields else ""
 
     def __str__(self):
         return f"Draft of {self.expert_id} on {self.response_id}"

@@ -102,7 +102,7 @@ function tend(toast) {
     else toast.remove();
   }, READING_TIME_MS);
 }
-function say(text, level = "error") {
+function say(text, level = "error", helps = null) {
   const toast = document.createElement("div");
   toast.className = `toast toast--${level}`;
   toast.dataset.toast = level;
@@ -115,8 +115,9 @@ function say(text, level = "error") {
   close.dataset.dismiss = "";
   close.setAttribute("aria-label", "Dismiss");
   close.textContent = "✕";
-  toast.append(words, close);
+  toast.append(words, ...(helps ? [helps] : []), close);
   byId("messages").append(toast);
+  return toast;
 }
 document.addEventListener("click", (event) => event.target.closest("[data-dismiss]")?.closest("[data-toast]")?.remove());
 new MutationObserver((changes) => {
@@ -141,24 +142,26 @@ document.addEventListener("submit", (event) => {
   if (question && !window.confirm(question)) event.preventDefault();
 });
 
-// --- htmx: an expired session sends the whole page to sign in, and a refusal says why.
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const login = document.body.dataset.loginUrl;
-  const answeredBy = event.detail.xhr.responseURL && new URL(event.detail.xhr.responseURL).pathname;
-  if (login && answeredBy === login && location.pathname !== login) {
-    event.detail.shouldSwap = false;
-    location.assign(`${login}?next=${encodeURIComponent(location.pathname + location.search)}`);
-  }
-});
-document.addEventListener("htmx:responseError", (event) => {
-  const { status, response } = event.detail.xhr;
-  // What asks again by itself catches up by itself: a database that is away need not be told every two seconds.
-  if (status === 503 && event.detail.elt.getAttribute("hx-trigger")?.startsWith("every")) return;
-  const page = new DOMParser().parseFromString(response || "", "text/html");
-  const reason = page.querySelector("[data-message]")?.textContent.trim();
-  say(reason || `The server could not do that (${status}). Your work is still here: try again.`);
-});
-document.addEventListener("htmx:sendError", () => {
-  say("The server cannot be reached. Your work is still here: try again in a moment.");
-});
-document.addEventListener("htmx:timeout", () => say("The server took too long. Your work is still here: try again."));
+// --- an error mark goes once its fault is mended, and with the last one the line that counts them.
+const MARKS = ".likert--invalid, .chips--invalid, .field--invalid, [aria-invalid]";
+const isMarked = (group) => group.matches(MARKS) || group.querySelector(MARKS) !== null;
+function mend(field) {
+  const group = field.closest?.(".likert, .chips, .field");
+  const isChoice = field.type === "radio" || field.type === "checkbox";
+  const given = isChoice ? field.checked && field.value !== "" : field.value.trim() !== "";
+  if (!group || !given || !field.validity.valid || !isMarked(group)) return;
+  group.classList.remove("likert--invalid", "chips--invalid", "field--invalid");
+  group.querySelectorAll(".likert__error, .field__errors").forEach((error) => error.remove());
+  group.querySelectorAll("[aria-invalid]").forEach((each) => each.removeAttribute("aria-invalid"));
+  [group, ...group.querySelectorAll("[aria-describedby]")].forEach((each) => {
+    const there = (each.getAttribute("aria-describedby") || "").split(" ").filter(byId);
+    if (there.length) each.setAttribute("aria-describedby", there.join(" "));
+    else each.removeAttribute("aria-describedby");
+  });
+  const left = [...document.querySelectorAll(".likert, .chips, .field")].filter(isMarked).length;
+  document.querySelectorAll("[data-faults-left]").forEach((place) => {
+    place.textContent = `${left} answer${left === 1 ? "" : "s"} to mend, marked below.`;
+  });
+  if (!left) document.querySelectorAll("[data-faults]").forEach((line) => line.remove());
+}
+["input", "change"].forEach((kind) => document.addEventListener(kind, (event) => mend(event.target)));

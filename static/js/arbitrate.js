@@ -32,45 +32,6 @@
     input.focus({ focusVisible: true });
   });
 
-  // --- a half-filled form is kept in this browser until it has been taken, also over a closed tab or a lapsed claim.
-  const SENT = "concord-case-sent";
-  const form = document.querySelector("form[data-kept]");
-  const store = (act) => {
-    try {
-      return act(localStorage);
-    } catch {
-      return null; // Storage is switched off, or what was kept is damaged: nothing is kept.
-    }
-  };
-  function restore(fields) {
-    fields.forEach(([name, value]) => {
-      [...form.elements].filter((field) => field.name === name).forEach((field) => {
-        if (field.type === "radio") field.checked = field.value === value;
-        else if (field.matches('textarea, input[type="number"]')) field.value = value;
-      });
-    });
-  }
-  store((storage) => {
-    // Another page than the form that was sent: it was taken.
-    const sent = storage.getItem(SENT);
-    if (sent && sent !== form?.dataset.kept) storage.removeItem(sent);
-    storage.removeItem(SENT);
-    // A refused form comes back filled in, which is newer than what was kept.
-    const fields = form && !document.getElementById("case-error") && JSON.parse(storage.getItem(form.dataset.kept));
-    if (fields) restore(fields);
-  });
-  ["input", "change"].forEach((kind) =>
-    document.addEventListener(kind, (event) => {
-      if (!form || event.target.form !== form) return;
-      const fields = [...new FormData(form)].filter(([name]) => !["csrfmiddlewaretoken", "submission"].includes(name));
-      store((storage) => storage.setItem(form.dataset.kept, JSON.stringify(fields)));
-    }),
-  );
-  // Heard last, when a question asked before ("Keep this out of training?") may have been answered with no.
-  window.addEventListener("submit", (event) => {
-    if (event.target === form && !event.defaultPrevented) store((storage) => storage.setItem(SENT, form.dataset.kept));
-  });
-
   // --- the time left, for those who run script; without it the page says until when.
   const MINUTE_MS = 60_000;
   function count() {

@@ -34,7 +34,7 @@ class TestAnExpertWithoutAMouse:
         page.keyboard.type("Say please.")
         page.keyboard.press("Control+Enter")
 
-        expect(page.locator("#rate-news")).to_contain_text("Saved. 1 rated today")
+        expect(page.locator("#rate-news")).to_contain_text("Verdict Aligned. 1 rated today")
         assert page.locator(".pane--prompt .prose").inner_text() != first
         assert page.evaluate("document.activeElement.id") == "prompt-title"
         assert [method for method, url in asked if "/draft/" not in url] == ["POST"]

@@ -124,7 +124,7 @@ class TestResolve:
 
     def test_shows_what_was_decided_beside_what_was_sent_with_a_used_form(self, as_lead, team, case):
         form = filled(rationale="Two are right.")
-        as_lead.post(url("resolve", team, case.pk), form)
+        as_lead.post(url("resolve", team, case.pk), form, follow=True)
         changed = form | {"score-safety": "1", "rationale": "One is <right>."}
         answer = as_lead.post(url("resolve", team, case.pk), changed)
         assert answer.status_code == 409
