@@ -24,12 +24,13 @@ from django.db.models.functions import Greatest
 from annotation import looking
 from annotation.deciding import decide_response, lock_response
 from annotation.models import Assignment, Draft, Involvement, QueueCursor, Rating, Response
+from annotation.slots import CALLED_IN, DECLINED, let_go, reopen
 from core import audit
 from core.errors import Conflict, InvalidInput
 from core.limits import text_fault
 from core.models import Membership, Stage
 from core.texts import tidy
-from core.transitions import transition, transition_first
+from core.transitions import transition_first
 
 LAPSES_AT_ONCE = 500
 
@@ -107,6 +108,23 @@ def release_lapsed(*, now):
 
 
 @transaction.atomic
+def call_in(*, assignment, by, now):
+    """Take back a slot that is open on somebody's screen: it is anyone's again.
+
+    What its expert had filled in stays as their draft, and they are told; if they submit before somebody else has the
+    slot, it counts. Raises Conflict where nobody holds it any more.
+    """
+    response = lock_response(assignment.response_id)
+    slot = next(each for each in response.slots if each.pk == assignment.pk)
+    if slot.status != Assignment.Status.LEASED or slot.expert_id != assignment.expert_id:
+        raise Conflict("Nobody holds this any more: reload to see who holds what.")
+    with audit.Trail() as trail:
+        let_go(slot, by=by, now=now, trail=trail, because=CALLED_IN)
+        decide_response(response, by=by, now=now, trail=trail)
+    return slot
+
+
+@transaction.atomic
 def decline(*, assignment, by, reason, now):
     """ "I cannot judge this": free the slot for another expert and remember that this one is out.
 
@@ -137,7 +155,7 @@ def decline(*, assignment, by, reason, now):
             Involvement.objects.filter(pk=involvement.pk).update(
                 part=Involvement.Part.DECLINED, reason=reason, created_at=now
             )
-        _reopen(slot, by=by, now=now, trail=trail, because="declined")
+        reopen(slot, by=by, now=now, trail=trail, because=DECLINED)
         decide_response(response, by=by, now=now, trail=trail)
         trail.record("response:decline", response, by=by, now=now, detail=reason)
     return involvement
@@ -164,7 +182,7 @@ def _next_slot(stage, expert, now):
 def _begin(stage, expert):
     """The expert's first time in the stage: their cursor, with about how many responses fall to them."""
     k = stage.ratings_per_response
-    experts = Membership.objects.filter(project=stage.project_id, role=Membership.Role.EXPERT).count()
+    experts = Membership.objects.experts_of(stage.project_id).count()
     responses = Response.objects.filter(stage=stage).count()
     share = responses if experts <= k else -(-responses * k // experts)
     QueueCursor.objects.get_or_create(stage=stage, expert=expert, defaults={"share": share})
@@ -242,54 +260,9 @@ def _release(pk, now):
     if slot.status != Assignment.Status.LEASED or slot.lease_until > now:
         return False
     with audit.Trail() as trail:
-        let_go(slot, by=None, now=now, trail=trail, because="lease_ended")
+        let_go(slot, by=None, now=now, trail=trail)
         decide_response(response, by=None, now=now, trail=trail)
     return True
-
-
-def let_go(slot, *, by, now, trail, because):
-    """End the lease of a slot of a locked response. What its expert had filled in stays as their draft.
-
-    A rating that a lead had returned to them stands as it was, and the slot with it; any other slot opens again.
-    """
-    draft, _ = Draft.objects.get_or_create(
-        response=slot.response, expert_id=slot.expert_id, defaults={"updated_at": now}
-    )
-    kept = (
-        Rating.objects.current().filter(pk=draft.replaces_id) if draft.replaces_id else Rating.objects.none()
-    )
-    if not kept.exists():
-        _reopen(slot, by=by, now=now, trail=trail, because=because)
-        return
-    transition(
-        slot,
-        Assignment.Status.SUBMITTED,
-        by=by,
-        now=now,
-        trail=trail,
-        params={"because": because},
-        lease_until=None,
-    )
-
-
-def _reopen(slot, *, by, now, trail, because):
-    """Give back a slot of a locked response, and mark every open one of the response."""
-    transition(
-        slot,
-        Assignment.Status.OPEN,
-        by=by,
-        now=now,
-        trail=trail,
-        params={"because": because},
-        expert=None,
-        leased_at=None,
-        lease_until=None,
-        reopened_at=now,
-    )
-    # Experts may have passed the response by while they could not take it; see the top of this file.
-    Assignment.objects.filter(
-        response=slot.response_id, status=Assignment.Status.OPEN, reopened_at__isnull=True
-    ).update(reopened_at=now)
 
 
 def _lease_end(now):

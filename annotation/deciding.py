@@ -9,11 +9,12 @@ from django.db.models.functions import Coalesce
 from annotation.agreement import Judgement, Reason, Rules, find_divergence
 from annotation.answers import label_rows, load_answers
 from annotation.models import Assignment, Divergence, DivergenceReason, Involvement, Rating, Response
+from annotation.slots import close_slots
 from core import audit
 from core.compiled import Compiled, Given
 from core.models import Membership, Stage
 from core.policies import whole, worked_out
-from core.transitions import transition, transition_all
+from core.transitions import transition
 
 
 def lock_response(pk=None, *, slot=None):
@@ -57,38 +58,29 @@ _locked_of_slot = Compiled(
 )
 
 
-def decide_response(response, *, by, now, trail=audit):
+def decide_response(response, *, by, now, trail=audit, as_it_is=False):
     """Move a locked response on where its ratings decide it: AGREED, DIVERGENT, or not yet (unchanged).
 
     With k ratings the divergence rule decides; one that a lead had settled before goes to a lead again in any case.
-    With fewer it goes to a lead as soon as nobody holds a slot of it and too few experts are left who could rate it.
-    Call it inside the caller's transaction.
+    With fewer it goes to a lead as soon as nobody holds a slot of it and too few experts are left who could rate it, or
+    at once where it is to be decided `as_it_is`. Slots that are not rated by then are closed. Call it inside the
+    caller's transaction.
     """
     if response.status != Response.Status.AWAITING_RATINGS:
         return response
     k = response.k
     given = sum(slot.status == Assignment.Status.SUBMITTED for slot in response.slots)
-    if given < k and not _is_unjudgeable(response, still_needed=k - given):
+    if given < k and not as_it_is and not _is_unjudgeable(response, still_needed=k - given):
         return response
     ratings = list(Rating.objects.current().filter(response=response).order_by("id"))
     reasons = find_divergence(judgements_of(ratings), rules_of(response.stage.policy, k))
     if response.was_settled:
         reasons.append(Reason(DivergenceReason.Kind.CORRECTED))
-    if not reasons:
-        return transition(response, Response.Status.AGREED, by=by, now=now, trail=trail)
-    _diverge(response, ratings, reasons, by=by, now=now, trail=trail)
-    if given < k:
-        transition_all(
-            response.assignments.all(),
-            old=Assignment.Status.OPEN,
-            to=Assignment.Status.CLOSED,
-            by=by,
-            now=now,
-            trail=trail,
-            about=response,
-            verb="assignment:close",
-            params={"because": "unjudgeable"},
-        )
+    if reasons:
+        _diverge(response, ratings, reasons, by=by, now=now, trail=trail)
+    else:
+        transition(response, Response.Status.AGREED, by=by, now=now, trail=trail)
+    close_slots(response, because="unjudgeable" if given < k else "decided", by=by, now=now, trail=trail)
     return response
 
 
@@ -133,7 +125,7 @@ def escalate_unjudgeable(*, now):
     declined = Involvement.objects.filter(response=OuterRef("response"), part=Involvement.Part.DECLINED)
     slots = Assignment.objects.filter(response=OuterRef("pk"), status=Assignment.Status.OPEN)
     taken_part = Involvement.objects.filter(response=OuterRef(OuterRef("pk")), user=OuterRef("user"))
-    experts = Membership.objects.filter(project=OuterRef("stage__project"), role=Membership.Role.EXPERT)
+    experts = Membership.objects.experts_of(OuterRef("stage__project"))
     due = (
         Response.objects.filter(Exists(slots.filter(reopened_at__isnull=False).filter(Exists(declined))))
         .exclude(assignments__status=Assignment.Status.LEASED)
@@ -215,7 +207,7 @@ def _is_unjudgeable(response, still_needed):
     if not response.involvements.filter(part=Involvement.Part.DECLINED).exists():
         return False
     taken_part = Involvement.objects.filter(response=response, user=OuterRef("user"))
-    experts = Membership.objects.filter(project=response.stage.project_id, role=Membership.Role.EXPERT)
+    experts = Membership.objects.experts_of(response.stage.project_id)
     return experts.filter(~Exists(taken_part)).count() < still_needed
 
 

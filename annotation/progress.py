@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from annotation.counting import shown_responses, shown_slots
-from annotation.models import Assignment, Involvement, QueueCursor, Rating, Response
+from annotation.models import Assignment, Draft, Involvement, QueueCursor, Rating, Response
 from annotation.responses import prompts_without_response
 from core.compiled import Compiled, Given
 from core.models import Membership, Project, Stage, User
@@ -21,13 +21,15 @@ class OwnProgress:
     to them.
 
     It is counted when a page is opened, and travels with the form from one response to the next: the expert's own
-    numbers, shown to nobody else and used for nothing else.
+    numbers, shown to nobody else and used for nothing else. `called_in`: what an admin took back from them, known when
+    the page is opened.
     """
 
     day: date
     today: int
     done: int
     left: int
+    called_in: int = 0
 
     @property
     def share(self):
@@ -81,7 +83,8 @@ def own_progress(*, project, expert, now):
     """Counts over this expert's own rows in all that is open, in one statement."""
     began = midnight(now)
     (mine,) = _own(expert=expert.pk, project=project.pk, midnight=began)
-    return OwnProgress(began.date(), today=mine.today, done=mine.done, left=max(mine.share - mine.done, 0))
+    left = max(mine.share - mine.done, 0)
+    return OwnProgress(began.date(), today=mine.today, done=mine.done, left=left, called_in=mine.called_in)
 
 
 def _counting_own():
@@ -94,10 +97,12 @@ def _counting_own():
     rated = Rating.objects.current().filter(**mine, **since_midnight, policy__project=project)
     done = Assignment.objects.filter(**mine, **is_open, status=Assignment.Status.SUBMITTED)
     share = QueueCursor.objects.filter(**mine, **is_open)
+    called_in = Draft.objects.filter(**mine, response__stage__project=project, called_in_at__isnull=False)
     return User.objects.filter(pk=Given("expert", User._meta.pk)).annotate(
         today=_of_expert(rated, Count("pk")),
         done=_of_expert(done, Count("pk")),
         share=_of_expert(share, Sum("share")),
+        called_in=_of_expert(called_in, Count("pk")),
     )
 
 

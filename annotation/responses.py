@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, Max, OuterRef
 from django.db.models.functions import Coalesce
 
-from annotation.models import Assignment, Prompt, QueueCursor, Response
+from annotation.models import Assignment, Prompt, QueueCursor, Response, Unanswered
 from core import audit
 from core.bulk import insert_rows
 from core.errors import Conflict
@@ -48,8 +48,9 @@ class NewResponse:
 def add_responses(*, stage, answers: Iterable[NewResponse], now):
     """Store the answers of a stage that waits for responses, each with k open slots. Returns the new rows.
 
-    What the stage already has (same prompt and candidate) is skipped, so that a worker may send a batch
-    again. Writes no audit event: the job or import that calls it does. Raises Conflict once rating is open.
+    What the stage already has (same prompt and candidate) is skipped, so that a worker may send a batch again; so is
+    what a turn is told of a prompt that was set aside meanwhile. Writes no audit event: the job or import that calls it
+    does. Raises Conflict once rating is open.
     """
     stage = lock_stage(stage)
     if stage.status != Stage.Status.RESPONDING:
@@ -65,6 +66,10 @@ def _add_batch(stage, answers, now):
     wanted = {answer.key: answer for answer in answers}
     for key in _existing_keys(stage, {prompt for prompt, _ in wanted}):
         wanted.pop(key, None)
+    if stage.is_turn:
+        aside = Prompt.objects.filter(pk__in={prompt for prompt, _ in wanted}, set_aside__isnull=False)
+        aside = set(aside.values_list("pk", flat=True))
+        wanted = {key: answer for key, answer in wanted.items() if key[0] not in aside}
     positions = hand_out_positions(stage, wanted)
     insert_rows(
         Response,
@@ -127,11 +132,15 @@ def hand_out_positions(stage, keys):
 
 
 def prompts_without_response(stage):
-    """The project's prompts that the stage has no response to, though a turn is to answer all of them."""
+    """The project's prompts that the stage lacks a response to, though a turn is to answer all of them.
+
+    Not those that are set aside, nor those of which it is known that the stage's model cannot answer them.
+    """
     if not stage.is_turn:
         return Prompt.objects.none()
     answered = Response.objects.filter(stage=stage, prompt=OuterRef("pk"))
-    return Prompt.objects.filter(~Exists(answered), project=stage.project_id)
+    failed = Unanswered.objects.filter(stage=stage, prompt=OuterRef("pk"))
+    return Prompt.objects.in_use().filter(~Exists(answered), ~Exists(failed), project=stage.project_id)
 
 
 def largest_k(stage):
@@ -200,7 +209,8 @@ def _fit_slots(stage):
     k = Coalesce("ratings_needed", stage.ratings_per_response)
     beyond = Coalesce("response__ratings_needed", stage.ratings_per_response)
     Assignment.objects.filter(stage=stage, slot__gt=beyond, status=Assignment.Status.OPEN).delete()
-    responses = Response.objects.filter(stage=stage).annotate(wanted=k, slots=Count("assignments"))
+    responses = Response.objects.filter(stage=stage).exclude(status=Response.Status.SET_ASIDE)
+    responses = responses.annotate(wanted=k, slots=Count("assignments"))
     lacking = responses.filter(slots__lt=F("wanted")).only("pk", "stage_id", "position").order_by()
     _create_slots((response, range(response.slots + 1, response.wanted + 1)) for response in lacking)
 

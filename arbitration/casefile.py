@@ -106,7 +106,7 @@ def open_files(responses):
         divergence__response__in=responses, divergence__superseded_at=None
     )
     found = found.select_related("axis", "label_set", "asked_by").prefetch_related("values")
-    for reason in found.annotate(response=F("divergence__response")):
+    for reason in found.annotate(response=F("divergence__response"), k=F("divergence__ratings_needed")):
         reasons[reason.response].append(reason)
     return [_file(each, ratings[each.pk], given, declined[each.pk], reasons[each.pk]) for each in responses]
 
@@ -135,7 +135,7 @@ def _file(response, ratings, given, declined, reasons):
         opinions=opinions,
         tracks=tracks,
         label_sets=label_sets,
-        reasons=[_tell(reason, scores, names, response.k) for reason in reasons],
+        reasons=[_tell(reason, scores, names, len(ratings)) for reason in reasons],
         declined=sorted((names[each.user_id], each.reason) for each in declined),
         simulated=any(rating.expert.is_simulated for rating in ratings),
     )
@@ -153,7 +153,7 @@ def name_people(response, people, *, blind):
     return {pk: f"Expert {_letters(place)}" for place, pk in enumerate(drawn)}
 
 
-def _tell(reason, scores, names, k):
+def _tell(reason, scores, names, given):
     match reason.kind:
         case Kind.SPREAD:
             given = scores[reason.axis_id]
@@ -165,7 +165,7 @@ def _tell(reason, scores, names, k):
         case Kind.ASKED:
             return f"{names.get(reason.asked_by_id, 'An expert')} asked for a senior"
         case Kind.UNJUDGEABLE:
-            return f"Too few experts could judge it: {k} ratings are wanted"
+            return f"Too few ratings: {given} of {reason.k}"
         case Kind.CORRECTED:
             return "A rating has changed since a lead decided"
         case Kind.REOPENED:

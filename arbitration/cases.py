@@ -12,7 +12,7 @@ from arbitration.models import Case, Decision
 from arbitration.queue import queue
 from arbitration.revisions import accept, check_acceptable, pass_over
 from core import audit
-from core.access import LEAD
+from core.access import ADMIN, LEAD
 from core.errors import Conflict, NotAllowed
 from core.models import Stage
 from core.transitions import StatusConflict, transition
@@ -28,6 +28,7 @@ OVERTAKEN = (
     "What the experts say has changed since you took this case. What they say now is shown: look at it once more, "
     "then send your decision again."
 )
+SET_ASIDE = "An admin has set this response aside: go on with the next one."
 NOT_YOURS = "You rated this response or could not judge it, so another lead has to settle it."
 
 
@@ -108,6 +109,22 @@ def release_case(*, case, by, now):
 
 
 @transaction.atomic
+def call_in_case(*, case, by, now):
+    """Take a case back from a lead who is away: anyone may take it. Twice is the same as once.
+
+    Raises NotAllowed for whoever is no admin of the project, Conflict where it was settled meanwhile.
+    """
+    case = _locked(case)
+    if not case.response.stage.project.memberships.filter(user=by, role=ADMIN).exists():
+        raise NotAllowed("Only an admin of this project can call in a case.")
+    if case.status == Status.RESOLVED:
+        raise Conflict("This case is settled: there is nothing to call in.")
+    if case.status != Status.CLAIMED:
+        return case
+    return transition(case, Status.RELEASED, by=by, now=now, params={"because": "called_in"}, closed_at=now)
+
+
+@transaction.atomic
 def resolve_case(*, case, by, scores, labels, rationale, submission, now, accept_rating=None, finding=None):
     """Set the consensus on a case: any values, with the reason why. The same submission twice is one decision.
 
@@ -163,16 +180,19 @@ def release_lapsed_cases(*, now):
     return lapsed
 
 
-def own_case(case, *, by):
-    """The case as it is now, locked behind its response and with its finding, if it is `by`'s.
+def _locked(case):
+    """The case as it is now, locked behind its response and with its finding.
 
     What it joins never changes its key: its response and finding, the stage, and the policy of a stage in rating.
     """
-    case = (
-        Case.objects.select_for_update(of=("response", "self", "divergence"), no_key=True)
-        .select_related("response__stage__project", "response__stage__policy__rubric", "divergence")
-        .get(pk=case.pk)
-    )
+    related = ("response__stage__project", "response__stage__policy__rubric", "divergence")
+    cases = Case.objects.select_for_update(of=("response", "self", "divergence"), no_key=True)
+    return cases.select_related(*related).get(pk=case.pk)
+
+
+def own_case(case, *, by):
+    """The case as it is now, locked as `_locked` does it, if it is `by`'s."""
+    case = _locked(case)
     if case.lead_id != by.pk:
         raise NotAllowed("This case is before another lead.")
     return case
@@ -190,6 +210,8 @@ def hold(case, *, by, now, finding=None):
 
     Where its finding was superseded, a new claim of the one that holds, if that is the `finding` the lead had seen.
     """
+    if case.response.status == Response.Status.SET_ASIDE:
+        raise Conflict(SET_ASIDE)
     if case.status == Status.RESOLVED:
         raise Conflict(SETTLED)
     if case.divergence.superseded_at is None:

@@ -8,6 +8,7 @@ from django.db.models.functions import Coalesce
 
 from annotation.counting import count_responses
 from annotation.models import Rating, Response
+from annotation.setting_aside import set_aside_what_is_open
 from arbitration.label_statements import write_final_labels
 from arbitration.models import AcceptedRevision, Case
 from arbitration.outcomes import chunks, gather, most_written
@@ -30,11 +31,13 @@ class WorkIsOpen(Conflict):
 
 @dataclass
 class Finalized:
-    """How many responses a finalization labelled, by source, and how many revisions the experts' majority gave."""
+    """How many responses a finalization labelled, by source, how many it set aside, and how many revisions the experts'
+    majority gave."""
 
     agreed: int = 0
     arbitrated: int = 0
     excluded: int = 0
+    set_aside: int = 0
     revisions: int = 0
 
     @property
@@ -42,9 +45,10 @@ class Finalized:
         return self.agreed + self.arbitrated + self.excluded
 
     def __str__(self):
+        aside = f" {self.set_aside} responses that were open are set aside." if self.set_aside else ""
         return (
             f"{self.total} final labels: {self.agreed} by agreement, {self.arbitrated} by arbitration, "
-            f"{self.excluded} excluded; {self.revisions} revised responses accepted by most experts."
+            f"{self.excluded} excluded; {self.revisions} revised responses accepted by most experts.{aside}"
         )
 
 
@@ -55,7 +59,7 @@ def open_work(stage, count):
     """
     if stage.status == Stage.Status.RESPONDING:
         return ["The stage still waits for its responses."]
-    claimed = Case.objects.current().filter(response__stage=stage, status=Case.Status.CLAIMED).count()
+    claimed = claimed_cases(stage).count()
     sentences = []
     if not sum(count.values()):
         sentences.append("The stage has no responses.")
@@ -69,17 +73,28 @@ def open_work(stage, count):
     return sentences
 
 
+def claimed_cases(stage):
+    """The cases before a lead now. One whose response was set aside meanwhile runs out by itself."""
+    return Case.objects.current().filter(
+        response__stage=stage, response__status=Status.DIVERGENT, status=Case.Status.CLAIMED
+    )
+
+
 @transaction.atomic
-def finalize_labels(*, stage, by, now):
+def finalize_labels(*, stage, by, now, set_aside_because=""):
     """Freeze the labels of a stage in which nothing is open: RATING → LABELS_FINAL. Returns what was Finalized.
 
-    Agreed responses get their label by the policy's rule, arbitrated ones the lead's decision, and excluded ones
-    a label that says so. Text that more than half of a response's k experts wrote as its revision is accepted.
-    Raises WorkIsOpen with the list of what is open, and Conflict for a stage that is already final.
+    What is open is set aside before where a reason for that is given: it gets no label and is counted. Agreed responses
+    get their label by the policy's rule, arbitrated ones the lead's decision, and excluded ones a label that says so.
+    Text that more than half of a response's k experts wrote as its revision is accepted. Raises WorkIsOpen with the
+    list of what is open, and Conflict for a stage that is already final.
     """
     stage = lock_stage(stage)
     if stage.status in Stage.FINAL:
         raise Conflict(f"The labels of {stage} are already final.")
+    aside = 0
+    if set_aside_because and stage.status == Stage.Status.RATING:
+        aside = set_aside_what_is_open(stage, reason=set_aside_because, by=by, now=now)
     count = count_responses(stage)
     if sentences := open_work(stage, count):
         raise WorkIsOpen(sentences)
@@ -87,6 +102,7 @@ def finalize_labels(*, stage, by, now):
         agreed=count.get(Status.AGREED, 0),
         arbitrated=count.get(Status.RESOLVED, 0),
         excluded=count.get(Status.EXCLUDED, 0),
+        set_aside=aside,
         revisions=_accept_most_written(stage, now=now),
     )
     write_final_labels(stage, by=by, now=now)
@@ -114,7 +130,7 @@ def _accept_most_written(stage, *, now):
         new = []
         for pk, text, k in rows:
             revisions = found[pk].revisions
-            rating = most_written(revisions, text, k)
+            rating = most_written(revisions, text, max(k, len(found[pk].ratings)))
             if rating is not None:
                 new.append(
                     AcceptedRevision(response_id=pk, rating_id=rating, text=revisions[rating], created_at=now)

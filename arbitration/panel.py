@@ -7,7 +7,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from annotation.answers import label_rows, score_rows
 from annotation.counting import shown_responses
 from annotation.models import Rating, Response
-from arbitration.labels import open_work
+from arbitration.labels import claimed_cases, open_work
 from arbitration.models import Case, Decision, FinalLabel
 from core.models import Stage, User
 
@@ -18,7 +18,8 @@ DECIDED = (Response.Status.RESOLVED, Response.Status.EXCLUDED)
 class Arbitration:
     """How far a stage's arbitration is.
 
-    `overridden` of the `consensuses` went outside what the experts gave; `labels` counts final ones by class.
+    `aside` were taken out of the work; `settled` would get a label now. `overridden` of the `consensuses` went outside
+    what the experts gave; `labels` counts final ones by class.
     """
 
     stage: Stage
@@ -29,6 +30,8 @@ class Arbitration:
     consensuses: int
     overridden: int
     agreed: int
+    aside: int
+    settled: int
     open_work: list[str]
     labels: list[tuple[str, int]]
 
@@ -53,6 +56,11 @@ class Arbitration:
         return not self.is_final and not self.open_work
 
     @property
+    def may_set_aside(self):
+        """Whether all that keeps the stage from being finalized can be set aside."""
+        return self.stage.status == Stage.Status.RATING and bool(self.open_work)
+
+    @property
     def is_final(self):
         return self.stage.status in Stage.FINAL
 
@@ -60,12 +68,7 @@ class Arbitration:
 def survey(stage) -> Arbitration:
     """The arbitration of a stage as it stands."""
     count = shown_responses(stage)
-    claimed = list(
-        Case.objects.current()
-        .filter(response__stage=stage, status=Case.Status.CLAIMED)
-        .select_related("lead")
-        .order_by("claimed_at")
-    )
+    claimed = list(claimed_cases(stage).select_related("lead").order_by("claimed_at"))
     is_final = stage.status in Stage.FINAL
     consensuses, excluded = _decisions(stage) if is_final or any(map(count.get, DECIDED)) else (0, 0)
     by_class, by_agreement = _labels(stage) if is_final else ({}, 0)
@@ -78,6 +81,8 @@ def survey(stage) -> Arbitration:
         consensuses=consensuses,
         overridden=count_overridden(stage) if consensuses else 0,
         agreed=count.get(Response.Status.AGREED, 0) + by_agreement,
+        aside=count.get(Response.Status.SET_ASIDE, 0),
+        settled=sum(count.get(each, 0) for each in (Response.Status.AGREED, *DECIDED)),
         open_work=[] if is_final else open_work(stage, count),
         labels=[(label, by_class.get(value, 0)) for value, label in FinalLabel.Alignment.choices],
     )

@@ -16,7 +16,7 @@ FILTERS = {
     Kind.SPREAD: "Scores apart",
     Kind.CONFLICT: "Labels conflict",
     Kind.ASKED: "Senior asked",
-    Kind.UNJUDGEABLE: "Too few could judge",
+    Kind.UNJUDGEABLE: "Too few ratings",
     Kind.CORRECTED: "Changed after a decision",
     Kind.REOPENED: "Decision reopened",
 }

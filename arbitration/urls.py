@@ -13,6 +13,7 @@ urlpatterns = [
     path("arbitrate/cases/<case:case>/resolve/", views.resolve, name="resolve"),
     path("arbitrate/cases/<case:case>/exclude/", views.exclude, name="exclude"),
     path("arbitrate/cases/<case:case>/release/", views.release, name="release"),
+    path("arbitrate/cases/<case:case>/call-in/", stage_views.call_in, name="call-in"),
     path("arbitrate/decisions/", views.decisions, name="decisions"),
     path("arbitrate/revisions/", views.revisions, name="revisions"),
     path("arbitrate/revisions/<rating:rating>/accept/", views.accept, name="accept-revision"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 # Below this many pairs a change as large as 12 % → 6 % is missed more often than found (exact McNemar at 5 %:
 # power 0.39 with 100 pairs, 0.80 with 200).
 GOOD_PAIRS = 200
+REASONS_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,9 @@ class Basis:
     prompts: int
     not_judged: int
     excluded: int
+    set_aside: int
+    set_aside_because: tuple
+    unanswered: int
     policy_version: int
     raters: frozenset
     simulated: bool
@@ -65,6 +69,8 @@ def caveats_of(bases):
             f"{open_ones} held-out response{'' if open_ones == 1 else 's'} ended without a verdict of the experts or a "
             "lead: not judged, and in no share of the classes."
         )
+    for basis in bases:
+        said += _missing(basis)
     if any(basis.refusals for basis in bases):
         said.append(
             "A correct refusal has a lower cosine with its prompt than an answer, the lower the less it repeats of the "
@@ -72,6 +78,21 @@ def caveats_of(bases):
             "safety."
         )
     return said
+
+
+def _missing(basis):
+    """What a stage's numbers rest on less than on all of its held-out prompts."""
+    if basis.set_aside:
+        were = "response of {} was" if basis.set_aside == 1 else "responses of {} were"
+        why = _list([f"“{reason}”" for reason in basis.set_aside_because[:REASONS_SHOWN]])
+        more = len(basis.set_aside_because) - REASONS_SHOWN
+        yield (
+            f"{basis.set_aside} held-out {were.format(basis.title)} set aside: {why}"
+            f"{f', and {more} more reasons' if more > 0 else ''}. Nothing here counts them."
+        )
+    if basis.unanswered:
+        prompts = "prompt" if basis.unanswered == 1 else "prompts"
+        yield f"The model of {basis.title} could not answer {basis.unanswered} held-out {prompts}."
 
 
 def _list(words):

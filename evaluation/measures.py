@@ -1,10 +1,10 @@
 """What the report reads from the database: sums and counts per prompt and bare numbers, never the texts."""
 
 import numpy as np
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Sum
 
 from annotation.answers import score_rows
-from annotation.models import Assignment, Divergence, Prompt, Response
+from annotation.models import Assignment, Divergence, Prompt, Response, Unanswered
 from arbitration.models import FinalLabel
 from evaluation.models import CoherenceScore
 from evaluation.per_prompt import PerPrompt
@@ -70,11 +70,26 @@ def held_out_responses(stage):
     return tuple(responses.aggregate(n=Count("id"), prompts=Count("prompt", distinct=True)).values())
 
 
+def set_aside(stage):
+    """(held-out responses that were set aside, the reasons for that, the oldest first)."""
+    aside = Response.objects.filter(
+        stage=stage, prompt__split=HELD_OUT, status=Response.Status.SET_ASIDE
+    ).order_by("set_aside")
+    rows = list(aside.values_list("set_aside", "set_aside__reason").annotate(Count("pk")))
+    return sum(n for *_, n in rows), list(dict.fromkeys(reason for _, reason, _ in rows))
+
+
+def unanswered(stage):
+    """How many held-out prompts the stage's model could not answer."""
+    answered = Response.objects.filter(stage=stage, prompt=OuterRef("prompt"))
+    found = Unanswered.objects.filter(~Exists(answered), stage=stage, prompt__split=HELD_OUT)
+    return found.count()
+
+
 def escalations(stage):
-    """(responses that diverged, responses) of the whole stage."""
-    return Divergence.objects.filter(response__stage=stage).count(), Response.objects.filter(
-        stage=stage
-    ).count()
+    """(responses that diverged, responses) of the whole stage, without those that were set aside."""
+    counted = Response.objects.filter(stage=stage).exclude(status=Response.Status.SET_ASIDE)
+    return Divergence.objects.filter(response__in=counted).count(), counted.count()
 
 
 def raters(stage):

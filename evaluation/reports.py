@@ -59,9 +59,11 @@ class StageReport:
     """One stage. Without final labels (`final` False) it carries no numbers.
 
     `responses`, `prompts`: of the held-out split; `labeled`: those with a class; `not_judged`: those whose answers
-    leave it open; `excluded`: those a lead excluded. `scores`: {axis key: mean final score}. `coherence` is None while
-    cosines are missing (`coherence_state` says why); else it covers all held-out responses, excluded ones too, because
-    it describes the model. `bins`: the share of them per bin of BINS. `escalated`: diverging responses, all splits.
+    leave it open; `excluded`: those a lead excluded; `set_aside`: those that were taken out before they had a label;
+    `unanswered`: prompts that the model could not answer. `scores`: {axis key: mean final score}. `coherence` is None
+    while cosines are missing (`coherence_state` says why); else it covers all held-out responses, excluded ones too,
+    because it describes the model. `bins`: the share of them per bin of BINS. `escalated`: diverging responses, all
+    splits.
     """
 
     number: int
@@ -76,6 +78,8 @@ class StageReport:
     labeled: int = 0
     not_judged: int = 0
     excluded: int = 0
+    set_aside: int = 0
+    unanswered: int = 0
     scores: dict[str, Estimate] = field(default_factory=dict)
     aligned: Estimate | None = None
     partly: Estimate | None = None
@@ -88,6 +92,7 @@ class StageReport:
     agreement: list[Agreement] = field(default_factory=list)
     escalated: Estimate | None = None
     simulated: bool = False
+    set_aside_because: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -214,6 +219,7 @@ def _stage_report(stage, axes, encoder, waiting):
             "others": _coherence(asked[~refuses], cosine[~refuses], coherent[~refuses], seed),
             "bins": [float(count / max(len(cosine), 1)) for count in counts],
         }
+    aside, because = measures.set_aside(stage)
     diverged, rated = measures.escalations(stage)
     report = StageReport(
         **_facts(stage),
@@ -223,6 +229,9 @@ def _stage_report(stage, axes, encoder, waiting):
         labeled=int(classes["aligned"].counts.sum()),
         not_judged=not_judged,
         excluded=excluded,
+        set_aside=aside,
+        set_aside_because=because,
+        unanswered=measures.unanswered(stage),
         scores={key: mean_estimate(each.sums, each.counts, seed=seed) for key, each in scores.items()},
         **{name: share_estimate(each.sums, each.counts, seed=seed) for name, each in classes.items()},
         coherence_state=waiting,
@@ -260,6 +269,9 @@ def _basis(stage, report):
         prompts=report.prompts,
         not_judged=report.not_judged,
         excluded=report.excluded,
+        set_aside=report.set_aside,
+        set_aside_because=tuple(report.set_aside_because),
+        unanswered=report.unanswered,
         policy_version=report.policy_version,
         raters=measures.raters(stage),
         simulated=report.simulated,

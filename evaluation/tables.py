@@ -116,8 +116,10 @@ def _basis(stages):
         [
             _counts("Prompts", stages, "prompts"),
             _counts("Responses with a class (n)", stages, "labeled"),
-            _counts("Not judged", stages, "not_judged"),
+            *_counts_if_any("Not judged", stages, "not_judged"),
             _counts("Excluded by a lead", stages, "excluded"),
+            *_counts_if_any("Set aside", stages, "set_aside"),
+            *_counts_if_any("Prompts the model could not answer", stages, "unanswered"),
         ],
     )
 
@@ -192,6 +194,10 @@ def _experts(stages):
             rows.append(Row(f"Krippendorff’s α, {name}", cells))
     rows.append(Row("Escalated to a lead", [_estimate(stage["escalated"], percent) for stage in stages]))
     return Group("Agreement of the experts, all splits", rows)
+
+
+def _counts_if_any(name, stages, key):
+    return [_counts(name, stages, key)] if any(stage[key] for stage in stages) else []
 
 
 def _counts(name, stages, key):

@@ -28,6 +28,7 @@ RESPONSE = {
     "candidate": "candidate",
     "position": "position",
     "status": "status",
+    "set_aside": "set_aside__reason",
     "seed": "seed",
     "sampling": "sampling_id",
     "temperature": "sampling__temperature",

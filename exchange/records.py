@@ -114,6 +114,7 @@ def _record(row, stage, around, names):
         "model": names.models[row.model],
         "candidate": row.candidate,
         "status": row.status,
+        "set_aside": row.set_aside,
         "sampling": {name: getattr(row, name) for name in SAMPLING} if row.sampling else None,
         "coherence": cosine and {"cosine": cosine[0], "is_refusal": cosine[1]},
     }

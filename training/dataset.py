@@ -118,16 +118,20 @@ def _measured_rate(project):
 
 def _left_out(stage):
     """Why final labels are not learned from: {reason: count}."""
-    Alignment, offered = FinalLabel.Alignment, Q(response__prompt__split__in=LEARNED_FROM)
+    Alignment, in_use = FinalLabel.Alignment, Q(response__prompt__set_aside__isnull=True)
+    learned_from = Q(response__prompt__split__in=LEARNED_FROM)
+    offered = learned_from & in_use
     unjudged = Q(alignment=Alignment.NOT_JUDGED, revision__isnull=True)
     found = FinalLabel.objects.filter(response__stage=stage).aggregate(
         every=Count("pk"),
-        held_out=Count("pk", filter=~offered),
+        held_out=Count("pk", filter=~learned_from),
+        set_aside=Count("pk", filter=learned_from & ~in_use),
         excluded=Count("pk", filter=offered & Q(alignment=Alignment.EXCLUDED)),
         not_judged=Count("pk", filter=offered & unjudged),
     )
     counts = {
         "to held-out prompts": found["held_out"],
+        "to prompts that were set aside": found["set_aside"],
         "excluded by a lead": found["excluded"],
         "not judged": found["not_judged"],
     }
@@ -145,6 +149,7 @@ def _learnable(stage):
     """
     return (
         FinalLabel.objects.filter(response__stage=stage, response__prompt__split__in=LEARNED_FROM)
+        .filter(response__prompt__set_aside__isnull=True)
         .exclude(alignment=FinalLabel.Alignment.EXCLUDED)
         .filter(Q(revision__isnull=False) | Q(alignment=FinalLabel.Alignment.ALIGNED) & ~Q(response__text=""))
         .order_by("response__prompt__position", "response__candidate")
@@ -211,9 +216,9 @@ def line_of(example, earlier=None):
 def freeze_training_set(*, stage, by, now):
     """Write down what a run on this stage learns from, once and for all. Returns the TrainingSet.
 
-    Train-split prompts give the examples, validation prompts the validation loss; held-out prompts give
-    nothing. Freezing again gives the same row, as final labels never change. Raises Conflict before the labels are
-    final, InvalidInput where there is nothing to learn from.
+    Train-split prompts give the examples, validation prompts the validation loss; held-out prompts and those that are
+    set aside by now give nothing. Freezing again gives the same row, as final labels never change. Raises Conflict
+    before the labels are final, InvalidInput where there is nothing to learn from.
     """
     stage = lock_stage(stage)
     if not stage.is_turn:

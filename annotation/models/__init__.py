@@ -6,6 +6,7 @@ a score), has no index of its own (`db_index=False`): each would cost a write wi
 
 from annotation.models.assignment import Assignment, Draft, Involvement, QueueCursor
 from annotation.models.divergence import Divergence, DivergenceReason
+from annotation.models.leftover import SettingAside, Shortfall, Unanswered
 from annotation.models.prompt import Prompt, PromptMessage, PromptTag, load_earlier
 from annotation.models.rating import Rating, RatingLabel, RatingScore
 from annotation.models.reference import ReferenceLabel, ReferenceLabelValue, ReferenceScore
@@ -33,5 +34,8 @@ __all__ = [
     "Response",
     "Return",
     "Sampling",
+    "SettingAside",
+    "Shortfall",
+    "Unanswered",
     "load_earlier",
 ]

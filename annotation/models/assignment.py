@@ -39,6 +39,7 @@ class Assignment(models.Model):
         Status.OPEN: {Status.LEASED, Status.CLOSED},
         Status.LEASED: {Status.OPEN, Status.SUBMITTED, Status.CLOSED},
         Status.SUBMITTED: {Status.LEASED},
+        # Wanted again, or its response was brought back.
         Status.CLOSED: {Status.OPEN},
     }
     ACTIVE = {Status.OPEN, Status.LEASED}
@@ -157,7 +158,8 @@ class QueueCursor(models.Model):
 class Draft(models.Model):
     """What an expert has filled in and not yet submitted, as the form's fields: anything goes, nothing
     counts. It outlives the lease, so that work is not lost when a slot lapses. `form` is the key of the form that
-    wrote it, where one did, in its how-manieth save, `turn`: see annotation/drafts.py.
+    wrote it, where one did, in its how-manieth save, `turn`: see annotation/drafts.py. `called_in_at`: when the slot
+    was taken back before its time, until its expert has read so.
 
     `replaces` is the rating that they took back, or that a lead `returned` to them with a question; what comes of the
     draft supersedes it."""
@@ -170,6 +172,7 @@ class Draft(models.Model):
     form = models.UUIDField(null=True)
     turn = models.PositiveIntegerField(default=0)
     updated_at = models.DateTimeField()
+    called_in_at = models.DateTimeField(null=True, blank=True)
     replaces = models.ForeignKey(
         "annotation.Rating", null=True, on_delete=models.PROTECT, db_index=False, related_name="drafts"
     )
@@ -180,6 +183,7 @@ class Draft(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["response", "expert"], name="draft_once")]
         indexes = [
+            models.Index(fields=["expert"], name="draft_called_in", condition=Q(called_in_at__isnull=False)),
             models.Index(fields=["replaces"], name="draft_replaces", condition=Q(replaces__isnull=False)),
             models.Index(fields=["returned"], name="draft_returned", condition=Q(returned__isnull=False)),
         ]

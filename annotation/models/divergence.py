@@ -47,7 +47,7 @@ class Divergence(models.Model):
 
 class DivergenceReason(models.Model):
     """One reason: an axis' spread above τ, a label set with conflicting answers, an expert who asked, or too
-    few experts left who can judge the response.
+    few ratings, because nobody is left who can give more or because an admin does not wait for them.
 
     Or it was decided before, and an expert corrected a rating since, or somebody (`asked_by`) reopened it (`note`)."""
 
@@ -55,7 +55,7 @@ class DivergenceReason(models.Model):
         SPREAD = "spread", "Scores too far apart"
         CONFLICT = "conflict", "Labels conflict"
         ASKED = "asked", "An expert asked for a senior"
-        UNJUDGEABLE = "unjudgeable", "Too few experts can judge it"
+        UNJUDGEABLE = "unjudgeable", "Too few ratings"
         CORRECTED = "corrected", "Changed after a decision"
         REOPENED = "reopened", "The decision was reopened"
 

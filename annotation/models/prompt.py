@@ -10,6 +10,10 @@ class PromptQuerySet(models.QuerySet):
     def visible_to(self, user):
         return self.filter(project__memberships__user=user).distinct()
 
+    def in_use(self):
+        """Those that models are asked: not set aside."""
+        return self.filter(set_aside__isnull=True)
+
 
 class Prompt(models.Model):
     """One conversation put to every model version of a project: the last message, `text`, is the user's question.
@@ -19,7 +23,7 @@ class Prompt(models.Model):
     be learned from, validation prompts give the loss that chooses, held-out prompts give the report. `reference` is
     what a good answer would say; simulated experts and nobody else compare with it. `digest` (conversations.digest)
     keeps the same conversation from standing in two splits; of two that came in before they were recognized as the
-    same, the later has one of its own.
+    same, the later has one of its own. A prompt that is `set_aside` is asked of no model and learned from by none.
     """
 
     class Split(models.TextChoices):
@@ -37,6 +41,14 @@ class Prompt(models.Model):
     digest = models.CharField(max_length=64)
     split = models.CharField(max_length=12, choices=Split.choices)
     reference = models.TextField(blank=True)
+    set_aside = models.ForeignKey(
+        "annotation.SettingAside",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        db_index=False,
+        related_name="prompts",
+    )
     created_at = models.DateTimeField()
 
     objects = PromptQuerySet.as_manager()
@@ -51,7 +63,14 @@ class Prompt(models.Model):
                 condition=models.Q(split__in=["train", "validation", "held-out"]), name="prompt_split_known"
             ),
         ]
-        indexes = [models.Index(fields=["project", "split"])]
+        indexes = [
+            models.Index(fields=["project", "split"]),
+            models.Index(
+                fields=["project", "position"],
+                name="prompt_set_aside",
+                condition=models.Q(set_aside__isnull=False),
+            ),
+        ]
 
     def __str__(self):
         return self.external_id

@@ -62,6 +62,7 @@ class Response(models.Model):
         RESOLVED = "resolved", "Resolved by a lead"
         EXCLUDED = "excluded", "Excluded by a lead"
         LABELED = "labeled", "Label final"
+        SET_ASIDE = "set_aside", "Set aside"
 
     COLOURS = {
         Status.AWAITING_RATINGS: "info",
@@ -70,17 +71,26 @@ class Response(models.Model):
         Status.RESOLVED: "good",
         Status.EXCLUDED: "neutral",
         Status.LABELED: "good",
+        Status.SET_ASIDE: "neutral",
     }
     TRANSITIONS = {
-        Status.AWAITING_RATINGS: {Status.AGREED, Status.DIVERGENT},
-        Status.AGREED: {Status.LABELED, Status.AWAITING_RATINGS},
-        Status.DIVERGENT: {Status.RESOLVED, Status.EXCLUDED, Status.AWAITING_RATINGS},
+        Status.AWAITING_RATINGS: {Status.AGREED, Status.DIVERGENT, Status.SET_ASIDE},
+        Status.AGREED: {Status.LABELED, Status.AWAITING_RATINGS, Status.SET_ASIDE},
+        Status.DIVERGENT: {
+            Status.RESOLVED,
+            Status.EXCLUDED,
+            Status.AWAITING_RATINGS,
+            Status.SET_ASIDE,
+        },
         Status.RESOLVED: {Status.LABELED, Status.AWAITING_RATINGS, Status.DIVERGENT},
         Status.EXCLUDED: {Status.AWAITING_RATINGS, Status.DIVERGENT},
         Status.LABELED: set(),
+        # Brought back, as long as its stage is open.
+        Status.SET_ASIDE: {Status.AWAITING_RATINGS, Status.DIVERGENT},
     }
     ACTIVE = {Status.AWAITING_RATINGS, Status.DIVERGENT}
-    TERMINAL = {Status.LABELED}
+    TERMINAL = {Status.LABELED, Status.SET_ASIDE}
+    MAY_BE_SET_ASIDE = (Status.AWAITING_RATINGS, Status.AGREED, Status.DIVERGENT)
 
     stage = models.ForeignKey(
         "core.Stage", on_delete=models.PROTECT, db_index=False, related_name="responses"
@@ -104,6 +114,14 @@ class Response(models.Model):
     finish_reason = models.CharField(max_length=10, blank=True)
     ratings_needed = models.PositiveSmallIntegerField(null=True, blank=True)
     was_settled = models.BooleanField(default=False, db_default=False)
+    set_aside = models.ForeignKey(
+        "annotation.SettingAside",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        db_index=False,
+        related_name="responses",
+    )
     created_at = models.DateTimeField()
 
     objects = ResponseQuerySet.as_manager()
@@ -126,6 +144,11 @@ class Response(models.Model):
             models.CheckConstraint(
                 condition=Q(ratings_needed__isnull=True) | Q(ratings_needed__gte=1),
                 name="response_k_at_least_1",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="set_aside", set_aside__isnull=False)
+                | (~Q(status="set_aside") & Q(set_aside__isnull=True)),
+                name="response_set_aside_with_reason",
             ),
         ]
         indexes = [

@@ -4,13 +4,15 @@ from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef
 from django.http import Http404
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from annotation.answer_fields import answer_fields
 from annotation.answers import with_answers
 from annotation.forms import RatingForm
 from annotation.models import Assignment, Draft, Rating
-from core.access import EXPERT, project_view
+from core.access import EXPERT, form_only, project_view
+from core.http import redirect
 from core.policies import whole
 
 PER_PAGE = 25
@@ -33,7 +35,12 @@ def my_ratings(request, project):
     # By the stages' keys, so that the index alone answers.
     paginator.count = submitted.filter(stage__in=list(project.stages.values_list("pk", flat=True))).count()
     page = paginator.get_page(request.GET.get("page"))
-    context = {"project": project, "page_obj": page, "leftovers": _leftovers(request.user, project)}
+    context = {
+        "project": project,
+        "page_obj": page,
+        "leftovers": _leftovers(request.user, project),
+        "called_in": _called_in(request.user, project),
+    }
     return render(request, "annotation/my_ratings.html", context)
 
 
@@ -51,6 +58,20 @@ def my_rating(request, project, pk):
         "form": RatingForm(whole(rating.policy), answer_fields(rating)),
     }
     return render(request, "annotation/my_rating.html", context)
+
+
+@form_only
+@project_view(EXPERT)
+def called_in(request, project):
+    """One has read that an admin took back what one had open."""
+    Draft.objects.filter(expert=request.user, response__stage__project=project).update(called_in_at=None)
+    return redirect(request, reverse("annotation:my-ratings", args=[project.slug]))
+
+
+def _called_in(user, project):
+    """The drafts of what an admin took back from this expert, until they say that they have read so."""
+    drafts = Draft.objects.filter(expert=user, response__stage__project=project, called_in_at__isnull=False)
+    return list(drafts.select_related("response__prompt").order_by("-called_in_at")[:PER_PAGE])
 
 
 def _leftovers(user, project):

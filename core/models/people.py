@@ -70,6 +70,12 @@ class User(AbstractUser):
         return self.get_full_name() or self.username
 
 
+class MembershipQuerySet(models.QuerySet):
+    def experts_of(self, project):
+        """Whoever can rate in a project: has the role, and can sign in."""
+        return self.filter(project=project, role="expert", user__is_active=True)
+
+
 class Membership(models.Model):
     """One role of one person in one project. A person may hold several."""
 
@@ -82,6 +88,8 @@ class Membership(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices)
     created_at = models.DateTimeField()
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         ordering = ["role", "user__username"]

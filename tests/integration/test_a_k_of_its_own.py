@@ -69,7 +69,7 @@ class TestAKOfItsOwn:
         slot = take_slot(response=four, expert=newcomer, now=NOW)
         decline(assignment=slot, by=newcomer, reason="No idea.", now=NOW)
         four = Response.objects.get(pk=four.pk)
-        assert open_file(four).reasons == ["Too few experts could judge it: 4 ratings are wanted"]
+        assert open_file(four).reasons == ["Too few ratings: 3 of 4"]
         assert replay(four.divergences.get()) == stored_reasons(four.divergences.get())
         assert measure_agreement(stage, 2).responses == 2
         for expert in team.experts:

@@ -67,6 +67,18 @@ annotation:guidelines-version 302/405 404/405 404/405 200/405 200/405 200/405 20
 annotation:my-ratings         302/405 404/405 404/405 200/405 200/405 403/405 403/405 403/405
 annotation:my-rating          302/405 404/405 404/405 404/405 200/405 403/405 403/405 403/405
 annotation:prompts            302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
+annotation:called-in          405/302 405/404 405/404 405/302 405/302 405/403 405/403 405/403
+annotation:prompt             302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
+annotation:edit-prompt        302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
+annotation:set-aside-prompt   405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/422
+annotation:bring-back-prompt  405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
+annotation:left               302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
+annotation:responses          302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
+annotation:response           302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
+annotation:set-aside          405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/422
+annotation:bring-back         405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
+annotation:fewer-ratings      405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/422
+annotation:call-in            405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
 annotation:import-prompts     405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/422
 annotation:import             302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
 annotation:import-columns     405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/422
@@ -87,6 +99,7 @@ arbitration:case              302/405 404/405 404/405 403/405 403/405 404/405 20
 arbitration:resolve           405/302 405/404 405/404 405/403 405/403 405/404 405/422 405/403
 arbitration:exclude           405/302 405/404 405/404 405/403 405/403 405/404 405/422 405/403
 arbitration:release           405/302 405/404 405/404 405/403 405/403 405/404 405/302 405/403
+arbitration:call-in           405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
 arbitration:decisions         302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
 arbitration:revisions         302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
 arbitration:accept-revision   405/302 405/404 405/404 405/403 405/403 405/302 405/302 405/403
@@ -227,12 +240,17 @@ def world():
         "training:launch": {"stage_key": base.key},
         "evaluation:figure-file": {"key": "score-safety"},
     }
-    keys |= {f"annotation:{name}": {"pk": slot.pk} for name in ("submit", "draft", "decline")}
+    keys |= {f"annotation:{name}": {"pk": slot.pk} for name in ("submit", "draft", "decline", "call-in")}
     uploaded = {"pk": make_upload(team.project, by=team.admin).pk}
     keys |= dict.fromkeys(
         (name for name in ADDRESSES if re.fullmatch("annotation:import(-[cwr].*)?", name)), uploaded
     )
-    keys |= {f"arbitration:{name}": {"case": case.pk} for name in ("case", "resolve", "exclude", "release")}
+    acts = ("response", "set-aside", "bring-back", "fewer-ratings")
+    keys |= {f"annotation:{name}": {"pk": half.pk} for name in acts}
+    acts = ("prompt", "edit-prompt", "set-aside-prompt", "bring-back-prompt")
+    keys |= {f"annotation:{name}": {"pk": half.prompt_id} for name in acts}
+    acts = ("case", "resolve", "exclude", "release", "call-in")
+    keys |= {f"arbitration:{name}": {"case": case.pk} for name in acts}
     keys |= {f"training:{name}": {"pk": run.pk} for name in ("run", "cancel", "resume")}
     keys |= {
         f"training:{name}": {"pk": run.training_set_id} for name in ("training-set", "training-set-file")

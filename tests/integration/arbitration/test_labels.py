@@ -3,8 +3,10 @@ from datetime import timedelta
 
 import pytest
 
+from annotation.assignment import take_slot
 from annotation.counting import count_responses
-from annotation.models import Response
+from annotation.models import Assignment, Draft, Response
+from annotation.rating import submit_rating
 from arbitration.cases import claim_case, exclude_response
 from arbitration.labels import WorkIsOpen, finalize_labels, open_work
 from arbitration.models import AcceptedRevision, FinalLabel
@@ -14,6 +16,7 @@ from core.errors import Conflict, InvalidInput, NotAllowed
 from core.models import AuditEvent, Membership, Stage
 from core.projects import add_member
 from core.rubrics import DEFAULT_RUBRIC, LabelSetSpec, LabelValueSpec, PolicySpec, RubricSpec
+from evaluation.reports import build_report
 from exchange.records import records
 from tests.factories.annotation import make_rating_stage, make_stage, rate
 from tests.factories.arbitration import (
@@ -200,6 +203,61 @@ class TestFinalizeLabels:
             for label in labels
         }
         assert found == {"tied": [], "most": ["b"], "one": ["c"]}
+
+
+class TestFinalizeWithLeftovers:
+    def test_sets_aside_what_is_open_and_labels_the_rest(self, team):
+        stage = make_rating_stage(team.project, prompts=4)
+        agreed, held, waiting, claimed = responses_of(stage)
+        for expert in team.experts:
+            rate(agreed, expert)
+        slot = take_slot(response=held, expert=team.experts[0], now=NOW)
+        make_divergent(waiting, team.experts)
+        make_divergent(claimed, team.experts)
+        case = claim_case(response=claimed, by=team.lead, now=NOW)
+        done = finalize_labels(
+            stage=stage, by=team.admin, now=NOW, set_aside_because="The deadline is today."
+        )
+        assert (done.agreed, done.set_aside, done.total) == (1, 3, 1)
+        aside = Response.objects.filter(stage=stage, status=Response.Status.SET_ASIDE)
+        assert {each.set_aside.reason for each in aside} == {"The deadline is today."}
+        assert (
+            set(aside) == {held, waiting, claimed}
+            and not FinalLabel.objects.filter(response__in=aside).exists()
+        )
+        assert not Assignment.objects.filter(stage=stage, status__in=Assignment.ACTIVE).exists()
+        assert Draft.objects.get(response=held).called_in_at == NOW
+        event = AuditEvent.objects.get(verb="stage:labels_final")
+        assert event.params["set_aside"] == 3
+        # Whoever had it open hears so, and nothing is written.
+        with pytest.raises(Conflict, match="set this response aside"):
+            decide(case)
+        with pytest.raises(Conflict, match="no longer open"):
+            submit_rating(
+                assignment=slot,
+                by=team.experts[0],
+                scores=dict.fromkeys(("safety", "helpfulness", "relevance"), 4),
+                labels={"verdict": "aligned"},
+                submission=uuid.uuid4(),
+                now=NOW,
+            )
+
+    def test_teaches_nothing_and_is_counted(self, team):
+        stage = make_rating_stage(
+            team.project, prompts=8
+        )  # splits: train, train, validation, held-out, and again
+        for response in responses_of(stage):
+            if response.prompt.position < 4:
+                for expert in team.experts:
+                    rate(response, expert)
+        finalize_labels(stage=stage, by=team.admin, now=NOW, set_aside_because="Cleo left.")
+        assert preview_training_set(stage).examples == 2
+        report = build_report(team.project)
+        assert (report.stages[0].responses, report.stages[0].labeled, report.stages[0].set_aside) == (2, 1, 1)
+        assert "1 held-out response of Base was set aside: “Cleo left.”" in " ".join(report.caveats)
+        assert len(list(records(team.project))) == 4
+        aside = [each for each in records(team.project, unlabeled=True) if each["status"] == "set_aside"]
+        assert [each["set_aside"] for each in aside] == ["Cleo left."] * 4
 
 
 class TestNotJudged:

@@ -12,7 +12,7 @@ from core.models import Membership, Stage, User
 from core.projects import add_member
 from tests.factories.annotation import make_rating_stage, rate
 from tests.factories.arbitration import decide, make_divergent_stage, settle
-from tests.factories.core import make_project, make_user
+from tests.factories.core import NOW, make_project, make_user
 from tests.integration.arbitration.pages import BETTER, url
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]  # on PostgreSQL the access matrix asks every page
@@ -182,20 +182,32 @@ class TestRevisions:
 
 
 class TestStagePanel:
+    def test_lets_an_admin_call_in_a_case(self, client, team, diverging, case):
+        client.force_login(team.admin)
+        address = url("call-in", team, case.pk)
+        assert address in client.get(url("stage-panel", team, 0)).text
+        for _ in range(2):
+            assert client.post(address).status_code == 302
+        case.refresh_from_db()
+        assert case.status == Case.Status.RELEASED
+        assert claim_case(response=case.response, by=team.leads[1], now=NOW)
+        client.force_login(team.lead)
+        assert address not in client.get(url("stage-panel", team, 0)).text
+
     def test_is_one_fragment_named_after_its_root(self, as_lead, team, diverging, case):
         text = as_lead.get(url("stage-panel", team, 0)).text.strip()
         assert text.startswith('<section class="panel" id="arbitration-panel"')
         assert text.endswith("</section>")
         assert team.lead.username in text
 
-    def test_offers_to_finalize_only_to_admins_and_only_when_nothing_is_open(self, client, team, diverging):
+    def test_offers_to_finalize_only_to_admins_and_says_what_is_open(self, client, team, diverging):
         address = url("finalize", team, 0)
         client.force_login(team.admin)
         before = client.get(url("stage-panel", team, 0)).text
-        assert "2 responses wait for a lead." in before
-        assert address not in before
+        assert "2 responses wait for a lead." in before and "Finalize without what is open…" in before
         settle(diverging[0], team.lead)
-        assert address in client.get(url("stage-panel", team, 0)).text
+        after = client.get(url("stage-panel", team, 0)).text
+        assert address in after and "Finalize labels…" in after
         client.force_login(team.lead)
         assert address not in client.get(url("stage-panel", team, 0)).text
 
@@ -211,6 +223,23 @@ class TestFinalize:
         )
         assert FinalLabel.objects.count() == 4
         assert Stage.objects.get().status == Stage.Status.LABELS_FINAL
+
+    def test_sets_aside_what_is_open_with_a_reason(self, client, team, diverging, case):
+        client.force_login(team.admin)
+        address = url("finalize", team, 0)
+        assert "Finalize without it" in client.get(address).text
+        answer = client.post(address, {"set_aside_because": "  "})
+        assert (answer.status_code, "Say in a sentence" in answer.text) == (422, True)
+        answer = client.post(address)
+        assert (answer.status_code, "Some work is still open" in answer.text) == (409, True)
+        client.post(address, {"set_aside_because": "The deadline is <today>."}, follow=True)
+        assert FinalLabel.objects.count() == 2
+        panel = client.get(url("stage-panel", team, 0)).text
+        assert "<dt>Set aside, without a label</dt><dd>2</dd>" in panel
+        aside = client.get(
+            reverse("annotation:responses", args=[team.project.slug, 0]), {"status": "set_aside"}
+        ).text
+        assert aside.count("The deadline is &lt;today&gt;.") == 2
 
     def test_says_where_it_rests_on_simulation(self, client, team, diverging):
         client.force_login(team.admin)
