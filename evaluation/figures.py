@@ -20,6 +20,7 @@ COSINE_RANGE = [-0.2, 1.0]
 DISTRIBUTION_SIZE = {"width": 330, "height": 180}
 RATING_HEIGHT, RATING_WIDTH, STAGE_WIDTH = 120, 150, 52
 LONG_TICKS = 5
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def draw(report):
@@ -165,9 +166,14 @@ def _svg(chart, *, title, description):
     drawn = re.sub(r' (?:role|aria-[a-z]+)="[^"]*"', "", drawn)
     # The page's face and its own class names must not meet Vega's.
     drawn = re.sub(r' class="[^"]*"', "", drawn).replace(' font-family="sans-serif"', "")
-    head = f"<title>{html.escape(title)}</title><desc>{html.escape(description)}</desc>"
-    return re.sub(
-        r"^<svg ([^>]*)>",
-        rf'<svg role="img" font-family="sans-serif" aria-label="{html.escape(title)}" \1>{head}',
-        drawn,
-    )
+    title, description = _xml(title), _xml(description)
+    opening = f'<svg role="img" font-family="sans-serif" aria-label="{title}" '
+    head = f"<title>{title}</title><desc>{description}</desc>"
+    # Whole, and not as the replacement of a pattern, where a backslash in a name would mean something.
+    attributes, _, rest = drawn.removeprefix("<svg ").partition(">")
+    return f"{opening}{attributes}>{head}{rest}"
+
+
+def _xml(text):
+    """A text that people wrote, as XML takes it: escaped, and without the characters that no XML may hold."""
+    return html.escape(NOT_XML.sub("\ufffd", text))

@@ -53,6 +53,18 @@ class TestDraw:
             assert root.attrib["role"] == "img"
             assert root.attrib["aria-label"] == each["title"]
 
+    @pytest.mark.parametrize(
+        "name",
+        [r"a\1 \g<0> C:\new", "<b>&amp; 'q' \"d\"", "$&$1 $p*q$", "🐟 安全 ‮x", "x" * 200, "bell\x07 \ufffe"],
+    )
+    def test_takes_any_name(self, name):
+        body = report(stage("Base"), stage("Stage 1"))
+        body["axes"][0]["name"] = name
+        for each in draw(body):
+            root = ElementTree.fromstring(each["svg"])
+            told = each["title"].replace("\x07", "\ufffd").replace("\ufffe", "\ufffd")
+            assert root.attrib["aria-label"] == root[0].text == told
+
     def test_holds_nothing_that_the_content_security_policy_blocks(self, drawn):
         for each in drawn:
             assert not re.search(r"style=|<style|<script|\bon\w+=|href=", each["svg"])
