@@ -21,8 +21,8 @@ import torch
 from accelerate import PartialState
 
 from jobs.failures import Failure
-from jobs.files import put_in_place, read_lines, write_json
-from training.trainer import sft
+from jobs.files import read_lines, write_json
+from training.trainer import best, sft
 from training.trainer.checkpoints import last_whole, step_of
 from training.trainer.hashing import hash_file, hash_folder
 from training.trainer.loading import (
@@ -128,15 +128,17 @@ def settle_manifest(child, manifest):
         if checkpoint:
             child.events.emit("restart", message=f"Starts over: not the same {', '.join(moved)} as before.")
     shutil.rmtree(folder, ignore_errors=True)
+    best.forget(child.run_dir)
     (child.run_dir / "result.json").unlink(missing_ok=True)
     write_json(path, manifest)
     return False, None
 
 
 def check_disk(run_dir, model_path):
-    """Refuse at once what would fail at the first checkpoint: weights and two moments each, three at a time."""
+    """Refuse at once what would fail at the first checkpoint: weights and two moments each, three at a time, and twice
+    the best weights."""
     weights = sum(file.stat().st_size for file in Path(model_path).glob("*.safetensors"))
-    needed, free = weights * 3 * 3 + weights, shutil.disk_usage(run_dir).free
+    needed, free = weights * 3 * 3 + weights * 2, shutil.disk_usage(run_dir).free
     if free < needed:
         raise Failure(
             "disk",
@@ -154,22 +156,6 @@ def owes_validation(checkpoint):
         "eval_loss" in entry and entry["step"] == state["global_step"] for entry in state["log_history"]
     )
     return float(state["epoch"]).is_integer() and not measured
-
-
-def save_final(trainer, tokenizer, run_dir, *, tell):
-    """Write final/ whole, and return the hash of its weights. `tell()` is called as large weights are hashed."""
-    beside = run_dir / ".final.new"
-    if trainer.is_world_process_zero():
-        shutil.rmtree(beside, ignore_errors=True)
-    trainer.accelerator.wait_for_everyone()
-    trainer.save_model(str(beside))
-    trainer.accelerator.wait_for_everyone()
-    if trainer.is_world_process_zero():
-        tokenizer.save_pretrained(beside)
-        for extra in ("training_args.bin", "README.md"):
-            (beside / extra).unlink(missing_ok=True)
-        put_in_place(beside, run_dir / "final")
-        return hash_folder(run_dir / "final", tell=tell)
 
 
 def train(child):
@@ -212,14 +198,17 @@ def train(child):
         model, tokenizer, rows, validation, config, folder=child.run_dir / "checkpoints", device=device,
         precision=precision, world=manifest["world"], callbacks=[Progress(child, started, config["save_seconds"])],
     )  # fmt: skip
+    keeper = best.KeepBest(trainer, child.run_dir)
+    trainer.add_callback(keeper)
     started["tokens"] = sum(map(len, trainer.train_dataset["input_ids"]))
     trainer.args.eval_on_start = bool(validation) and (checkpoint is None or owes_validation(checkpoint))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:
         raise Cancelled
 
-    weights = save_final(trainer, tokenizer, child.run_dir, tell=child.events.beat)
+    kept = best.save_final(trainer, tokenizer, child.run_dir, keeper.kept)
     if child.speaks:
+        weights = hash_folder(child.run_dir / "final", tell=child.events.beat)
         history = trainer.state.log_history
         losses = [float(entry["loss"]) for entry in history if "loss" in entry]
         evals = [
@@ -238,6 +227,7 @@ def train(child):
             "train_loss": sum(losses[-per_epoch:]) / per_epoch,
             "eval_loss": evals[-1]["eval_loss"] if evals else None,
             "eval_losses": evals,
+            "kept": kept,
             "weights_sha256": weights,
             "tokens": started["tokens"],
             "completion_tokens": objective.completion_tokens(trainer.train_dataset),
@@ -247,6 +237,7 @@ def train(child):
             **{key: manifest[key] for key in (*SAME_RUN[1:], *SAME_MACHINE)},
         }
         write_json(child.run_dir / "result.json", result)
+        (child.run_dir / "final" / best.RECORD).unlink(missing_ok=True)
         shutil.rmtree(child.run_dir / "checkpoints", ignore_errors=True)
 
 

@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from jobs.files import write_json, write_lines
 from jobs.supervisor import python_child, supervise
 from tests.tiny_model import build_tiny_model
 from tests.unit.training.conftest import examples
-from training.trainer import sft, train
+from training.trainer import best, sft, train
 from training.trainer.checkpoints import is_whole, last_whole, mark_whole
 from training.trainer.hashing import hash_folder
 
@@ -44,6 +45,7 @@ class TestTrain:
         losses = [event["eval_loss"] for event in whole.kinds("eval")]
         assert losses[2] < losses[1] < losses[0]
         assert found["eval_loss"] == losses[2]
+        assert found["kept"] == {"step": 10, "epoch": 2.0, "eval_loss": losses[2]}
         assert found["weights_sha256"] == hash_folder(whole.path / "final") != hash_folder(tiny_model)
         assert not (whole.path / "checkpoints").exists()
         assert {path.suffix for path in (whole.path / "final").iterdir()} == {
@@ -51,6 +53,55 @@ class TestTrain:
             ".jinja",
             ".safetensors",
         }
+
+    def test_keeps_the_epoch_with_the_lowest_validation_loss(self, training, monkeypatch):
+        """The losses are told as if the second of three epochs were the best; its weights are those of two epochs."""
+        told = iter([3.0, 2.0, 1.0, 1.5])
+        evaluate = sft.Trainer.evaluate
+
+        def evaluated(self, *args, **kwargs):
+            loss = next(told)
+            on_evaluate = self.callback_handler.on_evaluate
+            self.callback_handler.on_evaluate = lambda args, state, control, metrics: on_evaluate(
+                args, state, control, metrics | {"eval_loss": loss}
+            )
+            try:
+                return evaluate(self, *args, **kwargs) | {"eval_loss": loss}
+            finally:
+                self.callback_handler.on_evaluate = on_evaluate
+
+        monkeypatch.setattr(sft.Trainer, "evaluate", evaluated)
+        folder = training("three", epochs=3)
+        seen = []
+        save = best.save_weights
+
+        def noted(trainer, target, record):
+            save(trainer, target, record)
+            seen.append((record["step"], hash_folder(target)))
+
+        monkeypatch.setattr(best, "save_weights", noted)
+
+        def hashed(path, **options):
+            path = Path(path)
+            if path.name == "final" and not (folder.path / "seen").exists():
+                (folder.path / "seen").touch()
+                raise OSError("gone for a moment")
+            return hash_folder(path, **options)
+
+        monkeypatch.setattr(train, "hash_folder", hashed)
+        # Ended between the weights and the result, it goes on to the same.
+        assert train.main([folder.path]) != 0
+        assert train.main([folder.path]) == 0
+        found = result(folder)
+        assert [step for step, _ in seen] == [5, 10]
+        assert found["kept"] == {"step": 10, "epoch": 2.0, "eval_loss": 1.0}
+        assert found["weights_sha256"] == hash_folder(folder.path / "final") == seen[-1][1]
+        assert not (folder.path / "best").exists() and not (folder.path / "final" / "kept.json").exists()
+
+    def test_keeps_the_last_epoch_without_validation(self, training):
+        folder = training("blind", validation=[])
+        assert train.main([folder.path]) == 0
+        assert result(folder)["kept"] == {"step": 10, "epoch": 2.0, "eval_loss": None}
 
     def test_gives_the_same_weights_for_the_same_seed_and_others_for_another(self, whole, training):
         same, other = training("same"), training("other", seed=8)
