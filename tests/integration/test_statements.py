@@ -71,7 +71,7 @@ PAGES = {
     "stage": 4,
     "setup": 5,
     "new project": 2,
-    "prompts": 6,
+    "prompts": 7,
     "import": 3,
     "prompt": 4,
     "correction of a prompt": 2,
