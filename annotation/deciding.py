@@ -24,7 +24,7 @@ def lock_response(pk=None, *, slot=None):
     on PostgreSQL nothing of it can change between reading and deciding. A claim passes over what is locked.
     SQLite runs one writing transaction at a time anyway. `slots` of the response are the slots as they are now.
     `stage.is_alone` tells whether no other stage of the project is open for rating, `guidelines_version` the newest of
-    the project's guidelines. Raises Response.DoesNotExist.
+    the project's guidelines, `is_archived` whether the project can only be read. Raises Response.DoesNotExist.
     """
     found = _locked(response=pk) if slot is None else _locked_of_slot(slot=slot)
     if not found:
@@ -33,6 +33,7 @@ def lock_response(pk=None, *, slot=None):
     response.stage.policy = whole(response.stage.policy)
     response.stage.is_alone = not found[0].others_open
     response.guidelines_version = found[0].guidelines_version
+    response.is_archived = found[0].archived_at is not None
     response.slots = found
     for each in found:
         each.response, each.stage = response, response.stage
@@ -46,6 +47,7 @@ def _locking(response):
     slots = slots.annotate(
         others_open=Exists(others.exclude(pk=OuterRef("stage"))),
         guidelines_version=F("stage__project__guidelines_version"),
+        archived_at=F("stage__project__archived_at"),
     )
     return slots.filter(response=response)
 

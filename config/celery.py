@@ -16,7 +16,7 @@ def schedule_sweeps(sender, **kwargs):
     from django.conf import settings
 
     every = settings.SWEEP_SECONDS
-    for name in ("jobs.sweep", "annotation.sweep", "arbitration.sweep", "evaluation.sweep"):
+    for name in ("core.sweep", "jobs.sweep", "annotation.sweep", "arbitration.sweep", "evaluation.sweep"):
         sender.conf.beat_schedule[name] = {
             "task": name,
             "schedule": every,

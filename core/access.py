@@ -10,8 +10,10 @@ from django.urls import Resolver404, resolve
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from core.locks import require_open
 from core.models import Membership
 
+SAFE = ("GET", "HEAD", "OPTIONS")
 EXPERT, LEAD, ADMIN = Membership.Role.EXPERT, Membership.Role.LEAD, Membership.Role.ADMIN
 
 
@@ -57,11 +59,12 @@ def site_admin(view):
     return inner
 
 
-def project_view(*allowed):
+def project_view(*allowed, even_archived=False):
     """Turn `view(request, project, …)` into a page at …/<slug>/… for people with one of the roles.
 
     Without roles named, any member may enter. A stranger gets 404, so that names of projects don't leak; a
-    member without the role gets 403. Sets request.project and request.roles.
+    member without the role gets 403. Sets request.project and request.roles. An archived project is only read, except
+    by a view for `even_archived` ones: whatever is sent to it is refused.
     """
 
     def decorate(view):
@@ -74,6 +77,8 @@ def project_view(*allowed):
             if allowed and not roles & set(allowed):
                 names = " or ".join(Membership.Role(role).label.lower() for role in allowed)
                 raise PermissionDenied(f"This page is for the project's {names}.")
+            if request.method not in SAFE and not even_archived:
+                require_open(project)
             return view(request, project, **kwargs)
 
         @wraps(view)

@@ -10,7 +10,7 @@ from core.models import Project
 
 def find_project(slug=None):
     """The project with that slug, or the newest. Raises CommandError, naming those there are."""
-    projects = Project.objects.order_by("-created_at", "-id")
+    projects = Project.objects.filter(deleted_at=None).order_by("-created_at", "-id")
     if not projects.exists():
         raise CommandError("There is no project yet: create one, or run `make demo`.")
     if slug is None:

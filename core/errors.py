@@ -25,3 +25,13 @@ class NotAllowed(DomainError):
 
 class Conflict(DomainError):
     """Someone or something else was first."""
+
+
+class Archived(Conflict):
+    """The project can only be read."""
+
+    def __init__(self, project):
+        super().__init__(
+            f"“{project}” is archived: it can be read, not changed. An admin of it can bring it back, under Project in "
+            "its menu."
+        )

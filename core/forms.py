@@ -43,6 +43,22 @@ class ProjectForm(forms.Form):
     )
 
 
+class RenameForm(forms.Form):
+    name = forms.CharField(max_length=LONGEST_WORD, validators=[shows_itself])
+
+
+class CopyForm(RenameForm):
+    with_people = forms.BooleanField(required=False, label="With the same people in the same roles")
+
+
+class DeleteForm(forms.Form):
+    name = forms.CharField(
+        max_length=LONGEST_WORD,
+        label="Type the project’s name to delete it",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
 class GuidelinesForm(forms.Form):
     """The guidelines to be saved, and the version that they were written over."""
 

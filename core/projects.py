@@ -143,7 +143,7 @@ def require_another_admin(project, user):
     Call it in the transaction that takes `user` out. It locks the project: of two admins who take each other out at
     once, the second finds the first gone.
     """
-    lock_project(project)
+    lock_project(project, even_archived=True)
     others = project.memberships.filter(role=Membership.Role.ADMIN, user__is_active=True).exclude(user=user)
     if not others.exists():
         raise Conflict("A project needs an admin: make someone else admin first.")

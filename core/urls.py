@@ -1,7 +1,7 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from core import account_views, setup_views, views
+from core import account_views, project_views, setup_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -22,6 +22,12 @@ urlpatterns = [
     path("new-project/", views.project_create, name="project-create"),
     path("projects/<slug:slug>/", views.project_detail, name="project-detail"),
     path("projects/<slug:slug>/stages/<stage:stage_key>/", views.stage_detail, name="stage-detail"),
+    path("projects/<slug:slug>/project/", project_views.project_itself, name="project-itself"),
+    path("projects/<slug:slug>/project/rename/", project_views.rename, name="project-rename"),
+    path("projects/<slug:slug>/project/copy/", project_views.copy, name="project-copy"),
+    path("projects/<slug:slug>/project/archive/", project_views.archive, name="project-archive"),
+    path("projects/<slug:slug>/project/bring-back/", project_views.bring_back, name="project-bring-back"),
+    path("projects/<slug:slug>/project/delete/", project_views.delete, name="project-delete"),
     path("projects/<slug:slug>/setup/", setup_views.project_setup, name="project-setup"),
     path("projects/<slug:slug>/setup/guidelines/", setup_views.setup_guidelines, name="setup-guidelines"),
     path("projects/<slug:slug>/setup/rubric/", setup_views.setup_rubric, name="setup-rubric"),

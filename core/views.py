@@ -29,7 +29,8 @@ def here(request):
 @signed_in
 def home(request):
     """The workplace of a person with one project; the list of projects for everyone else."""
-    memberships = list(request.user.memberships.values_list("project__slug", "role"))
+    at_work = request.user.memberships.filter(project__archived_at=None)
+    memberships = list(at_work.values_list("project__slug", "role"))
     if len({slug for slug, _ in memberships}) != 1:
         return redirect("project-list")
     roles = {role for _, role in memberships}
@@ -39,7 +40,10 @@ def home(request):
 
 @signed_in
 def project_list(request):
-    projects = list(Project.objects.visible_to(request.user))
+    """The projects one has a part in; `archived` asks for those in the archive."""
+    every = Project.objects.visible_to(request.user)
+    archived = "archived" in request.GET
+    projects = list(every.filter(archived_at__isnull=not archived))
     roles = {}
     for project_id, role in request.user.memberships.values_list("project", "role"):
         roles.setdefault(project_id, set()).add(role)
@@ -52,7 +56,12 @@ def project_list(request):
         {"project": project, "roles": roles[project.pk], "stage": newest.get(project.pk)}
         for project in projects
     ]
-    context = {"rows": rows, "may_create": may_create_projects(request.user)}
+    context = {
+        "rows": rows,
+        "archived": archived,
+        "has_archived": archived or every.exclude(archived_at=None).exists(),
+        "may_create": may_create_projects(request.user),
+    }
     return render(request, "core/project_list.html", context)
 
 

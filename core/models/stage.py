@@ -39,8 +39,13 @@ class StageQuerySet(models.QuerySet):
         return self.filter(kind=Stage.Kind.TURN)
 
     def in_rating(self):
-        """Those in which ratings come in, as a list: in the order in which their responses go out."""
-        found = self.filter(status=Stage.Status.RATING).select_related("policy__rubric", "project")
+        """Those in which ratings come in, as a list: in the order in which their responses go out.
+
+        None of an archived project.
+        """
+        found = self.filter(status=Stage.Status.RATING, project__archived_at=None).select_related(
+            "policy__rubric", "project"
+        )
         return sorted(found, key=lambda stage: Stage.HAND_OUT_ORDER.index(stage.kind))
 
     def at(self, key):
