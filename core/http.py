@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.template.loader import get_template
 from django.urls import reverse
 
+from core.access import page_at
 from core.errors import DomainError
 
 TAKEN = "concord-taken"
@@ -64,13 +65,21 @@ class FormsMiddleware:
 
 
 class DomainErrorMiddleware:
-    """Shows a DomainError that a view let pass: its text as a message or a plain page, never a 500."""
+    """Shows a DomainError that a view let pass: its text as a message or a plain page, never a 500.
+
+    Where nothing can be read or sent as it was asked (405), it shows a page that leads on instead of nothing.
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == 405 and not response.content:
+            allowed = response["Allow"]
+            response = render(request, "405.html", {"onward": page_at(request.path)}, status=405)
+            response["Allow"] = allowed
+        return response
 
     def process_exception(self, request, exception):
         if not isinstance(exception, DomainError):

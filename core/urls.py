@@ -1,7 +1,7 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from core import account_views, project_views, setup_views, views
+from core import account_views, audit_views, project_views, setup_views, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("accounts/<int:pk>/", account_views.account_detail, name="account-detail"),
     path("accounts/<int:pk>/link/", account_views.account_link, name="account-link"),
     path("accounts/<int:pk>/<slug:act>/", account_views.account_act, name="account-act"),
+    path("audit/", audit_views.site_audit, name="site-audit"),
     path("projects/", views.project_list, name="project-list"),
     # Outside projects/, so that a project may be called "New".
     path("new-project/", views.project_create, name="project-create"),
@@ -28,6 +29,7 @@ urlpatterns = [
     path("projects/<slug:slug>/project/archive/", project_views.archive, name="project-archive"),
     path("projects/<slug:slug>/project/bring-back/", project_views.bring_back, name="project-bring-back"),
     path("projects/<slug:slug>/project/delete/", project_views.delete, name="project-delete"),
+    path("projects/<slug:slug>/audit/", audit_views.project_audit, name="project-audit"),
     path("projects/<slug:slug>/setup/", setup_views.project_setup, name="project-setup"),
     path("projects/<slug:slug>/setup/guidelines/", setup_views.setup_guidelines, name="setup-guidelines"),
     path("projects/<slug:slug>/setup/rubric/", setup_views.setup_rubric, name="setup-rubric"),

@@ -49,6 +49,7 @@ PAGES = {
     "account": 1,
     "accounts": 3,
     "an account": 3,
+    "audit trail of the site": 3,
     "invite": 1,
     "projects": 6,
     "expert's project": 1,
@@ -71,6 +72,7 @@ PAGES = {
     "stage": 4,
     "setup": 5,
     "project itself": 1,
+    "audit trail": 3,
     "new project": 2,
     "prompts": 7,
     "import": 3,
@@ -160,6 +162,7 @@ class World:
             "project": self.at("project-detail"),
             "stage": self.at("stage-detail", number),
             "setup": self.at("project-setup"),
+            "audit trail": self.at("project-audit"),
             "project itself": self.at("project-itself"),
             "new project": reverse("project-create"),
             "prompts": self.at("annotation:prompts"),
@@ -187,6 +190,7 @@ class World:
         boss = make_user(is_staff=True)
         for_boss = {
             "accounts": reverse("account-list"),
+            "audit trail of the site": reverse("site-audit"),
             "an account": reverse("account-detail", args=[admin.pk]),
             "invite": reverse("account-invite"),
         }
