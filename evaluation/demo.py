@@ -1,6 +1,7 @@
 """The demo project, and the whole loop run over it unattended."""
 
 import json
+import secrets
 import time
 import uuid
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from django.utils import timezone
 from annotation.importing import import_prompts
 from annotation.models import Prompt, Sampling
 from arbitration.labels import finalize_labels
+from core.accounts import set_password
 from core.errors import DomainError
 from core.models import Membership, Project, Stage, User
 from core.projects import add_member, create_project
@@ -99,7 +101,13 @@ def seed_demo(*, size, now):
     people = []
     for username, first, last, roles in ACCOUNTS:
         user, created = User.objects.get_or_create(
-            username=username, defaults={"first_name": first, "last_name": last, "date_joined": now}
+            username=username,
+            defaults={
+                "first_name": first,
+                "last_name": last,
+                "date_joined": now,
+                "is_staff": Membership.Role.ADMIN in roles,
+            },
         )
         if created:
             user.set_password(PASSWORD)
@@ -115,6 +123,20 @@ def seed_demo(*, size, now):
     sampling, _ = Sampling.objects.get_or_create(**size.sampling)
     open_base_stage(project=project, by=admin, now=now, sampling=sampling)
     return project
+
+
+def with_public_password():
+    """The demo's people whose accounts everybody can open who knows the demo."""
+    people = User.objects.filter(username__in=[username for username, *_ in ACCOUNTS], is_active=True)
+    return [person for person in people if person.check_password(PASSWORD)]
+
+
+def give_new_password(people, *, now):
+    """Give the demo's people one new password that nobody can guess, and return it."""
+    password = secrets.token_urlsafe(12)
+    for person in people:
+        set_password(person=person, password=password, by=None, now=now)
+    return password
 
 
 class LoopStopped(DomainError):

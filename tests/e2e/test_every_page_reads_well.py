@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from core.models import Stage
+from core.models import Stage, User
 from tests.factories.annotation import make_conversation, make_prompts, make_rating_stage, rate
 from tests.factories.arbitration import make_divergent
 from tests.factories.core import NOW, make_project
@@ -70,7 +70,7 @@ class TestPagesOfARatingStage:
         page.get_by_role("button", name="Submit and next").click()
         expect(page.get_by_text("Not saved yet")).to_be_visible()
         check(page)
-        check(page, f"{room}ratings/", f"{room}guidelines/", "/password/", "/no/")
+        check(page, f"{room}ratings/", f"{room}guidelines/", "/password/", "/account/", "/no/")
 
     def test_read_well_to_a_lead(self, people, check, team):
         room = f"/projects/{team.project.slug}/"
@@ -85,6 +85,9 @@ class TestPagesOfARatingStage:
         room = f"/projects/{team.project.slug}/"
         page = people.open(team.admin.username, path=room)
         check(page)
+        User.objects.filter(pk=team.admin.pk).update(is_staff=True)
+        check(page, "/accounts/", "/accounts/new/", f"/accounts/{team.admin.pk}/", "/welcome/x/y/")
+        check(page, f"{room}project/", f"{room}audit/", "/audit/")
         check(page, "/projects/", "/new-project/", f"{room}setup/", f"{room}stages/0/", f"{room}prompts/")
         check(page, f"{room}stages/0/ratings/", f"{room}stages/0/responses/", f"{room}stages/0/agreement/")
         faulty = make_upload(team.project, "question;الوسم\nWhy?;x\n", "fragen.csv", now=NOW)

@@ -41,10 +41,12 @@ class Command(BaseCommand):
             with self.step("Preparing the database"):
                 call_command("migrate", verbosity=0)
             words = ""
-            if demo:
-                with self.step("Preparing the demo project"):
+            # Everybody knows the demo's password: beyond this machine no account may have it, of an earlier run either.
+            not_public = host not in processes.LOOPBACK
+            if demo or not_public:
+                with self.step("Preparing the demo project" if demo else "Looking after the demo's accounts"):
                     told = StringIO()
-                    call_command("seed_demo", stdout=told)
+                    call_command("seed_demo", stdout=told, not_public=not_public, no_project=not demo)
                     words = told.getvalue().strip()
             allow_names_of(host)
             services = processes.services(host=host, port=port)
