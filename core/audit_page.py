@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from core.limits import whole_number
 from core.models import AuditEvent, User
@@ -12,11 +13,25 @@ from core.models import AuditEvent, User
 PER_PAGE = 50
 SYSTEM = "system"
 """Stands for the system itself where a person is asked for."""
-KINDS = (
-    "project", "membership", "policy", "account", "stage", "prompt", "response", "assignment", "rating", "case",
-    "decision", "revision", "generationrun", "trainingset", "trainingrun", "promotion", "scoringrun", "modelversion",
-)  # fmt: skip
-"""What events are about, `target_type`."""
+KINDS = {
+    "project": _("Project and people"),
+    "policy": _("Rubric and policy"),
+    "user": _("Accounts"),
+    "fileimport": _("Files"),
+    "stage": _("Stages"),
+    "response": _("Responses"),
+    "assignment": _("Slots"),
+    "rating": _("Ratings"),
+    "case": _("Cases"),
+    "decision": _("Decisions"),
+    "acceptedrevision": _("Revisions"),
+    "generationrun": _("Generation"),
+    "trainingset": _("Training sets"),
+    "trainingrun": _("Training"),
+    "promotion": _("Promotions"),
+    "scoringrun": _("Coherence"),
+}
+"""What events are about, by their `target_type`."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from urllib.parse import urlencode
 
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from core.access import ADMIN, project_view, site_admin
@@ -39,7 +40,7 @@ def _page(request, project):
         "asked": asked,
         "people": people_of(project),
         "system": SYSTEM,
-        "kinds": KINDS,
+        "kinds": [(kind, gettext(words)) for kind, words in KINDS.items()],
         "newest": urlencode(filters) if asked.before else None,
         "earlier": urlencode(filters | {"before": shown[-1].pk}) if len(found) > PER_PAGE else None,
     }
@@ -52,8 +53,15 @@ def _row(event):
         "event": event,
         "told": told(event.verb),
         "number": event.target_id if event.target_type in NUMBERED else "",
-        "params": [(name.replace("_", " "), _short(value)) for name, value in named],
+        "params": [
+            (name.replace("_", " "), _short(value)) for name, value in named if _says_something(name, value)
+        ],
     }
+
+
+def _says_something(name, value):
+    # The key of an account stands beside its name.
+    return name != "user" and value not in ("", None, [])
 
 
 def _short(value):

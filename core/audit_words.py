@@ -22,6 +22,7 @@ WORDS = {
     "case:released": _("Case given back"),
     "case:resolved": _("Case settled"),
     "decision:reopen": _("Decision reopened"),
+    "file:upload": _("File uploaded"),
     "generation:launch": _("Generation launched"),
     "membership:add": _("Role given"),
     "membership:remove": _("Role taken"),

@@ -12,7 +12,6 @@ from django.shortcuts import render
 from django.template.loader import get_template
 from django.urls import reverse
 
-from core.access import page_at
 from core.errors import DomainError
 
 TAKEN = "concord-taken"
@@ -77,7 +76,7 @@ class DomainErrorMiddleware:
         response = self.get_response(request)
         if response.status_code == 405 and not response.content:
             allowed = response["Allow"]
-            response = render(request, "405.html", {"onward": page_at(request.path)}, status=405)
+            response = render(request, "405.html", status=405)
             response["Allow"] = allowed
         return response
 
