@@ -5,7 +5,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import JsonResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -14,6 +13,7 @@ from core.errors import DomainError
 from core.forms import ProjectForm
 from core.models import Project, Stage
 from core.projects import create_project, may_create_projects
+from core.stage_line import stage_line
 
 # Where a person with one project lands, by the weightiest of their roles. Rooms by name: core imports no app.
 LANDING = {ADMIN: "project-detail", LEAD: "arbitration:queue", EXPERT: "annotation:rate"}
@@ -90,7 +90,7 @@ def project_detail(request, project):
     stages = [stage for stage in every if stage.is_turn]
     context = {
         "project": project,
-        "stages": _stage_line(project, stages),
+        "stages": stage_line(project, stages),
         "front": stages[-1] if stages else None,
         "others": [stage for stage in every if not stage.is_turn],
     }
@@ -108,27 +108,3 @@ def stage_detail(request, project, stage_key):
         "after": stages.filter(kind=stage.kind, number=stage.number + 1).first(),
     }
     return render(request, "core/stage_detail.html", context)
-
-
-def _stage_line(project, stages):
-    """What components/_stage_line.html draws: every stage, and the one that comes next."""
-    line = [
-        {
-            "title": str(stage),
-            "url": reverse("stage-detail", args=[project.slug, stage.key]),
-            "model": str(stage.model_version or "imported responses"),
-            "status": stage.get_status_display(),
-            "tone": stage.COLOURS[stage.status],
-            "state": "done" if stage.status == Stage.Status.COMPLETE else "current",
-        }
-        for stage in stages
-    ]
-    if stages:
-        following = Stage(number=stages[-1].number + 1)
-        text = (
-            "Opens when an admin promotes a model trained on these labels."
-            if stages[-1].status == Stage.Status.LABELS_FINAL
-            else f"Opens when {str(stages[-1]).lower()} has final labels and an admin promotes a model trained on them."
-        )
-        line.append({"title": str(following), "state": "next", "text": text})
-    return line
