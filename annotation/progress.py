@@ -4,7 +4,17 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from django.db.models import Count, Exists, OuterRef, Q, Subquery, Sum
+from django.db.models import (
+    Count,
+    DateTimeField,
+    Exists,
+    FloatField,
+    IntegerField,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+)
 from django.db.models.functions import Coalesce
 
 from annotation.counting import shown_responses, shown_slots
@@ -51,6 +61,10 @@ class OwnProgress:
         return cls(today, *map(int, match.groups()[1:]))
 
 
+RECENT = 20
+"""Ratings by which a person's pace is told: what they do lately, and quick to find among millions."""
+
+
 @dataclass
 class ExpertProgress:
     """One expert in one stage."""
@@ -60,6 +74,28 @@ class ExpertProgress:
     held: int = 0
     declined: int = 0
     last_rating_at: datetime | None = None
+    seconds_each: float | None = None
+    since: datetime | None = None
+    recent: int = 0
+    """Of the newest RECENT ratings: the mean time that they took, the first one's end, and how many they are."""
+
+    @property
+    def minutes_each(self):
+        return None if self.seconds_each is None else self.seconds_each / 60
+
+    @property
+    def an_hour(self):
+        """Ratings an hour lately, breaks included; None before the second, or where they came at one moment."""
+        took = (self.last_rating_at - self.since).total_seconds() if self.since else 0
+        return (self.recent - 1) * 3600 / took if took > 0 else None
+
+
+class OfRecent(Subquery):
+    """A measure of the rows of a subquery."""
+
+    def __init__(self, rows, measure, output_field):
+        super().__init__(rows, output_field=output_field)
+        self.template = f"(SELECT {measure} FROM (%(subquery)s) recent)"
 
 
 @dataclass
@@ -164,6 +200,13 @@ def _add_declined(stage, experts):
 
 def _add_last_rating(stage, experts):
     latest = Rating.objects.filter(expert=OuterRef("pk"), response__stage=stage).order_by("-submitted_at")
-    users = User.objects.filter(pk__in=list(experts)).annotate(at=Subquery(latest.values("submitted_at")[:1]))
-    for user, at in users.values_list("pk", "at"):
-        experts[user].last_rating_at = at
+    recent = latest.values("submitted_at", "seconds")[:RECENT]
+    users = User.objects.filter(pk__in=list(experts)).annotate(
+        at=Subquery(latest.values("submitted_at")[:1]),
+        since=OfRecent(recent, "MIN(recent.submitted_at)", DateTimeField()),
+        each=OfRecent(recent, "AVG(recent.seconds)", FloatField()),
+        recent=OfRecent(recent, "COUNT(*)", IntegerField()),
+    )
+    for user, *found in users.values_list("pk", "at", "since", "each", "recent"):
+        row = experts[user]
+        row.last_rating_at, row.since, row.seconds_each, row.recent = found

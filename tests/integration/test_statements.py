@@ -91,7 +91,7 @@ PAGES = {
     "promote": 3,
     "run": 14,
     "models": 4,
-    "loop": 12,
+    "loop": 5,
     "training set": 11,
     "training set, as a file": 2,
     "coherence of a stage": 3,

@@ -1,13 +1,14 @@
 """The other pages of annotation, and who may open which."""
 
 import io
+from datetime import timedelta
 
 import pytest
 
 from annotation.models import Rating, Response
 from core.models import Stage
 from tests.factories.annotation import make_prompts, make_responses, make_stage, rate
-from tests.factories.core import make_user
+from tests.factories.core import NOW, make_user
 from tests.integration.annotation.pages import HTMX, url
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]  # on PostgreSQL the access matrix asks every page
@@ -74,6 +75,18 @@ class TestStagePanel:
         assert [rows[expert].rated for expert in team.experts] == [2, 2, 2, 0]
         assert rows[team.experts[0]].last_rating_at is not None
 
+    def test_tells_the_time_and_the_pace_of_each(self, as_, team, stage):
+        first, second, third = stage.responses.all()[:3]
+        for minutes, response in ((0, first), (10, second), (30, third)):
+            rate(response, team.experts[0], seconds=90 + minutes, now=NOW + timedelta(minutes=minutes))
+        answer = as_(team.admin).get(url("stage-panel", team, 0), headers=HTMX)
+        mine, other = (
+            next(row for row in answer.context["progress"].experts if row.expert == team.experts[place])
+            for place in (0, 1)
+        )
+        assert (round(mine.seconds_each), mine.an_hour) == (103, 4)
+        assert (other.seconds_each, other.an_hour) == (None, None)
+
     def test_shows_names_to_admins_alone(self, as_, team, stage):
         rate(stage.responses.first(), team.experts[0])
         assert team.experts[0].username in as_(team.admin).get(url("stage-panel", team, 0)).content.decode()
@@ -104,6 +117,7 @@ class TestStagePanel:
 class TestRights:
     PAGES = {
         "rate": ("get", (), {"expert"}),
+        "waiting": ("get", (), {"expert"}),
         "submit": ("post", (1,), {"expert"}),
         "draft": ("post", (1,), {"expert"}),
         "decline": ("get", (1,), {"expert"}),
