@@ -83,7 +83,10 @@ def look(stage, expert):
 
 
 def look_into(slot, expert):
-    """The response of a slot with its prompt, and as `kept` the expert's Draft of it (a blank one without)."""
+    """The response of a slot with its prompt, and as `kept` the expert's Draft of it (a blank one without).
+
+    `asked` is the question with which a lead returned it to them, None where nobody did.
+    """
     found = _looked_into(response=slot.response_id, expert=expert.pk)
     if not found:
         raise Response.DoesNotExist
@@ -96,7 +99,8 @@ def look_into(slot, expert):
 def _looking_into():
     mine = FilteredRelation("drafts", condition=Q(drafts__expert=Given("expert", User._meta.pk)))
     kept = {f"kept_{name}": F(f"mine__{name}") for name in KEPT}
-    rows = Response.objects.select_related("prompt").annotate(mine=mine, **kept).order_by()
+    rows = Response.objects.select_related("prompt").annotate(mine=mine, **kept)
+    rows = rows.annotate(asked=F("mine__returned__question")).order_by()
     return rows.filter(pk=Given("response", Response._meta.pk))
 
 

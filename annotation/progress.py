@@ -28,7 +28,7 @@ from core.zones import midnight
 @dataclass(frozen=True)
 class OwnProgress:
     """What an expert may know: their own work, on `day` (a date where they are). `left` is about how many more fall
-    to them.
+    to them, `last` the key of the rating they gave last that day and could take back.
 
     It is counted when a page is opened, and travels with the form from one response to the next: the expert's own
     numbers, shown to nobody else and used for nothing else. `called_in`: what an admin took back from them, known when
@@ -40,13 +40,16 @@ class OwnProgress:
     done: int
     left: int
     called_in: int = 0
+    last: int | None = None
 
     @property
     def share(self):
         return self.done + self.left
 
-    def after_one_more(self):
-        return replace(self, today=self.today + 1, done=self.done + 1, left=max(self.left - 1, 0))
+    def after(self, rating):
+        """These numbers with one more rating."""
+        left = max(self.left - 1, 0)
+        return replace(self, today=self.today + 1, done=self.done + 1, left=left, last=rating.pk)
 
     def __str__(self):
         return f"{self.day}/{self.today}/{self.done}/{self.left}"
@@ -120,7 +123,14 @@ def own_progress(*, project, expert, now):
     began = midnight(now)
     (mine,) = _own(expert=expert.pk, project=project.pk, midnight=began)
     left = max(mine.share - mine.done, 0)
-    return OwnProgress(began.date(), today=mine.today, done=mine.done, left=left, called_in=mine.called_in)
+    return OwnProgress(
+        began.date(),
+        today=mine.today,
+        done=mine.done,
+        left=left,
+        called_in=mine.called_in,
+        last=mine.last,
+    )
 
 
 def _counting_own():
@@ -139,6 +149,11 @@ def _counting_own():
         done=_of_expert(done, Count("pk")),
         share=_of_expert(share, Sum("share")),
         called_in=_of_expert(called_in, Count("pk")),
+        last=Subquery(
+            rated.filter(response__stage__status=Stage.Status.RATING)
+            .order_by("-submitted_at", "-pk")
+            .values("pk")[:1]
+        ),
     )
 
 

@@ -64,7 +64,10 @@ class AxisTrack:
 
 @dataclass
 class CaseFile:
-    """A response with all that was said about it. `declined`: (who, reason) of experts who could not judge it."""
+    """A response with all that was said about it. `declined`: (who, reason) of experts who could not judge it.
+
+    `superseded`: ratings that count no more, in the order given; `names`: what the lead reads for each person (by key).
+    """
 
     response: object
     opinions: list[Opinion]
@@ -73,6 +76,8 @@ class CaseFile:
     reasons: list[str]
     declined: list[tuple[str, str]]
     simulated: bool
+    superseded: list[Rating]
+    names: dict[int, str]
 
     @property
     def has_words(self):
@@ -95,9 +100,11 @@ def open_file(response):
 
 def open_files(responses):
     """The CaseFiles of some responses, in their order, read in a fixed number of statements."""
-    ratings, declined, reasons = ({response.pk: [] for response in responses} for _ in range(3))
+    ratings, superseded, declined, reasons = ({response.pk: [] for response in responses} for _ in range(4))
     for rating in Rating.objects.current().filter(response__in=responses).select_related("expert"):
         ratings[rating.response_id].append(rating)
+    for rating in Rating.objects.superseded().filter(response__in=responses).select_related("expert"):
+        superseded[rating.response_id].append(rating)
     given = load_answers(Rating, [rating.pk for each in ratings.values() for rating in each])
     refusals = Involvement.objects.filter(response__in=responses, part=Involvement.Part.DECLINED)
     for refusal in refusals.select_related("user"):
@@ -108,12 +115,16 @@ def open_files(responses):
     found = found.select_related("axis", "label_set", "asked_by").prefetch_related("values")
     for reason in found.annotate(response=F("divergence__response"), k=F("divergence__ratings_needed")):
         reasons[reason.response].append(reason)
-    return [_file(each, ratings[each.pk], given, declined[each.pk], reasons[each.pk]) for each in responses]
+    return [
+        _file(each, ratings[each.pk], superseded[each.pk], given, declined[each.pk], reasons[each.pk])
+        for each in responses
+    ]
 
 
-def _file(response, ratings, given, declined, reasons):
+def _file(response, ratings, superseded, given, declined, reasons):
     policy = whole(response.stage.policy)
-    people = [rating.expert for rating in ratings] + [involvement.user for involvement in declined]
+    people = [rating.expert for rating in [*ratings, *superseded]]
+    people += [involvement.user for involvement in declined]
     names = name_people(response, people, blind=policy.blind_lead)
     tau = {each.axis_id: each.tau for each in policy.rules.all()}
     axes, label_sets = list(policy.rubric.axes.all()), list(policy.rubric.label_sets.all())
@@ -138,6 +149,8 @@ def _file(response, ratings, given, declined, reasons):
         reasons=[_tell(reason, scores, names, len(ratings)) for reason in reasons],
         declined=sorted((names[each.user_id], each.reason) for each in declined),
         simulated=any(rating.expert.is_simulated for rating in ratings),
+        superseded=superseded,
+        names=names,
     )
 
 

@@ -3,7 +3,7 @@
 import uuid
 
 from annotation.answer_fields import LABEL, SCORE, answer_fields, differences, read_score
-from annotation.models import Rating
+from annotation.models import Divergence, Rating
 from core.addresses import named
 from core.errors import InvalidInput
 from core.policies import whole
@@ -46,6 +46,11 @@ def read_submission(data):
         return uuid.UUID(data.get("submission", ""))
     except ValueError:
         raise InvalidInput("This form is not complete: reload the page and send it again.") from None
+
+
+def read_finding(data):
+    """The key of the divergence that the lead had before them, or None."""
+    return named(Divergence, data.get("finding", ""))
 
 
 def read_revision(data, response):

@@ -3,6 +3,7 @@
 from django.db import transaction
 
 from annotation.agreement import Reason
+from annotation.answers import Fault, InvalidAnswers
 from annotation.deciding import find_again, lock_response
 from annotation.models import DivergenceReason
 from annotation.returning import return_to_experts, want_one_more
@@ -10,7 +11,7 @@ from arbitration.cases import hold, own_case
 from arbitration.models import Case, Decision
 from core import audit
 from core.access import ADMIN, LEAD
-from core.errors import Conflict, InvalidInput, NotAllowed
+from core.errors import Conflict, NotAllowed
 from core.limits import text_fault
 from core.locks import lock_stage
 from core.models import Stage
@@ -26,8 +27,8 @@ def return_case(*, case, by, question, now):
     """Give a case back to the experts who rated its response, with a question. Returns the Return.
 
     They find the question and their former answers on their desk; when all have answered, or their time is up, the
-    ratings decide anew. Raises InvalidInput without a question, NotAllowed for another's case, Conflict where it is no
-    longer the lead's or none of the experts is left.
+    ratings decide anew. Raises InvalidAnswers without a question, NotAllowed for another's case, Conflict where it is
+    no longer the lead's or none of the experts is left.
     """
     question = _words(question, "question", "Write what you want to ask the experts.")
     response, case = _held(case, by, now)
@@ -56,7 +57,7 @@ def ask_one_more(*, case, by, now):
 def reopen_decision(*, decision, by, reason, now):
     """Put a decided response before the leads again: one's own decision, or any as an admin, with the reason why.
 
-    The decision stays in the case's history. Raises InvalidInput without a reason, NotAllowed for another's decision,
+    The decision stays in the case's history. Raises InvalidAnswers without a reason, NotAllowed for another's decision,
     Conflict where it does not stand any more or the labels are final.
     """
     reason = _words(reason, "reason", "Say in a sentence why it has to be decided again.")
@@ -91,5 +92,5 @@ def _lock(response):
 def _words(text, part, fault):
     text = tidy(text).strip()
     if fault := text_fault(text) if text else fault:
-        raise InvalidInput(fault, [part])
+        raise InvalidAnswers([Fault(fault, part=part)])
     return text

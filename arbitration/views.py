@@ -3,14 +3,16 @@
 import uuid
 
 from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef, Q
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 
 from annotation.answer_fields import SCORE, faults_by_field, label_fields, told
 from annotation.answers import InvalidAnswers, with_answers
-from annotation.models import Rating, Response, load_earlier
+from annotation.models import Involvement, Rating, Response, load_earlier
 from annotation.prompt_list import MOST_FOUND
 from arbitration import forms
 from arbitration.casefile import open_file, open_files
@@ -22,12 +24,15 @@ from arbitration.cases import (
     release_case,
     resolve_case,
 )
+from arbitration.history import history_of
 from arbitration.models import AcceptedRevision, Case, Decision
 from arbitration.queue import FILTERS, ORDERS, as_shown, count_by_reason, not_theirs, open_to, queue
+from arbitration.reopening import ask_one_more, reopen_decision, return_case
 from arbitration.revisions import accept_revision, pending_revisions
-from core.access import EXPERT, LEAD, form_only, project_view
-from core.errors import DomainError
+from core.access import ADMIN, EXPERT, LEAD, form_only, project_view
+from core.errors import Conflict, DomainError
 from core.http import flash, redirect
+from core.models import Stage
 from core.policies import whole
 
 QUEUE_PAGE, REVISIONS_PAGE, DECISIONS_PAGE = 50, 10, 50
@@ -93,7 +98,8 @@ def look(request, project, response):
     waiting = open_to(stages=project.stages.in_rating(), lead=request.user, now=timezone.now())
     related = ("prompt", "stage__policy__rubric")
     file = open_file(get_object_or_404(waiting.select_related(*related), pk=response))
-    return render(request, "arbitration/look.html", {"file": file, "simulated": file.simulated})
+    context = {"file": file, "history": history_of(file), "simulated": file.simulated}
+    return render(request, "arbitration/look.html", context)
 
 
 @form_only
@@ -101,15 +107,18 @@ def look(request, project, response):
 def claim(request, project, response):
     """Take one response of the queue and open its case."""
     response = get_object_or_404(Response, pk=response, stage__project=project)
-    case = claim_case(response=response, by=request.user, now=timezone.now())
+    try:
+        case = claim_case(response=response, by=request.user, now=timezone.now())
+    except Conflict as error:
+        return _lead_on(request, project, error)
     return redirect(request, _case_url(project, case))
 
 
 @require_GET
-@project_view(LEAD)
+@project_view(LEAD, ADMIN)
 def case_page(request, project, case):
-    """One's own case: the form while it is held, what was decided afterwards."""
-    return _render_case(request, _own_case(request, project, case))
+    """One's own case: the form while it is held, what was decided afterwards. For admins whatever was decided."""
+    return _render_case(request, get_object_or_404(_cases_of(request, project), pk=case))
 
 
 @form_only
@@ -126,6 +135,7 @@ def resolve(request, project, case):
             rationale=request.POST.get("rationale", ""),
             submission=forms.read_submission(request.POST),
             accept_rating=forms.read_revision(request.POST, case.response),
+            finding=forms.read_finding(request.POST),
             now=timezone.now(),
         )
     except DomainError as error:
@@ -147,6 +157,7 @@ def exclude(request, project, case):
             by=request.user,
             rationale=request.POST.get("rationale", ""),
             submission=forms.read_submission(request.POST),
+            finding=forms.read_finding(request.POST),
             now=timezone.now(),
         )
     except DomainError as error:
@@ -165,17 +176,65 @@ def release(request, project, case):
     except DomainError as error:
         return _render_case(request, case, error)
     flash(request, "The case is back in the queue.")
+    return _after(request, project, case)
+
+
+@form_only
+@project_view(LEAD)
+def return_to_experts(request, project, case):
+    """Give the case back to those who rated its response, with a question."""
+    case = _own_case(request, project, case)
+    question = request.POST.get("question", "")
+    try:
+        return_case(case=case, by=request.user, question=question, now=timezone.now())
+    except DomainError as error:
+        return _render_case(request, case, error)
+    flash(request, gettext("The response is back with its experts."))
     return redirect(request, reverse("arbitration:queue", args=[project.slug]))
 
 
-@require_GET
+@form_only
 @project_view(LEAD)
+def one_more(request, project, case):
+    """Ask for one more rating of the case's response."""
+    case = _own_case(request, project, case)
+    try:
+        ask_one_more(case=case, by=request.user, now=timezone.now())
+    except DomainError as error:
+        return _render_case(request, case, error)
+    flash(request, gettext("One more expert is asked."))
+    return redirect(request, reverse("arbitration:queue", args=[project.slug]))
+
+
+@form_only
+@project_view(LEAD, ADMIN)
+def reopen(request, project, case):
+    """Put what was decided before the leads again."""
+    case = get_object_or_404(_cases_of(request, project), pk=case)
+    decision = get_object_or_404(with_answers(Decision.objects.filter(case=case)))
+    decision.case = case
+    try:
+        reopen_decision(
+            decision=decision, by=request.user, reason=request.POST.get("reason", ""), now=timezone.now()
+        )
+    except DomainError as error:
+        return _render_case(request, case, error)
+    flash(request, gettext("The decision is reopened: the response waits for a lead again."))
+    where = "arbitration:queue" if LEAD in request.roles else "arbitration:decisions"
+    return redirect(request, reverse(where, args=[project.slug]))
+
+
+@require_GET
+@project_view(LEAD, ADMIN)
 def decisions(request, project):
-    """What the lead has decided in this project, the newest first."""
-    rows = (
-        Decision.objects.filter(lead=request.user, case__response__stage__project=project)
-        .select_related("case__response__prompt")
-        .order_by("-created_at", "-pk")
+    """What the lead has decided in this project, the newest first; for admins what anybody has."""
+    rows = Decision.objects.filter(case__response__stage__project=project)
+    if ADMIN in request.roles:
+        rows = rows.filter(~Exists(_part_of(request.user, OuterRef("case__response"))))
+    else:
+        rows = rows.filter(lead=request.user)
+    rows = rows.select_related("case__response__prompt", "case__divergence", "lead").order_by(
+        "-created_at", "-pk"
     )
     page = Paginator(with_answers(rows), DECISIONS_PAGE).get_page(request.GET.get("page"))
     return render(request, "arbitration/decisions.html", {"page_obj": page, "tab": "decisions"})
@@ -206,15 +265,32 @@ def revisions(request, project):
 def accept(request, project, rating):
     """Accept one revised response."""
     rating = get_object_or_404(Rating, pk=rating, response__stage__project=project)
-    accept_revision(rating=rating, by=request.user, now=timezone.now())
+    try:
+        accept_revision(rating=rating, by=request.user, now=timezone.now())
+    except Conflict as error:
+        return _lead_on(request, project, error)
     flash(request, "The revised response is accepted.")
     return redirect(request, reverse("arbitration:revisions", args=[project.slug]))
 
 
+def _cases_of(request, project):
+    """The cases whose pages this person may open: their own, and as an admin all decided ones that they have no part
+    in as an expert."""
+    mine = Q(lead=request.user)
+    if ADMIN in request.roles:
+        took_part = _part_of(request.user, OuterRef("response"))
+        mine |= Q(status=Case.Status.RESOLVED) & ~Exists(took_part)
+    cases = Case.objects.filter(mine, response__stage__project=project)
+    return cases.select_related("response__prompt", "response__stage__policy__rubric", "divergence", "lead")
+
+
+def _part_of(person, response):
+    return Involvement.objects.filter(response=response, user=person, part__in=Involvement.EXPERT_PARTS)
+
+
 def _own_case(request, project, pk):
-    cases = Case.objects.filter(lead=request.user, response__stage__project=project)
-    related = ("response__prompt", "response__stage__policy__rubric", "divergence")
-    return get_object_or_404(cases.select_related(*related), pk=pk)
+    """A case that is, or was, before this lead."""
+    return get_object_or_404(_cases_of(request, project).filter(lead=request.user), pk=pk)
 
 
 def _render_case(request, case, error=None):
@@ -222,7 +298,9 @@ def _render_case(request, case, error=None):
     if error is not None:
         case.refresh_from_db(fields=["status"])
         case.response.refresh_from_db(fields=["status"])
+        case.divergence.refresh_from_db(fields=["superseded_at"])
     now = timezone.now()
+    holds = case.divergence.superseded_at is None
     file = open_file(case.response)
     decision = with_answers(Decision.objects.filter(case=case)).first()
     faults = faults_by_field(error.faults) if isinstance(error, InvalidAnswers) else {}
@@ -230,17 +308,26 @@ def _render_case(request, case, error=None):
         "case": case,
         "file": file,
         "decision": decision,
-        "accepted": AcceptedRevision.objects.filter(response=case.response).first(),
-        "is_held": case.status == Case.Status.CLAIMED,
-        "is_late": case.status == Case.Status.CLAIMED and case.lease_until <= now,
-        "may_claim_again": case.status in (Case.Status.RELEASED, Case.Status.LAPSED)
-        and case.response.status == Response.Status.DIVERGENT,
-        "form_open": case.status == Case.Status.CLAIMED or (error is not None and decision is None),
+        "accepted": AcceptedRevision.objects.standing().filter(response=case.response).first(),
+        "history": history_of(file),
+        "holds": holds,
+        "is_held": case.status == Case.Status.CLAIMED and holds,
+        "is_late": case.status == Case.Status.CLAIMED and holds and case.lease_until <= now,
+        "may_claim_again": case.response.status == Response.Status.DIVERGENT
+        and not (holds and case.status == Case.Status.CLAIMED),
+        "may_reopen": decision is not None and holds and case.response.stage.status == Stage.Status.RATING,
+        "finding": case.response.divergences.current().first() if error is not None else case.divergence,
+        "form_open": (case.status == Case.Status.CLAIMED and holds)
+        or (error is not None and decision is None),
         "tracks": _tracks(request, file, faults, decision),
         "label_sets": label_fields(file.label_sets, given=request.POST, faults=faults),
         "rationale": request.POST.get("rationale", ""),
         "rationale_error": faults.get("rationale"),
         "revision": request.POST.get("revision", ""),
+        "question": request.POST.get("question", ""),
+        "question_error": faults.get("question"),
+        "reason": request.POST.get("reason", ""),
+        "reason_error": faults.get("reason"),
         "error": error,
         "changes": forms.changes_since(decision, request.POST) if error is not None and decision else [],
         "submission": uuid.uuid4(),
@@ -277,6 +364,12 @@ def _to_next_case(request, project):
         flash(request, "Nothing is waiting for you.")
         return redirect(request, reverse("arbitration:queue", args=[project.slug]))
     return redirect(request, _case_url(project, case))
+
+
+def _lead_on(request, project, error):
+    """The page for what came too late, with what to do instead."""
+    context = {"project": project, "message": str(error), "error": error}
+    return render(request, "arbitration/too_late.html", context, status=error.status_code)
 
 
 def _case_url(project, case):

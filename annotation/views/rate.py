@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from annotation.answer_fields import differences, rating_fields, told
 from annotation.answers import InvalidAnswers, with_answers
 from annotation.assignment import decline, has_work, next_of
+from annotation.correcting import withdraw_rating
 from annotation.drafts import DraftMoved, save_draft
 from annotation.forms import RatingForm, Sent
 from annotation.looking import look_into
@@ -62,10 +63,29 @@ def submit(request, project, pk):
         )
     except DomainError as error:
         return _not_taken(request, _own_slot(request, project, pk), error, sent, progress)
-    more = progress and progress.after_one_more()
+    more = progress and progress.after(rating)
     policy = whole(rating.response.stage.policy)
     given = ", ".join(f"{asked} {answer}" for asked, answer in told(policy, sent.answers) if answer)
     return _onward(request, project, more, rating.response.stage, news=f"Saved. {given}.")
+
+
+@form_only
+@project_view(EXPERT)
+def take_back(request, project, pk):
+    """Take back a rating of one's own and bring it to the desk again, with its answers as the draft."""
+    rating = Rating.objects.visible_to(request.user).filter(response__stage__project=project, pk=pk).first()
+    if rating is None:
+        raise Http404("No such rating of yours.")
+    try:
+        slot = withdraw_rating(rating=rating, by=request.user, now=timezone.now())
+    except Conflict as error:
+        messages.warning(request, str(error))
+        return _onward(request, project, _progress(request))
+    news = gettext("Taken back: change it and submit it again.")
+    if request.htmx:
+        return _render(request, slot, _progress(request), news=news)
+    messages.success(request, news)
+    return redirect("annotation:rate", slug=project.slug)
 
 
 @form_only
@@ -186,6 +206,7 @@ def _render(request, slot, progress, form=None, news="", status=200):
         "earlier": response.prompt.earlier,
         "response": response.text,
         "is_cut_off": response.is_cut_off,
+        "asked": response.asked,
         "form": form,
         "kept": kept,
         "address": encipher("response", slot.response_id),

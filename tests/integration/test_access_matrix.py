@@ -19,7 +19,7 @@ from core.projects import add_member
 from core.stages import open_stage
 from evaluation.coherence import open_runs
 from tests.factories.annotation import make_responses, rate
-from tests.factories.arbitration import make_divergent
+from tests.factories.arbitration import decide, make_divergent
 from tests.factories.core import NOW, make_project, make_user
 from tests.factories.exchange import make_upload
 from tests.factories.training import make_run, make_sampling, make_trainable_stage
@@ -74,6 +74,8 @@ annotation:guidelines         302/405 404/405 404/405 200/405 200/405 200/405 20
 annotation:guidelines-version 302/405 404/405 404/405 200/405 200/405 200/405 200/405 200/405
 annotation:my-ratings         302/405 404/405 404/405 200/405 200/405 403/405 403/405 403/405
 annotation:my-rating          302/405 404/405 404/405 404/405 200/405 403/405 403/405 403/405
+annotation:take-back          405/302 405/404 405/404 405/404 405/302 405/403 405/403 405/403
+annotation:correct            302/302 404/404 404/404 404/404 200/422 403/403 403/403 403/403
 annotation:prompts            302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
 annotation:called-in          405/302 405/404 405/404 405/302 405/302 405/403 405/403 405/403
 annotation:prompt             302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
@@ -103,12 +105,15 @@ arbitration:waiting           302/405 404/405 404/405 403/405 403/405 200/405 20
 arbitration:claim-next        405/302 405/404 405/404 405/403 405/403 405/302 405/302 405/403
 arbitration:look              302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
 arbitration:claim             405/302 405/404 405/404 405/403 405/403 405/302 405/302 405/403
-arbitration:case              302/405 404/405 404/405 403/405 403/405 404/405 200/405 403/405
+arbitration:case              302/405 404/405 404/405 403/405 403/405 404/405 200/405 404/405
 arbitration:resolve           405/302 405/404 405/404 405/403 405/403 405/404 405/422 405/403
 arbitration:exclude           405/302 405/404 405/404 405/403 405/403 405/404 405/422 405/403
 arbitration:release           405/302 405/404 405/404 405/403 405/403 405/404 405/302 405/403
 arbitration:call-in           405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
-arbitration:decisions         302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
+arbitration:return            405/302 405/404 405/404 405/403 405/403 405/404 405/422 405/403
+arbitration:one-more          405/302 405/404 405/404 405/403 405/403 405/404 405/302 405/403
+arbitration:reopen            405/302 405/404 405/404 405/403 405/403 405/404 405/422 405/422
+arbitration:decisions         302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 arbitration:revisions         302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
 arbitration:accept-revision   405/302 405/404 405/404 405/403 405/403 405/302 405/302 405/403
 arbitration:finalize          302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/409
@@ -214,15 +219,16 @@ def world():
     add_member(project=team.project, user=late, role=Membership.Role.EXPERT, by=None, now=NOW)
     expert, colleague, third = team.experts
     raters = [colleague, third, late]
-    taken, waiting, revised, half = front.responses.order_by("position")[:4]
-    for response in (taken, waiting):
+    taken, waiting, revised, half, decided = front.responses.order_by("position")[:5]
+    for response in (taken, waiting, decided):
         make_divergent(response, raters, comment="said-in-confidence")
     for rater in raters:
         rate(revised, rater, score=2, revised_response="written-in-confidence")
     mine = rate(half, expert, comment="said-by-the-expert")
     rate(half, colleague, score=5, comment="said-by-the-colleague", revised_response="by-the-colleague")
     slot = next_assignment(stage=front, expert=expert, now=NOW)
-    case = claim_case(response=taken, by=team.lead, now=NOW)
+    case, decided = (claim_case(response=each, by=team.lead, now=NOW) for each in (taken, decided))
+    decide(decided)
     written = write_guidelines(project=team.project, text="Be kind.", by=team.admin, now=NOW)
 
     people = {
@@ -242,8 +248,8 @@ def world():
         "account-act": {"pk": late.pk, "act": "off"},
         "setup-member-remove": {"pk": team.project.memberships.get(user=late).pk},
         "annotation:guidelines-version": {"version": written.version},
-        "annotation:my-rating": {"pk": mine.pk},
         "arbitration:look": {"response": waiting.pk},
+        "arbitration:reopen": {"case": decided.pk},
         "arbitration:claim": {"response": waiting.pk},
         "arbitration:accept-revision": {"rating": Rating.objects.filter(response=revised).first().pk},
         "training:launch": {"stage_key": base.key},
@@ -258,8 +264,9 @@ def world():
     keys |= {f"annotation:{name}": {"pk": half.pk} for name in acts}
     acts = ("prompt", "edit-prompt", "set-aside-prompt", "bring-back-prompt")
     keys |= {f"annotation:{name}": {"pk": half.prompt_id} for name in acts}
-    acts = ("case", "resolve", "exclude", "release", "call-in")
+    acts = ("case", "resolve", "exclude", "release", "call-in", "return", "one-more")
     keys |= {f"arbitration:{name}": {"case": case.pk} for name in acts}
+    keys |= {f"annotation:{name}": {"pk": mine.pk} for name in ("my-rating", "take-back", "correct")}
     keys |= {f"training:{name}": {"pk": run.pk} for name in ("run", "cancel", "resume")}
     keys |= {
         f"training:{name}": {"pk": run.training_set_id} for name in ("training-set", "training-set-file")

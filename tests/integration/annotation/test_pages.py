@@ -125,6 +125,8 @@ class TestRights:
         "guidelines-version": ("get", (1,), {"expert", "lead", "admin"}),
         "my-ratings": ("get", (), {"expert"}),
         "my-rating": ("get", (1,), {"expert"}),
+        "take-back": ("post", (1,), {"expert"}),
+        "correct": ("get", (1,), {"expert"}),
         "prompts": ("get", (), {"admin"}),
         "open-import-stage": ("post", (), {"admin"}),
         "called-in": ("post", (), {"expert"}),

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from annotation.answers import InvalidAnswers
 from annotation.assignment import decline, next_assignment, release_lapsed
 from annotation.correcting import correct_rating
 from annotation.models import Assignment, Draft, Involvement, Rating, Response, Return
@@ -15,7 +16,7 @@ from arbitration.labels import finalize_labels
 from arbitration.models import AcceptedRevision, Case, Decision
 from arbitration.panel import survey
 from arbitration.reopening import FINAL, NOT_STANDING, ask_one_more, reopen_decision, return_case
-from core.errors import Conflict, InvalidInput, NotAllowed
+from core.errors import Conflict, NotAllowed
 from core.models import AuditEvent, Membership
 from core.projects import add_member
 from tests.factories.annotation import rate
@@ -125,7 +126,7 @@ class TestReopenDecision:
 
     def test_needs_a_reason_and_labels_that_are_not_final(self, team, diverging, case):
         decision = decide(case)
-        with pytest.raises(InvalidInput, match="Say in a sentence"):
+        with pytest.raises(InvalidAnswers):
             reopen_decision(decision=decision, by=team.lead, reason="  ", now=NOW)
         decide(claim_case(response=diverging[1][1], by=team.lead, now=NOW))
         finalize_labels(stage=diverging[0], by=team.admin, now=NOW)
@@ -182,7 +183,7 @@ class TestReturnCase:
         assert status(case) == Status.DIVERGENT
 
     def test_needs_a_question_and_the_case(self, team, case):
-        with pytest.raises(InvalidInput, match="Write what you want to ask"):
+        with pytest.raises(InvalidAnswers):
             return_case(case=case, by=team.lead, question=" ", now=NOW)
         with pytest.raises(NotAllowed):
             return_case(case=case, by=team.leads[1], question="Why?", now=NOW)
