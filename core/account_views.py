@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import auth, messages
 from django.contrib.auth import views as djangos
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse, reverse_lazy
@@ -17,7 +17,6 @@ from core.access import form_only, page_at, signed_in, site_admin
 from core.account_forms import MARK, InviteForm, OwnForm, PasswordForm, PersonForm, SignInForm
 from core.account_mail import send_link
 from core.errors import DomainError
-from core.keys import person_key
 from core.models import User
 from core.signing_in import MARK_AGE, TooManyGuesses, mark_of
 
@@ -132,11 +131,7 @@ def password_by_link(request, uid, token):
 def account_list(request):
     """Everybody who has an account, by name; `q` finds by user name, name or e-mail."""
     asked = request.GET.get("q", "").strip()
-    people = User.objects.annotate(projects=Count("memberships__project", distinct=True))
-    if asked:
-        key = person_key(asked)
-        found = Q(username_key__contains=key) | Q(email_key__contains=key)
-        people = people.filter(found | Q(first_name__icontains=asked) | Q(last_name__icontains=asked))
+    people = accounts.find_people(asked).annotate(projects=Count("memberships__project", distinct=True))
     page = Paginator(people.order_by("-is_active", "username_key"), PER_PAGE).get_page(
         request.GET.get("page")
     )

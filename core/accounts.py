@@ -6,19 +6,32 @@ for PASSWORD_RESET_TIMEOUT; nothing of it is stored.
 
 from django.contrib.auth.tokens import default_token_generator
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from core import audit
+from core.bulk import Among
 from core.errors import Conflict, InvalidInput
 from core.keys import person_key
 from core.limits import LONGEST_PERSON, check_texts, whole_number
 from core.models import Membership, Session, User
 from core.projects import require_another_admin
-from core.texts import is_blank
+from core.texts import folded, is_blank
 from core.zones import known_zones
 
 LONGEST_KEY = User._meta.get_field("username_key").max_length
+
+
+def find_people(asked):
+    """Those in whose user name, name or e-mail address `asked` stands, whatever its case and accents; all for ""."""
+    wanted = folded(asked[:LONGEST_PERSON])
+    if not wanted:
+        return User.objects.all()
+    rows = User.objects.values_list("pk", "username", "first_name", "last_name", "email")
+    # Databases fold few scripts, and people are not so many that a column of their own would pay.
+    found = [pk for pk, *names in rows.iterator() if wanted in folded(" ".join(names))]
+    return User.objects.filter(Among(F("pk"), found))
 
 
 @transaction.atomic

@@ -22,6 +22,7 @@ WORDS = {
     "case:released": _("Case given back"),
     "case:resolved": _("Case settled"),
     "decision:reopen": _("Decision reopened"),
+    "file:discard": _("Uploaded file removed"),
     "file:upload": _("File uploaded"),
     "generation:launch": _("Generation launched"),
     "membership:add": _("Role given"),

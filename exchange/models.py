@@ -8,10 +8,10 @@ from jobs.models import Job
 class FileImport(Job):
     """A file that somebody uploaded: read and checked first, then, once its person agreed, written.
 
-    `kind` says what it brings, `stage` where its responses go. `file` is its name in the storage, gone once all is
-    written; `columns` which column is which field, where a person chose ({column: field, or "" to leave it out}).
-    `found` is what the check saw, for the page (import_job.py). `read` counts the bytes of `size` that the present step
-    has read, `written` the rows that are in the project.
+    `kind` says what it brings, `stage` where its responses go. `file` is its name in the storage, empty once it was
+    removed: when all is written, or as nobody wanted it. `columns` says which column is which field, where a person
+    chose ({column: field, or "" to leave it out}). `found` is what the check saw, for the page (import_job.py). `read`
+    counts the bytes of `size` that the present step has read, `written` the rows that are in the project.
     """
 
     TASK = "exchange.run_import"
@@ -59,13 +59,13 @@ class FileImport(Job):
 
     @property
     def may_resume(self):
-        return self.status != self.Status.SUCCEEDED and super().may_resume
+        return bool(self.file) and self.status != self.Status.SUCCEEDED and super().may_resume
 
     @property
     def may_be_written(self):
         """Whether it was checked, has no fault and brings something."""
         is_checked = self.step == self.Step.CHECK and self.status == self.Status.SUCCEEDED
-        return is_checked and not self.found["fault_count"] and self.found["total"] > 0
+        return bool(self.file) and is_checked and not self.found["fault_count"] and self.found["total"] > 0
 
     @property
     def is_done(self):

@@ -11,6 +11,7 @@ from pathlib import PurePath
 
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from annotation.importing import require_responding
@@ -48,7 +49,7 @@ def take_upload(*, project, kind, file, by, now, stage=None):
     require_known_ending(file.name)
     if stage is not None:
         require_responding(stage)
-    _forget_old(project, now)
+    _forget_old(project, file.name, by, now)
     # Before the transaction: copying takes a while, and SQLite lets one write at a time.
     kept = default_storage.save(f"uploads/{uuid.uuid4()}{PurePath(file.name).suffix.lower()}", file)
     with transaction.atomic():
@@ -98,6 +99,21 @@ def write_import(*, upload, by, now):
     return _queue(upload, by=by, now=now, step=FileImport.Step.WRITE)
 
 
+@transaction.atomic
+def discard_upload(*, upload, by, now):
+    """Remove a file that is not to be imported; what was found in it stays. Twice is the same as once.
+
+    Raises Conflict while it is read or written.
+    """
+    upload = FileImport.objects.select_for_update(of=("self",), no_key=True).get(pk=upload.pk)
+    if upload.is_active:
+        raise Conflict("This file is being read: stop that first.")
+    if upload.file:
+        _remove_file(upload)
+        audit.record("file:discard", upload, by=by, now=now, params={"name": upload.name})
+    return upload
+
+
 def run_import(*, pk, clock=timezone.now, stopping=worker_is_stopping):
     """Do a queued import: to its end, to a cancel, or until this worker is `stopping` or lost it."""
     carry_out(
@@ -112,6 +128,8 @@ def run_import(*, pk, clock=timezone.now, stopping=worker_is_stopping):
 def _require_checked(upload):
     if upload.step != FileImport.Step.CHECK or upload.status != Job.Status.SUCCEEDED:
         raise Conflict("This file is being read, or was imported already: reload to see where it stands.")
+    if not upload.file:
+        raise Conflict("This file was removed: upload it again.")
 
 
 def _queue(upload, *, by, now, **fields):
@@ -135,9 +153,14 @@ def _begin(upload):
     return upload
 
 
-def _forget_old(project, now):
-    """Remove the files that were left lying; what was found in them stays."""
-    old = project.file_imports.filter(created_at__lt=now - KEPT).exclude(file="")
-    for row in old.exclude(status__in=Job.ACTIVE):
-        default_storage.delete(row.file)
-        FileImport.objects.filter(pk=row.pk).update(file="")
+def _forget_old(project, name, by, now):
+    """Remove the files that were left lying, and what this person's file of the same name was before it was mended."""
+    is_old = Q(created_at__lt=now - KEPT) | Q(name=name[:LONGEST_WORD], created_by=by)
+    for row in project.file_imports.filter(is_old).exclude(file="").exclude(status__in=Job.ACTIVE):
+        _remove_file(row)
+
+
+def _remove_file(upload):
+    default_storage.delete(upload.file)
+    FileImport.objects.filter(pk=upload.pk).update(file="")
+    upload.file = ""

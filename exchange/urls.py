@@ -12,6 +12,7 @@ annotation_pages = [
     path("imports/<int:pk>/write/", views.import_write, name="import-write"),
     path("imports/<int:pk>/cancel/", views.import_cancel, name="import-cancel"),
     path("imports/<int:pk>/resume/", views.import_resume, name="import-resume"),
+    path("imports/<int:pk>/discard/", views.import_discard, name="import-discard"),
     path("stages/<stage:stage_key>/responses/", views.import_response_file, name="import-responses"),
 ]
 evaluation_pages = [path("export/", views.export, name="export")]

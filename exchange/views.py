@@ -17,7 +17,7 @@ from core.models import Stage
 from exchange.forms import ColumnsForm, PromptFileForm, ResponseFileForm
 from exchange.models import FileImport
 from exchange.records import lines
-from exchange.uploads import FIELDS, choose_columns, take_upload, write_import
+from exchange.uploads import FIELDS, choose_columns, discard_upload, take_upload, write_import
 from jobs import life
 from jobs.queries import attempts_of
 
@@ -119,6 +119,15 @@ def import_resume(request, project, pk):
     return redirect(request, _address(upload))
 
 
+@form_only
+@project_view(ADMIN)
+def import_discard(request, project, pk):
+    """Remove a file that is not to be imported."""
+    upload = discard_upload(upload=_upload(project, pk), by=request.user, now=timezone.now())
+    flash(request, f"“{upload.name}” was removed.")
+    return redirect(request, _door(upload))
+
+
 def _upload(project, pk):
     uploads = FileImport.objects.select_related("project", "stage", "created_by")
     return get_object_or_404(uploads, pk=pk, project=project)
@@ -128,14 +137,21 @@ def _address(upload):
     return reverse("annotation:import", args=[upload.project.slug, upload.pk])
 
 
+def _door(upload):
+    """The page through which the file came."""
+    room = upload.project.slug
+    if upload.stage is None:
+        return reverse("annotation:prompts", args=[room])
+    return reverse("annotation:import-responses", args=[room, upload.stage.key])
+
+
 def _go_on(request, upload):
     """Where a file leads that was read at once or is being read: on, or to its faults."""
     if upload.is_done:
         flash(request, _said(upload))
-        place = upload.stage
-        if place is None:
-            return redirect(request, reverse("annotation:prompts", args=[upload.project.slug]))
-        return redirect(request, reverse("stage-detail", args=[upload.project.slug, place.key]))
+        room = upload.project.slug
+        stage = upload.stage and reverse("stage-detail", args=[room, upload.stage.key])
+        return redirect(request, stage or _door(upload))
     if upload.status == upload.Status.SUCCEEDED and upload.found["fault_count"]:
         return _import_page(request, upload, status=422)
     return redirect(request, _address(upload))
@@ -150,6 +166,11 @@ def _said(upload):
     return f"{said} {f'{missing} prompts have none yet.' if missing else 'The stage is open for rating.'}"
 
 
+def _columns(upload, form):
+    is_checked = upload.step == FileImport.Step.CHECK and upload.status == upload.Status.SUCCEEDED
+    return (form or ColumnsForm(upload, FIELDS[upload.kind])) if is_checked and upload.file else None
+
+
 def _import_page(request, upload, *, form=None, status=200):
     context = {
         "project": upload.project,
@@ -157,9 +178,8 @@ def _import_page(request, upload, *, form=None, status=200):
         "upload": upload,
         "attempts": attempts_of(upload),
         "said": upload.is_done and _said(upload),
-        "columns": None
-        if upload.is_done or upload.is_active
-        else form or ColumnsForm(upload, FIELDS[upload.kind]),
+        "columns": _columns(upload, form),
+        "door": _door(upload),
     }
     if "polling" in request.GET:
         return render(request, "exchange/_import.html", context, status=status)

@@ -94,6 +94,7 @@ annotation:import             302/405 404/405 404/405 403/405 403/405 403/405 40
 annotation:import-columns     405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/422
 annotation:import-write       405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
 annotation:import-cancel      405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
+annotation:import-discard     405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
 annotation:import-resume      405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/409
 annotation:open-import-stage  405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/409
 annotation:stage-panel        302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
@@ -258,7 +259,7 @@ def world():
     keys |= {f"annotation:{name}": {"pk": slot.pk} for name in ("submit", "draft", "decline", "call-in")}
     uploaded = {"pk": make_upload(team.project, by=team.admin).pk}
     keys |= dict.fromkeys(
-        (name for name in ADDRESSES if re.fullmatch("annotation:import(-[cwr].*)?", name)), uploaded
+        (name for name in ADDRESSES if re.fullmatch("annotation:import(-[cwd].*|-resume)?", name)), uploaded
     )
     acts = ("response", "set-aside", "bring-back", "fewer-ratings")
     keys |= {f"annotation:{name}": {"pk": half.pk} for name in acts}

@@ -182,6 +182,9 @@ class TestTheSitesPages:
         person = create("noor", email="noor@example.org")
         found = site.get(reverse("account-list"), {"q": "NOOR@ex"}).content.decode()
         assert "noor" in found and "never" in found and "boss</a>" not in found
+        create("elin", full_name="Élin Ångström")
+        for asked in ("ELIN ang", "élin", "ÅNGSTRÖM"):
+            assert "ngström" in site.get(reverse("account-list"), {"q": asked}).content.decode()
         client.force_login(person)
         assert client.get(reverse("account-list")).status_code == 403
 

@@ -12,7 +12,7 @@ from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent, Stage
 from exchange.models import FileImport
 from exchange.queries import unfinished
-from exchange.uploads import AT_ONCE, KEPT, choose_columns, run_import, write_import
+from exchange.uploads import AT_ONCE, KEPT, choose_columns, discard_upload, run_import, write_import
 from jobs import life
 from jobs.models import Job
 from tests.factories.annotation import make_prompts, make_stage
@@ -78,6 +78,27 @@ class TestTakeUpload:
         old.refresh_from_db()
         assert old.file == "" and not default_storage.exists(kept)
         assert len(unfinished(project)) == 1
+
+
+class TestDiscardUpload:
+    def test_removes_the_file_and_keeps_what_was_found(self, project):
+        upload = make_upload(project)
+        kept = upload.file
+        for _ in range(2):
+            upload = discard_upload(upload=upload, by=None, now=NOW)
+        assert not default_storage.exists(kept) and upload.found["total"] == 1
+        with pytest.raises(Conflict, match="removed"):
+            write(upload)
+
+    def test_waits_until_the_file_is_read(self, project):
+        with pytest.raises(Conflict, match="stop that first"):
+            discard_upload(upload=make_upload(project, lines()), by=None, now=NOW)
+
+    def test_comes_by_itself_with_the_mended_file(self, project):
+        first, other = make_upload(project, "{"), make_upload(project, "{", "other.jsonl")
+        again = make_upload(project)
+        assert unfinished(project) == [again, other]
+        assert not default_storage.exists(first.file)
 
 
 class TestRunImport:
