@@ -44,7 +44,7 @@ class FormsMiddleware:
     """Keeps pages out of the browser's store: Back asks for a page anew, and never shows a form that was used.
 
     And tells the browser that a form was taken, by a cookie with the name under which it keeps what was typed there: a
-    form that was taken leads on to a page, and not to the sign-in.
+    form that was taken leads on to a page, without a word of warning, and not to the sign-in.
     """
 
     def __init__(self, get_response):
@@ -54,7 +54,8 @@ class FormsMiddleware:
         response = self.get_response(request)
         if request.method == "POST" and response.status_code == 302:
             name = request.POST.get("kept", "")[:LONGEST_KEPT]
-            if name and urlsplit(response["Location"]).path != reverse("login"):
+            is_refused = any(said.level >= messages.WARNING for said in messages.get_messages(request))
+            if name and not is_refused and urlsplit(response["Location"]).path != reverse("login"):
                 response.set_cookie(
                     TAKEN, quote(name, safe=""), max_age=300, samesite="Lax", secure=settings.SECURE
                 )

@@ -119,3 +119,26 @@ class TestPages:
         client.force_login(team.admin)
         for address in ("/login/", "/projects/", reverse("project-setup", args=[team.project.slug])):
             assert "no-store" in client.get(address)["Cache-Control"]
+
+
+class TestTheCookie:
+    """By which a browser lets go of what it kept of a form."""
+
+    def send(self, client, team, address, **form):
+        name = f"concord-kept|{team.admin.pk}|a form|x"
+        answer = client.post(reverse(address, args=[team.project.slug]), form | {"kept": name})
+        return answer.cookies["concord-taken"].value if "concord-taken" in answer.cookies else None
+
+    def test_comes_with_what_was_taken_alone(self, client, team):
+        guidelines = {"guidelines": "Be kind."}
+        assert self.send(client, team, "setup-guidelines", **guidelines) is None  # to the sign-in
+        client.force_login(team.admin)
+        assert self.send(client, team, "setup-guidelines", **guidelines).startswith("concord-kept%7C")
+        assert self.send(client, team, "setup-member-add", **{"member-username": "nobody"}) is None
+
+    def test_does_not_come_with_a_warning(self, client, team):
+        client.force_login(team.admin)
+        only_admin = team.project.memberships.get(role="admin")
+        address = reverse("setup-member-remove", args=[team.project.slug, only_admin.pk])
+        answer = client.post(address, {"kept": "x"}, follow=False)
+        assert answer.status_code == 302 and "concord-taken" not in answer.cookies
