@@ -21,8 +21,8 @@ def team(concord):
 class TestAConversation:
     def test_unfolds_with_one_key_and_says_so_in_the_list(self, desk):
         page = desk()
-        system = page.get_by_text("Be brief.")
-        expect(page.get_by_text("And why?")).to_be_visible()
+        system = page.locator("p", has_text="Be brief.")
+        expect(page.locator("p", has_text="And why?")).to_be_visible()
         expect(system).to_be_hidden()
         page.keyboard.press("h")
         expect(system).to_be_visible()
@@ -34,6 +34,6 @@ class TestAConversation:
 
     def test_unfolds_without_script(self, desk):
         page = desk(java_script_enabled=False)
-        expect(page.get_by_text("Be brief.")).to_be_hidden()
+        expect(page.locator("p", has_text="Be brief.")).to_be_hidden()
         page.get_by_text("7 earlier messages").click()
-        expect(page.get_by_text("Be brief.")).to_be_visible()
+        expect(page.locator("p", has_text="Be brief.")).to_be_visible()

@@ -28,7 +28,7 @@ PROMPTS = 60
 LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 CHANCE = 0.21
 """How far from one half the area under a guesser's curve may lie with 120 responses: four standard errors."""
-ADDRESS = re.compile(r"/(?P<kind>rate|responses|cases|ratings)/(?P<address>[^/\"]+)/")
+ADDRESS = re.compile(r"/(?P<kind>rate|responses|cases|ratings)/(?P<address>[^/\"]{13})/")
 MODEL = {"rate": Assignment, "responses": Response, "cases": Case, "ratings": Rating}
 
 
@@ -123,7 +123,8 @@ class TestGuesser:
         sights, number = [], 1
         while True:
             page = client.get(reverse(name, args=[team.project.slug]), {"page": number}).text
-            rows = [found for found in ADDRESS.finditer(page) if found["kind"] == kind]
+            found = [each for each in ADDRESS.finditer(page) if each["kind"] == kind]
+            rows = list({each["address"]: each for each in found}.values())
             known = {address for _, address, *_ in sights}
             if not rows or rows[0]["address"] in known:
                 return sights

@@ -46,7 +46,8 @@ class TestPrompts:
         assert client.post(url("open-import-stage", team)).status_code == 302
         file = io.BytesIO(b'{"prompt_id": "q0", "text": "Zero", "model": "theirs"}')
         file.name = "r.jsonl"
-        assert client.post(url("import-responses", team, 0), {"file": file}).status_code == 302
+        shown = client.post(url("import-responses", team, 0), {"file": file})
+        assert client.post(f"{shown.url}write/").status_code == 302
         assert Stage.objects.get().status == Stage.Status.RATING
 
 
