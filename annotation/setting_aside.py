@@ -106,8 +106,8 @@ def set_aside_what_is_open(stage, *, reason, by, now):
     is_open = {"stage": stage, "status__in": Response.ACTIVE}
     # As `lock_response` does it, of all at once and in one order, so that whoever is writing a rating is waited for.
     slots = Assignment.objects.select_for_update(of=("self", "response"), no_key=True)
-    slots = slots.filter(stage=stage, response__status__in=Response.ACTIVE).order_by("response", "slot")
-    for _ in slots.values_list("pk", flat=True).iterator():
+    slots = slots.filter(stage=stage, response__status__in=Response.ACTIVE).order_by("response_id", "slot")
+    for _ in slots.select_related("response").only("slot", "response__id").iterator():
         pass
     with audit.Trail() as trail:
         held = Assignment.objects.filter(

@@ -148,7 +148,7 @@ def stay_blind(page, name):
     others = [each for each in [*EXPERTS, "lena", "amal"] if each != name]
     for word in [*others, *(f"surname-of-{each}" for each in others)]:
         assert not re.search(rf"\b{word}\b", source, re.IGNORECASE), word
-    for word in (r"\bstages?\b", r"\bbase\b(?!\.css)", r"\bv1\b", r"\bversion\b"):
+    for word in (r"\bstages?\b", r"\bbase\b(?!\.css)", r"\bv1\b", r"(?<!draft-)\bversion\b"):
         assert not re.search(word, source, re.IGNORECASE), word
     if name != EXPERTS[0]:
         assert "Said by the first" not in source
@@ -164,7 +164,7 @@ def the_lead_settles(page, turn, *, names):
         prompt = turns.id_of(page.locator(".pane--prompt .prose").inner_text())
         *scores, verdict = turn.decisions[prompt]
         for name in names:
-            assert name not in page.locator("main").inner_html().lower()
+            assert not re.search(rf"\b{name}\b", page.locator("main").inner_html(), re.IGNORECASE)
         given = page.locator("#likert-score-safety .note")
         expect(given).to_have_count(3)
         expect(page.locator("main")).to_contain_text("Expert A")
