@@ -178,7 +178,7 @@ def the_lead_settles(page, turn, *, names):
         page.keyboard.press("Control+Enter")
         page.wait_for_url(lambda url, case=case: url != case)
         if left > 1:
-            expect(page.get_by_text("The consensus is set.")).to_be_visible()
+            expect(page.get_by_text("The consensus is set:")).to_be_visible()
     expect(page.get_by_text("Nothing is waiting", exact=True)).to_be_visible()
 
 
