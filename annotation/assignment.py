@@ -27,9 +27,8 @@ from annotation.models import Assignment, Draft, Involvement, QueueCursor, Ratin
 from annotation.slots import CALLED_IN, DECLINED, let_go, reopen
 from core import audit
 from core.errors import Conflict, InvalidInput
-from core.limits import text_fault
+from core.limits import asked_text
 from core.models import Membership, Stage
-from core.texts import tidy
 from core.transitions import transition_first
 
 LAPSES_AT_ONCE = 500
@@ -131,10 +130,8 @@ def decline(*, assignment, by, reason, now):
     If too few experts are left, the response goes to a lead. Declining twice is the same as once. Raises
     InvalidInput without a reason or for one that is too long, Conflict where the slot is no longer theirs.
     """
-    reason = tidy(reason).strip()
-    if not reason:
-        raise InvalidInput("Say in a few words why you cannot judge this.", ["reason"])
-    if what := text_fault(reason):
+    reason, what = asked_text(reason, "Say in a few words why you cannot judge this.")
+    if what:
         raise InvalidInput(what, ["reason"])
     with audit.Trail() as trail:
         response = lock_response(assignment.response_id)

@@ -20,10 +20,9 @@ from annotation.responses import largest_k
 from annotation.slots import close_slots
 from core import audit
 from core.errors import Conflict, InvalidInput
-from core.limits import text_fault
+from core.limits import asked_text
 from core.locks import lock_stage
 from core.models import Membership, Stage
-from core.texts import tidy
 
 BATCH = 100
 PATIENCE = timedelta(days=1)
@@ -142,8 +141,8 @@ def escalate_the_left(*, now):
 
 def checked_reason(reason, why):
     """The reason that a person gave, as it is kept. Raises InvalidInput without one or for one that is too long."""
-    reason = tidy(reason).strip()
-    if fault := text_fault(reason) if reason else f"Say in a sentence why {why}.":
+    reason, fault = asked_text(reason, f"Say in a sentence why {why}.")
+    if fault:
         raise InvalidInput(fault, ["reason"])
     return reason
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from annotation.answers import Answers, Fault, InvalidAnswers, check_answers, load_answers, write_answers
 from arbitration.models import AcceptedRevision, Decision
 from core.errors import Conflict
-from core.limits import text_fault
+from core.limits import asked_text
 from core.policies import whole
-from core.texts import tidy
 
 CHANGED_SINCE = (
     "This form was sent before, and decided as it was then: what you have changed since was not taken."
@@ -25,23 +24,24 @@ class Consensus:
 def check_consensus(policy, *, scores, labels, rationale):
     """The Consensus that the given keys and values make under a policy. Raises InvalidAnswers with every fault."""
     answers, faults = check_answers(whole(policy).rubric, scores=scores, labels=labels)
-    faults += _rationale_faults(rationale)
-    if faults:
+    rationale, rationale_faults = _rationale(rationale)
+    if faults := faults + rationale_faults:
         raise InvalidAnswers(faults)
-    return Consensus(tidy(rationale).strip(), answers)
+    return Consensus(rationale, answers)
 
 
 def check_rationale(rationale):
     """A Consensus of nothing but its rationale, as an exclusion needs it. Raises InvalidAnswers without one."""
-    if faults := _rationale_faults(rationale):
+    rationale, faults = _rationale(rationale)
+    if faults:
         raise InvalidAnswers(faults)
-    return Consensus(tidy(rationale).strip())
+    return Consensus(rationale)
 
 
-def _rationale_faults(rationale):
-    rationale = tidy(rationale)
-    what = text_fault(rationale) if rationale else "Say in a sentence why you decide so."
-    return [Fault(what, part="rationale")] if what else []
+def _rationale(text):
+    """(the rationale as it is kept, the Faults of it)."""
+    rationale, what = asked_text(text, "Say in a sentence why you decide so.")
+    return rationale, [Fault(what, part="rationale")] if what else []
 
 
 def unchanged(decision, outcome, consensus, accept_rating=None):

@@ -12,10 +12,9 @@ from arbitration.models import Case, Decision
 from core import audit
 from core.access import ADMIN, LEAD
 from core.errors import Conflict, NotAllowed
-from core.limits import text_fault
+from core.limits import asked_text
 from core.locks import lock_stage
 from core.models import Stage
-from core.texts import tidy
 from core.transitions import transition
 
 FINAL = "The labels of this stage are final: its decisions stand."
@@ -89,8 +88,8 @@ def _lock(response):
     return lock_response(response.pk)
 
 
-def _words(text, part, fault):
-    text = tidy(text).strip()
-    if fault := text_fault(text) if text else fault:
+def _words(text, part, missing):
+    text, fault = asked_text(text, missing)
+    if fault:
         raise InvalidAnswers([Fault(fault, part=part)])
     return text

@@ -4,7 +4,7 @@ What is stored already and is longer stays as it is, and readable.
 """
 
 from core.errors import InvalidInput
-from core.texts import is_storable
+from core.texts import is_storable, tidy
 
 LONGEST_TEXT = 100_000
 """Characters of what a model is asked, answers or should have answered: a prompt, a response, a revised one."""
@@ -33,6 +33,12 @@ def text_fault(text, longest=LONGEST_REMARK):
     if not is_storable(text):
         return "Remove the damaged character (half a surrogate pair) from this text."
     return None
+
+
+def asked_text(text, missing):
+    """(the text as it is kept, what is wrong with it or None) of a text that somebody has to give; `missing` asks."""
+    text = tidy(text).strip()
+    return text, text_fault(text) if text else missing
 
 
 def check_texts(*texts):

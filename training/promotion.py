@@ -5,11 +5,10 @@ from django.db import transaction
 from core import audit
 from core.access import ADMIN
 from core.errors import Conflict, InvalidInput, NotAllowed
-from core.limits import text_fault
+from core.limits import asked_text
 from core.locks import lock_project, lock_stage
 from core.models import ModelVersion, Stage
 from core.stages import open_stage
-from core.texts import tidy
 from training.generation import launch_generation
 from training.models import GenerationRun, Promotion, TrainingRun
 
@@ -28,8 +27,8 @@ def promote(*, stage, model_version, reason, by, now):
     stage = lock_stage(stage)
     if not stage.project.memberships.filter(user=by, role=ADMIN).exists():
         raise NotAllowed("Only an admin of this project can promote a model.")
-    reason = tidy(reason).strip()
-    if fault := text_fault(reason) if reason else "Say in a sentence why this model goes on.":
+    reason, fault = asked_text(reason, "Say in a sentence why this model goes on.")
+    if fault:
         raise InvalidInput(fault)
     earlier = promotion_of(stage)
     if earlier is not None:
