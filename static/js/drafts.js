@@ -34,8 +34,8 @@ window.drafts = (() => {
   const isThere = (of, { draft }) => draft && draft.form === of.dataset.draftForm && draft.turn <= Number(of.dataset.draftTurn);
   // The server has a draft of another form, that this entry does not know.
   function isBehind(of, { draft }) {
-    const { draftForm, draftVersion } = of.dataset;
-    return Boolean(draft && draftVersion) && draft.form !== draftForm && draft.seen !== draftVersion;
+    const { draftForm, draftEdition } = of.dataset;
+    return Boolean(draft && draftEdition) && draft.form !== draftForm && draft.seen !== draftEdition;
   }
   // What is written on here was begun in another form, whose last save may still be on its way.
   function follow(of, { draft }) {
