@@ -105,10 +105,11 @@ class TestTraining:
 @pytest.mark.teams
 class TestOverRedis:
     def test_the_sweep_counts_what_waits_in_the_queue(self, concord):
+        from jobs import pulse
         from jobs.tasks import sweep, waiting_messages
 
         make_base_stage(now=timezone.now())
         concord.empty_broker()
         for _ in range(3):
             sweep()
-        assert waiting_messages() == 1
+        assert waiting_messages(pulse.GPU) == 1
