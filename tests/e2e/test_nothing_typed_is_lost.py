@@ -101,11 +101,12 @@ class TestAnExpert:
         for _ in range(4):
             page.keyboard.down("Enter")
         page.keyboard.up("Control")
-        expect(page.get_by_text("2 rated today")).to_be_visible()
+        expect(page.locator(".rate__counts")).to_contain_text("2 rated today")
         assert [rating.comment for rating in Rating.objects.order_by("pk")] == [
             "Typed without a pause, to the end. And on.",
             "",
         ]
+        page.wait_for_function(f"({KEPT}).length === 0")
         assert page.evaluate(KEPT) == [] and state.inner_text() == ""
 
     def test_leaves_nothing_to_the_next_at_the_same_browser(self, team, page, people, now):
