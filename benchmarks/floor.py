@@ -55,6 +55,7 @@ def make_application():
         ALLOWED_HOSTS=["127.0.0.1"],
         DATABASES={"default": dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=None)},
         MIDDLEWARE=[],
+        UPLOAD_MAX_SIZE=2**20,  # bytes; asked for by the worker of the web server that both run under
     )
     return get_wsgi_application()
 

@@ -16,6 +16,8 @@ LIMIT = 100  # milliseconds
 
 
 def run(options):
+    from core.addresses import address_of
+
     stage, experts = make_rated_stage(options.ratings // K)
     give_back_one_in_fifty(stage)
     diverge_one_in_forty(stage)
@@ -26,7 +28,7 @@ def run(options):
     )
     print(f"{'page':<44}{'first':>8}{'p50':>8}{'most':>8}{'queries':>9}")
     room = f"/projects/{stage.project.slug}/"
-    rated = expert.ratings.first().pk
+    rated = address_of(expert.ratings.first())
     for person, *paths in (
         (expert, room, f"{room}rate/", f"{room}ratings/", f"{room}ratings/{rated}/", f"{room}guidelines/"),
         (lead, room, f"{room}arbitrate/", f"{room}arbitrate/decisions/", f"{room}arbitrate/revisions/"),
