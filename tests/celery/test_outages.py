@@ -93,7 +93,8 @@ class Concord(Live):
 
     def __init__(self, folder):
         self.servers = {
-            "postgres": services.Postgres(folder / "postgres").start(),
+            # What it has confirmed must survive: the hasty server of the other tests may forget its last commits.
+            "postgres": services.Postgres(folder / "postgres", services.DURABLE).start(),
             "redis": services.Redis(folder / "redis").start(),
         }
         self.numbers = itertools.count(1000, 100)
