@@ -15,6 +15,7 @@ import psutil
 import pytest
 from django.conf import settings
 
+from jobs import pulse
 from serving import keeper
 from tests.live import BUSY, wait_until
 from tests.services import end_with_parent, free_port
@@ -199,6 +200,9 @@ class TestHungWorkers:
     def test_is_told_at_healthz_and_replaced_and_work_goes_on(self, served, monkeypatch, hung):
         monkeypatch.setenv("CONCORD_STALL_SECONDS", "15")
         served.start("--no-demo").ready()
+        # Until each has shown itself once, the server is patient with who has only just been started.
+        shown = [served.var / "pulses" / name for name in (pulse.SWEEP, *pulse.QUEUES)]
+        wait_until(lambda: all(path.exists() for path in shown), seconds=40, what="the first sign of life")
         worker = next(p for p in served.seen if any(word.startswith(hung) for word in p.cmdline()))
         worker.suspend()
         wait_until(lambda: self.health(served) == 503, seconds=40, what="the news of it")
