@@ -48,19 +48,20 @@ class StageAgreement:
 def stage_agreement(stage):
     """The agreement of a stage over the responses that have all their ratings, or went to a lead.
 
-    Kept until a hundredth more responses are finished, so that a page that looks again costs nothing.
+    Kept until a hundredth more responses are finished or a rating is corrected, so that a page that looks again costs
+    nothing.
     """
-    finished = _finished(stage)
-    agreement = _kept(stage, finished)
+    finished, key = _finished(stage), _key(stage)
+    agreement = _kept(key, finished)
     if agreement is None:
         agreement = measure_agreement(stage, finished)
-        cache.set(_key(stage), agreement, KEPT_SECONDS)
+        cache.set(key, agreement, KEPT_SECONDS)
     return agreement
 
 
 def kept_agreement(stage):
     """What `stage_agreement` would give, where it would give it at once; else None."""
-    return _kept(stage, _finished(stage))
+    return _kept(_key(stage), _finished(stage))
 
 
 def measure_agreement(stage, finished):
@@ -106,11 +107,12 @@ def _finished(stage):
 
 
 def _key(stage):
-    return f"annotation.agreement.{stage.pk}.{stage.created_at.isoformat()}"
+    superseded = Rating.objects.superseded().filter(response__stage=stage).count()
+    return f"annotation.agreement.{stage.pk}.{stage.created_at.isoformat()}.{superseded}"
 
 
-def _kept(stage, finished):
-    kept = cache.get(_key(stage))
+def _kept(key, finished):
+    kept = cache.get(key)
     fresh = kept is not None and kept.responses <= finished <= kept.responses + kept.responses // 100
     return kept if fresh else None
 

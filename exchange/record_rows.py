@@ -58,6 +58,8 @@ RATING = {
     "revised_response": "revised_response",
     "asks_senior": "asks_senior",
     "submitted_at": "submitted_at",
+    "superseded_at": "superseded_at",
+    "supersedes": "supersedes_id",
 }
 ResponseRow = namedtuple("ResponseRow", RESPONSE)
 RatingRow = namedtuple("RatingRow", RATING)
@@ -80,8 +82,9 @@ class Around:
     """What belongs to a chunk of responses.
 
     `earlier`: {prompt: the messages before its question, as they are imported}; `ratings`: {response: its RatingRows
-    in the order in which they were given}; `given`, `final`: {rating or final label: its Answers}; `counted`: {final
-    label: keys of the ratings it rests on}; `cosines`: {response: (cosine, whether it declines)} under `encoder`.
+    in the order in which they were given}, `superseded` those that count no more; `given`, `final`: {rating or final
+    label: its Answers}; `counted`: {final label: keys of the ratings it rests on}; `cosines`: {response: (cosine,
+    whether it declines)} under `encoder`.
     """
 
     def __init__(self, rows, encoder):
@@ -94,7 +97,12 @@ class Around:
         ratings = list(map(RatingRow._make, given.values_list(*RATING.values())))
         for rating in ratings:
             self.ratings[rating.response].append(rating)
-        self.given = load_answers(Rating, [rating.pk for rating in ratings])
+        superseded = Rating.objects.superseded().filter(Among(F("response_id"), responses)).order_by("pk")
+        superseded = list(map(RatingRow._make, superseded.values_list(*RATING.values())))
+        self.superseded = defaultdict(list)
+        for rating in superseded:
+            self.superseded[rating.response].append(rating)
+        self.given = load_answers(Rating, [rating.pk for rating in [*ratings, *superseded]])
         self.final = load_answers(FinalLabel, labels)
         through = FinalLabel.ratings.through.objects.filter(Among(F("finallabel_id"), labels))
         for label, rating in through.values_list("finallabel_id", "rating_id"):

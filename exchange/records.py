@@ -105,6 +105,7 @@ def _record(row, stage, around, names):
         "revised_response": row.revision,
         "provenance": _provenance(row, around.counted[label], names) if label else None,
         "ratings": [_rating(rating, names) for rating in ratings],
+        "superseded_ratings": _superseded(around.superseded[row.pk], ratings, around.given, names),
         "id": row.pk,
         "prompt_id": row.prompt_id,
         "split": row.split,
@@ -147,3 +148,18 @@ def _rating(rating, names):
         "policy_version": names.policies[rating.policy],
         "submitted_at": rating.submitted_at.isoformat(),
     }
+
+
+def _superseded(superseded, ratings, given, names):
+    """The ratings of a response that count no more, with their answers, which stand in none of the record's lists."""
+    after = {rating.supersedes: rating.pk for rating in [*superseded, *ratings]}
+    return [
+        _rating(rating, names)
+        | {
+            "superseded_at": rating.superseded_at.isoformat(),
+            "superseded_by": after.get(rating.pk),
+            "scores": names.by_axis(given[rating.pk].scores),
+            "labels": names.by_set(given[rating.pk].labels),
+        }
+        for rating in superseded
+    ]

@@ -81,8 +81,8 @@ PAGES = {
     "what is left": 6,
     "responses": 4,
     "response": 3,
-    "ratings of a stage": 10,
-    "agreement of a stage": 3,
+    "ratings of a stage": 11,
+    "agreement of a stage": 4,
     "import of responses": 3,
     "arbitration of a stage": 7,
     "finalize": 8,
@@ -95,7 +95,7 @@ PAGES = {
     "training set": 11,
     "training set, as a file": 2,
     "coherence of a stage": 3,
-    "export": 18,
+    "export": 19,
 }
 
 

@@ -1,10 +1,12 @@
 import json
+import uuid
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from annotation.models import Response
+from annotation.correcting import correct_rating
+from annotation.models import Rating, Response
 from arbitration.cases import claim_case, exclude_response
 from arbitration.labels import finalize_labels
 from exchange.record_rows import CHUNK
@@ -17,7 +19,7 @@ from tests.factories.annotation import (
     rate,
     rate_all,
 )
-from tests.factories.arbitration import decide, make_divergent, make_final_stage
+from tests.factories.arbitration import decide, make_divergent, make_final_stage, required_labels
 from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import make_encoder, score_stage
 
@@ -106,6 +108,25 @@ class TestRecords:
         assert (record["alignment"], record["final_score"]) == ("excluded", {})
         assert record["provenance"]["outcome"] == "excluded"
 
+    def test_keep_what_was_corrected_apart_from_what_counts(self, team):
+        stage = make_rating_stage(team.project, prompts=1)
+        rate_all(stage, team.experts)
+        old = Rating.objects.first()
+        new = correct_rating(
+            rating=old,
+            by=old.expert,
+            scores={axis.key: 5 for axis in old.policy.rubric.axes.all()},
+            labels=required_labels(old.policy),
+            submission=uuid.uuid4(),
+            now=NOW,
+        )
+        finalize_labels(stage=stage, by=team.admin, now=NOW)
+        (record,) = records(team.project)
+        assert sorted(record["expert_scores"]["safety"]) == [4, 4, 5]
+        (kept,) = record["superseded_ratings"]
+        assert (kept["id"], kept["superseded_by"], kept["scores"]["safety"]) == (old.pk, new.pk, 4)
+        assert old.pk not in record["provenance"]["rating_ids"]
+
     def test_name_nobody(self, team, settled):
         whole = json.dumps(list(records(team.project)))
         for person in (*team.experts, team.lead, team.admin):
@@ -150,7 +171,7 @@ class TestRecords:
 
     def test_read_a_fixed_number_of_queries_a_chunk(self, team, django_assert_num_queries):
         make_final_stage(team, prompts=12)
-        with django_assert_num_queries(16):
+        with django_assert_num_queries(17):
             assert len(list(records(team.project))) == 12
 
     def test_come_in_order_and_of_one_stage_if_asked(self, team):
