@@ -85,12 +85,13 @@ def open_to(*, stages, lead, now):
 
 def count_by_reason(*, stages, lead, now):
     """How many responses of the queue have each reason: {reason: n}, and all of them under None."""
-    responses = open_to(stages=stages, lead=lead, now=now)
-    rows = responses.values_list("finding__reasons__kind").annotate(n=Count("pk", distinct=True))
-    counts = dict(rows.order_by())
-    totals = responses.aggregate(every=Count("pk"), adverse=Count("pk", filter=Q(finding__adverse=True)))
-    counts[None], counts[ADVERSE] = totals["every"], totals["adverse"]
-    return counts
+    counts = {kind: Q(finding__reasons__kind=kind) for kind in Kind.values}
+    counts |= {ADVERSE: Q(finding__adverse=True), "every": None}
+    # Distinct: a response with two axes apart has two reasons of one kind.
+    found = open_to(stages=stages, lead=lead, now=now).aggregate(
+        **{name: Count("pk", distinct=True, filter=which) for name, which in counts.items()}
+    )
+    return {None: found.pop("every")} | found
 
 
 def not_theirs(*, stages, lead):

@@ -58,7 +58,7 @@ PAGES = {
     "waiting": 3,
     "my ratings": 13,
     "my rating": 7,
-    "queue": 12,
+    "queue": 11,
     "look": 13,
     "waiting for a lead": 3,
     "case": 14,
