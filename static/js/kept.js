@@ -187,7 +187,7 @@ const kept = (() => {
     form = await take(form, newest);
     if (!form) return;
     if (window.drafts?.begin(form, true)) return;
-    const acts = { "Discard it": () => discard(name) };
+    const acts = { "Go on with it": () => {}, "Discard it": () => discard(name) };
     if (other) acts[`Take that of ${when(other.at)}`] = () => take(form, other);
     notice(form, `What you had written and not sent is back, from ${when(newest.at)}.`, acts);
   }
@@ -245,7 +245,10 @@ const kept = (() => {
     forms.forEach((about, form) => {
       if (!event.newValue || !form.isConnected || !event.key?.startsWith(keyOf(about.name, ""))) return;
       const entry = { ...JSON.parse(event.newValue), key: event.key };
-      notice(form, "You are writing this in another tab, too.", { "Take what stands there": () => take(form, entry) });
+      notice(form, "You are writing this in another tab, too.", {
+        "Keep what stands here": () => {},
+        "Take what stands there": () => take(form, entry),
+      });
     });
   });
   document.addEventListener("click", (event) => {
