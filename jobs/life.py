@@ -18,6 +18,7 @@ from core import audit
 from core.errors import Conflict, DomainError
 from core.transitions import StatusConflict, transition
 from jobs import pulse
+from jobs.failures import classify
 from jobs.models import Job, JobAttempt
 from jobs.nudge import nudge, queue_of
 from jobs.outage import OUTAGE_SECONDS, Patience, kept_alive
@@ -117,9 +118,9 @@ def _see_to_an_end(attempt, work):
         attempt.end(Job.Status.FAILED, refusal.reason)
     except DomainError as refusal:
         attempt.end(Job.Status.FAILED, told(" ".join([str(refusal), *getattr(refusal, "errors", [])])))
-    except Exception as surprise:
-        why = reason("surprise", name=type(surprise).__name__, words=str(surprise))
-        attempt.end(Job.Status.ERRORED, why)
+    except Exception as error:
+        failure = classify(error)
+        attempt.end(Job.Status.ERRORED if failure.kind == "error" else Job.Status.FAILED, failure.reason)
         raise
 
 

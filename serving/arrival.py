@@ -24,15 +24,15 @@ class Refused(Exception):
 
 
 class Arrival:
-    """What has come of a request. `largest`: how many bytes of a body are kept.
+    """What has come of a request. `largest`: how many bytes of a body are kept; `folder`: where, if they are many.
 
     `whole`: all has come; `cut`: a body was longer than that, or of no length that can be relied on, and nothing may
     follow it on the connection; `rest`: bytes behind the end, of the next request; `stored`: bytes in a file;
     `wants_word`: the client waits for "100 Continue" before it sends its body.
     """
 
-    def __init__(self, *, largest):
-        self.largest = largest
+    def __init__(self, *, largest, folder=None):
+        self.largest, self.folder = largest, folder
         self.head, self.body = bytearray(), None
         self.missing = self.kept = 0
         self.rest = b""
@@ -68,7 +68,7 @@ class Arrival:
         self.whole = self.missing == 0
 
     def _read_head(self):
-        self.body = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)
+        self.body = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=self.folder)
         lines = self.head.split(b"\r\n")
         fields = [line.split(b":", 1) for line in lines[1:] if b":" in line]
         named = [(name.strip().lower(), value.strip()) for name, value in fields]

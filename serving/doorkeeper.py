@@ -86,7 +86,7 @@ class Doorkeeper(ThreadWorker):
     def await_request(self, conn, sent=b""):
         """Take in what the client sends, `sent` first, without a thread."""
         conn.sock.setblocking(False)
-        conn.arrival = Arrival(largest=settings.UPLOAD_MAX_SIZE)
+        conn.arrival = Arrival(largest=settings.UPLOAD_MAX_SIZE, folder=settings.FILE_UPLOAD_TEMP_DIR)
         self.arriving[conn] = time.monotonic() + HEAD_SECONDS
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_sent, conn))
         if sent:

@@ -8,8 +8,10 @@ from io import StringIO
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
+from django.db import OperationalError
 
 from serving import keeper, processes
+from serving.private import make_private
 from serving.running import Keeper, NotRunning, Waiting, only_one_here, tail_of, what_happened
 
 READY_SECONDS = 60
@@ -38,8 +40,10 @@ class Command(BaseCommand):
     def serve(self, *, host, port, demo):
         check_port(host, port)
         with only_one_here():
+            database = settings.DATABASES["default"]["NAME"]
+            make_private(settings.VAR, *(f"{database}{end}" for end in ("", "-wal", "-shm")))
             with self.step("Preparing the database"):
-                call_command("migrate", verbosity=0)
+                migrate()
             words = ""
             # Everybody knows the demo's password: beyond this machine no account may have it, of an earlier run either.
             not_public = host not in processes.LOOPBACK
@@ -95,6 +99,16 @@ class Step:
         spent = time.monotonic() - self.started
         self.out.write("" if error else f" {spent:.1f} s")
         self.out.flush()
+
+
+def migrate():
+    try:
+        call_command("migrate", verbosity=0)
+    except OperationalError as error:
+        raise NotRunning(
+            f"The database {settings.DATABASES['default']['NAME']} cannot be used ({error}). Make it and its folder "
+            "writable for this user, and see that the disk has room."
+        ) from None
 
 
 def check_port(host, port):

@@ -1,5 +1,6 @@
 """What a job's row, its attempts and its audit trail say of everything that can happen to it."""
 
+import errno
 from datetime import timedelta
 
 import pytest
@@ -84,6 +85,19 @@ class TestAttempts:
             carried_out(job, surprise)
         job.refresh_from_db()
         assert (job.status, job.reason) == (Job.Status.ERRORED, "KeyError: 'x'")
+
+    @pytest.mark.parametrize(
+        ("error", "code"),
+        [(OSError(errno.ENOSPC, "No space left on device"), "disk_full"), (MemoryError(), "out_of_memory")],
+    )
+    def test_say_what_to_do_where_the_machine_ran_out_of_something(self, job, error, code):
+        def work(attempt):
+            raise error
+
+        with pytest.raises(type(error)):
+            carried_out(job, work)
+        job.refresh_from_db()
+        assert (job.status, job.reason_code) == (Job.Status.FAILED, code)
 
 
 class TestFruitless:
