@@ -122,6 +122,7 @@ STORAGES = {
 UPLOAD_MAX_SIZE = environment.integer("CONCORD_UPLOAD_MB", 64) * 1024**2
 FILE_UPLOAD_TEMP_DIR = VAR / "uploads"
 FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
+FILE_UPLOAD_PERMISSIONS = 0o600
 # The fields of a form, which are held in memory, keep Django's limit of 2.5 MB. The largest rubric that may be saved
 # has 30 axes, and 30 label sets of 30 values: some 6,200 fields.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000

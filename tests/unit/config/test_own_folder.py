@@ -25,9 +25,13 @@ class TestOwnFolder:
     def test_is_its_owner_s_alone_with_all_that_is_made_in_it(self, tmp_path):
         var = tmp_path / "deep" / "var"
         var.mkdir(parents=True, mode=0o755)
-        ask = "from django.db import connection; connection.ensure_connection()"
-        assert start(var, "manage.py", "shell", "-v0", "-c", ask).returncode == 0
-        assert (var / "concord.sqlite3").exists()
+        write = (
+            "from django.core.files.base import ContentFile; from django.core.files.storage import default_storage; "
+            "from django.db import connection; connection.ensure_connection(); "
+            "default_storage.save('uploads/a', ContentFile(b'a'))"
+        )
+        assert start(var, "manage.py", "shell", "-v0", "-c", write).returncode == 0
+        assert (var / "concord.sqlite3").exists() and (var / "artifacts" / "uploads" / "a").exists()
         assert open_to_others(var) == []
 
     @pytest.mark.parametrize("below", ["", "var"])
