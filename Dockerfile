@@ -1,7 +1,7 @@
 # Two images from one file:
 #   web     the web process, the default worker and beat; loads no model
 #   models  the gpu worker: generates, trains, embeds (several GB)
-FROM python:3.11.13-slim-bookworm AS web
+FROM python:3.11.15-slim-bookworm AS web
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN useradd --create-home --uid 10001 concord && mkdir /var/lib/concord && chown concord: /var/lib/concord
 WORKDIR /srv/concord

@@ -2,12 +2,14 @@
 
 from django.conf import settings
 
-from core.http import bad_request, too_large
+from core.http import bad_request, no_room, too_large
 from core.limits import whole_number
 
 BLOCK = 64 * 1024
 PATIENCE = 4
 """How many times the limit is read and thrown away: a browser hears an answer only once it has sent everything."""
+NO_ROOM = "HTTP_CONCORD_NO_ROOM"
+"""What the web server says where it could not keep a body (serving/doorkeeper.py), which is empty then."""
 
 
 class EntranceMiddleware:
@@ -25,6 +27,8 @@ class EntranceMiddleware:
         if "%00" in asked:
             # Nobody types one, and no database takes it. Not taken out: what stands around it could make another.
             request.META["QUERY_STRING"] = asked.replace("%00", "%20")
+        if NO_ROOM in request.META:
+            return no_room(request)
         size = whole_number(request.META.get("CONTENT_LENGTH") or "0")
         if size is None:
             return bad_request(request)

@@ -1,6 +1,7 @@
 """Small helpers of the web edge."""
 
 import sys
+from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.shortcuts import render
 from django.template.loader import get_template
 from django.urls import reverse
 
+from core import disk
 from core.errors import DomainError
 
 TAKEN = "concord-taken"
@@ -128,7 +130,12 @@ def sent_texts(request):
 
 
 def server_error(request):
-    """The page for what a view did not expect: 503 while the database is away, else 500. Asks no database."""
+    """The page for what a view did not expect: 507 for a full disk, 503 while the database is away, else 500.
+
+    Asks no database.
+    """
+    if disk.ran_out(sys.exc_info()[1]):
+        return no_room(request)
     if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
         return render_alone("503.html", request, status=503, headers={"Retry-After": "5"})
     return render_alone("500.html", request, status=500)
@@ -152,6 +159,20 @@ def too_large(request, most=None):
         "or ask whoever runs the server to import it from the command line or to raise CONCORD_UPLOAD_MB."
     )
     return render_alone("400.html", request, {"title": "That is too large", "message": message}, status=413)
+
+
+def no_room(request):
+    """507, for what could not be kept."""
+    for handler in request.upload_handlers:
+        if file := getattr(handler, "file", None):
+            with suppress(OSError):  # closing writes the rest, and removes the file all the same
+                file.close()
+    message = (
+        "The server has no room for what you sent: its disk is full, or many large files come in at once. Nothing of "
+        "it was saved; what was saved before is safe. Whoever runs the server has to free some space (the runbook says "
+        "what may go). Then go back and send it again."
+    )
+    return render_alone("400.html", request, {"title": "The disk is full", "message": message}, status=507)
 
 
 def render_alone(template, request, context=None, **response):

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import PurePath
 
 from django.core.files.storage import default_storage
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -50,22 +50,14 @@ def take_upload(*, project, kind, file, by, now, stage=None):
     if stage is not None:
         require_responding(stage)
     _forget_old(project, file.name, by, now)
-    # Before the transaction: copying takes a while, and SQLite lets one write at a time.
-    kept = default_storage.save(f"uploads/{uuid.uuid4()}{PurePath(file.name).suffix.lower()}", file)
-    with transaction.atomic():
-        row = FileImport.objects.create(
-            project=project,
-            stage=stage,
-            kind=kind,
-            file=kept,
-            name=file.name[:LONGEST_WORD],
-            size=file.size,
-            created_by=by,
-            created_at=now,
-        )
-        audit.record(
-            "file:upload", row, by=by, now=now, params={"name": row.name, "kind": kind, "size": file.size}
-        )
+    name = f"uploads/{uuid.uuid4()}{PurePath(file.name).suffix.lower()}"
+    try:
+        # Before the transaction: copying takes a while, and SQLite lets one write at a time.
+        default_storage.save(name, file)
+        row = _note(name, project=project, stage=stage, kind=kind, file=file, by=by, now=now)
+    except (OSError, DatabaseError):
+        default_storage.delete(name)
+        raise
     return _begin(row)
 
 
@@ -123,6 +115,23 @@ def run_import(*, pk, clock=timezone.now, stopping=worker_is_stopping):
         clock=clock,
         stopping=stopping,
     )
+
+
+@transaction.atomic
+def _note(name, *, project, stage, kind, file, by, now):
+    row = FileImport.objects.create(
+        project=project,
+        stage=stage,
+        kind=kind,
+        file=name,
+        name=file.name[:LONGEST_WORD],
+        size=file.size,
+        created_by=by,
+        created_at=now,
+    )
+    params = {"name": row.name, "kind": kind, "size": file.size}
+    audit.record("file:upload", row, by=by, now=now, params=params)
+    return row
 
 
 def _require_checked(upload):

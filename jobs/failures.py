@@ -3,18 +3,11 @@
 Torch-free: classes are told by their names.
 """
 
-import errno
-
+from core import disk
 from jobs.reasons import Reason, told
 
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
-OUT_OF_DISK = (
-    "No space left on device",
-    "Disk quota exceeded",
-    "PytorchStreamWriter failed writing",
-    "File too large",
-)
+OUT_OF_DISK = "PytorchStreamWriter failed writing"
 
 
 class Failure(Exception):
@@ -33,7 +26,7 @@ def classify(error, errors=None):
         if isinstance(error, kind):
             return Failure(name, "told", **told(error).params)
     words = str(error)
-    if isinstance(error, OSError) and error.errno in NO_SPACE or any(text in words for text in OUT_OF_DISK):
+    if disk.ran_out(error) or OUT_OF_DISK in words:
         return Failure("disk", "disk_full", words=first_line(words))
     if (
         isinstance(error, MemoryError)

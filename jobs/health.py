@@ -11,7 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError as BrokerError
 
-from jobs import disk, pulse
+from core import disk
+from jobs import pulse
 
 logger = logging.getLogger(__name__)
 STARTED = time.monotonic()

@@ -3,8 +3,10 @@
 Only how long a request is is read here, in the narrowest way; what it says is gunicorn's to read and to refuse.
 """
 
+import io
 import re
 import tempfile
+from contextlib import suppress
 
 from gunicorn.http.unreader import Unreader
 
@@ -13,6 +15,8 @@ LARGEST_HEAD = 64 * 1024
 IN_MEMORY = 64 * 1024
 """Bytes of a body; what is longer lies in a file without a name."""
 BLOCK = 64 * 1024
+SLOWEST = 8 * 1024
+"""Bytes a second that a body must come with, and an answer be taken with, on the whole."""
 PATIENCE = 4
 """How many times the largest body is taken in and thrown away, as core.entrance does: a browser hears an answer only
 once it has sent everything."""
@@ -28,7 +32,8 @@ class Arrival:
 
     `whole`: all has come; `cut`: a body was longer than that, or of no length that can be relied on, and nothing may
     follow it on the connection; `rest`: bytes behind the end, of the next request; `stored`: bytes in a file;
-    `wants_word`: the client waits for "100 Continue" before it sends its body.
+    `wants_word`: the client waits for "100 Continue" before it sends its body; `trouble`: why its body is not here, but
+    thrown away as it came.
     """
 
     def __init__(self, *, largest, folder=None):
@@ -37,6 +42,7 @@ class Arrival:
         self.missing = self.kept = 0
         self.rest = b""
         self.whole = self.cut = self.wants_word = False
+        self.trouble = ""
 
     @property
     def length(self):
@@ -48,7 +54,7 @@ class Arrival:
         return self.kept if self.kept > IN_MEMORY else 0
 
     def take(self, data):
-        """Take in the next bytes. Raises Refused, and OSError where the disk is full."""
+        """Take in the next bytes. Raises Refused."""
         if self.body is None:
             seen = max(0, len(self.head) - len(END) + 1)
             self.head += data
@@ -62,10 +68,28 @@ class Arrival:
             self._read_head()
         part, self.rest = data[: self.missing], data[self.missing :]
         self.missing -= len(part)
-        part = part[: max(0, self.largest - self.kept)]
-        self.body.write(part)
-        self.kept += len(part)
         self.whole = self.missing == 0
+        if not self.trouble:
+            self._keep(part[: max(0, self.largest - self.kept)])
+
+    def _keep(self, part):
+        try:
+            self.body.write(part)
+            if self.whole:
+                self.body.seek(0)  # writes what is still in a buffer
+        except OSError as error:
+            self.give_up(str(error))
+        else:
+            self.kept += len(part)
+
+    def give_up(self, trouble):
+        """Keep nothing of the body, and throw away what still comes: a browser hears no answer before it has sent all.
+
+        Nothing follows it on the connection.
+        """
+        self.forget()
+        self.body, self.kept = io.BytesIO(), 0
+        self.trouble, self.cut = trouble, True
 
     def _read_head(self):
         self.body = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=self.folder)
@@ -96,7 +120,10 @@ class Arrival:
     def forget(self):
         """Give back what is held; harmless twice."""
         if self.body is not None:
-            self.body.close()
+            with suppress(
+                OSError
+            ):  # of a full disk: closing writes what is still in a buffer, and closes all the same
+                self.body.close()
 
 
 class _Whole(Unreader):

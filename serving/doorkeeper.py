@@ -3,8 +3,8 @@
 gunicorn's own threads read requests from their sockets and wait for as long as a client likes: sixteen unfinished
 headers stop the site. Here the one loop that accepts connections also takes requests in (arrival.py), within bounds of
 time and size, and a thread gets a request only once it is whole. Where there are too many connections, the oldest that
-has not come to anything makes room. An answer of usual size never waits for the client, because the system takes it
-whole; a larger one that the client does not take is given up.
+has not come to anything makes room. An answer of usual size the system takes whole; what it does not take of a larger
+one is put aside (departure.py), and the loop hands it on as the client takes it.
 
 A proxy that buffers does the same and more (docker-compose.yml has one); this holds without.
 """
@@ -22,19 +22,21 @@ from django.conf import settings
 from gunicorn import http
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
-from serving.arrival import BLOCK, Arrival, Refused
+from serving.arrival import BLOCK, SLOWEST, Arrival, Refused
+from serving.departure import Departure, Room
 
 HEAD_SECONDS = 10
 """How long a client may take from its first moment until the end of the headers; for a kept connection anew."""
-SLOWEST = 8 * 1024
-"""Bytes a second that a body must come with, on the whole."""
-TAKING_SECONDS = 60
-"""How long a client may keep a thread with what the system could not take of an answer."""
 SEND_BUFFER = 1024 * 1024
 """Asked of the system, which gives some 400 KB unless it is told otherwise."""
 LINGER_SECONDS = 2
 MOST_STORED = 2 * 1024**3
-"""Bytes of bodies on disk at a time, in each process: more than that is refused for the moment."""
+"""Bytes of bodies on disk at a time, in each process, and of answers: more bodies are refused for the moment, more of
+answers is for threads to wait with, half of them at most."""
+NO_ROOM = "CONCORD-NO-ROOM"
+"""The header by which core.entrance learns that there was no room for a body."""
+FILES_EACH = 2
+"""Of a connection: its socket, and what lies on disk of its request or its answer."""
 FILES_KEPT_FREE = 128
 """Of the files that the process may open: for databases, templates, logs."""
 
@@ -44,14 +46,18 @@ class Doorkeeper(ThreadWorker):
 
     def init_process(self):
         self.arriving = {}  # connection → until when, the oldest first
+        self.departing = {}
         self.leaving = {}
         self.stored = 0
+        self.room = Room(
+            folder=settings.FILE_UPLOAD_TEMP_DIR, most=MOST_STORED, waiting=max(1, self.cfg.threads // 2)
+        )
         self.next_look = 0.0
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = self.worker_connections + FILES_KEPT_FREE
+        wanted = FILES_EACH * self.worker_connections + FILES_KEPT_FREE
         files = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
-        self.most = max(files - FILES_KEPT_FREE, self.cfg.threads + 1)
+        self.most = max((files - FILES_KEPT_FREE) // FILES_EACH, self.cfg.threads + 1)
         self.worker_connections = self.most + 1  # the loop never stops accepting: see make_room
         super().init_process()
 
@@ -72,6 +78,7 @@ class Doorkeeper(ThreadWorker):
         conn = TConn(self.cfg, client, address, listener.getsockname())
         conn.initialized = True  # its parser is ours: nothing is to be read from the socket
         conn.parser = http.get_parser(self.cfg, (), address)
+        conn.departure = Departure(client, self.room)
         self.await_request(conn)
 
     def make_room(self):
@@ -79,7 +86,8 @@ class Doorkeeper(ThreadWorker):
         if self.nr_conns < self.most:
             return
         without_head = (conn for conn in self.arriving if conn.arrival.body is None)
-        conn = next(chain(self.leaving, without_head, self.keepalived_conns, self.arriving), None)
+        useless = chain(self.leaving, without_head, self.keepalived_conns, self.departing, self.arriving)
+        conn = next(useless, None)
         if conn is not None:
             self.drop(conn)
 
@@ -109,17 +117,15 @@ class Doorkeeper(ThreadWorker):
         had_head, stored = arrival.body is not None, arrival.stored
         try:
             arrival.take(data)
+            if arrival.stored and self.stored + arrival.stored - stored > MOST_STORED:
+                arrival.give_up(f"others take up {self.stored // 1024**2} MB")
             self.stored += arrival.stored - stored
-            if self.stored > MOST_STORED:
-                raise Refused("503 Service Unavailable")
-            if arrival.wants_word and not had_head and not arrival.whole:
-                conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         except Refused as refusal:
             self.refuse(conn, str(refusal))
-        except OSError as error:
-            self.log.error("A request could not be taken in: %s", error)
-            self.refuse(conn, "507 Insufficient Storage")
         else:
+            if arrival.wants_word and not had_head and not arrival.whole:
+                with suppress(OSError):
+                    conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
             if arrival.whole:
                 self.pass_on(conn)
             elif not had_head and arrival.body is not None:
@@ -143,17 +149,43 @@ class Doorkeeper(ThreadWorker):
 
     # --- it is answered --------------------------------------------------------------------------------------
 
-    def handle_request(self, req, conn):
-        conn.sock.settimeout(TAKING_SECONDS)
+    def handle(self, conn):
+        client, conn.sock = conn.sock, conn.departure
         try:
-            return super().handle_request(req, conn) and not conn.arrival.cut
-        except TimeoutError:
-            raise BrokenPipeError(errno.EPIPE, "The client does not take the answer.") from None
+            return super().handle(conn) and not conn.arrival.cut
+        finally:
+            conn.sock = client
+
+    def handle_request(self, req, conn):
+        if conn.arrival.trouble:
+            self.log.error("A request could not be taken in: %s", conn.arrival.trouble)
+            req.headers.append((NO_ROOM, "1"))
+        return super().handle_request(req, conn)
 
     def finish_request(self, conn, fs):
+        """What no client has to take any more is over; else it leaves first. In the loop."""
         rest = conn.arrival.rest
+        goes_on = not fs.cancelled() and not fs.exception() and fs.result()
         self.forget(conn)
-        if fs.cancelled() or fs.exception() or not fs.result():
+        if conn.departure.left:
+            conn.departure.begin_to_leave()
+            self.departing[conn] = goes_on, rest
+            self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self.on_taking, conn))
+        else:
+            self.go_on(conn, goes_on, rest)
+
+    def on_taking(self, conn, client):
+        try:
+            conn.departure.hand_on()
+        except OSError:
+            self.drop(conn)
+            return
+        if not conn.departure.left:
+            self.poller.unregister(client)
+            self.go_on(conn, *self.departing.pop(conn))
+
+    def go_on(self, conn, goes_on, rest):
+        if not goes_on:
             self.see_off(conn)
         elif rest:
             self.await_request(conn, rest)
@@ -201,14 +233,16 @@ class Doorkeeper(ThreadWorker):
 
     def drop(self, conn):
         """Close a connection that no thread has."""
-        if not (self.arriving.pop(conn, None) or self.leaving.pop(conn, None)):
+        if not any(held.pop(conn, None) for held in (self.arriving, self.departing, self.leaving)):
             self.keepalived_conns.remove(conn)
         self.poller.unregister(conn.sock)
         self.forget(conn)
+        conn.departure.forget()
         self.nr_conns -= 1
         conn.close()
 
     def forget(self, conn):
+        """What was held of its request."""
         self.stored -= conn.arrival.stored
         conn.arrival.forget()
         conn.arrival = Arrival(largest=0)
@@ -225,4 +259,6 @@ class Doorkeeper(ThreadWorker):
             elif until < now:
                 self.refuse(conn, "408 Request Timeout")
         for conn in [conn for conn, until in self.leaving.items() if until < now]:
+            self.drop(conn)
+        for conn in [conn for conn in self.departing if conn.departure.is_late(now)]:
             self.drop(conn)

@@ -2,7 +2,7 @@
 
 from django import template
 
-from jobs import disk
+from core import disk
 
 register = template.Library()
 

@@ -97,6 +97,22 @@ class TestSlowClients:
         with Crowd(web, 50, asked):
             assert seconds_of_a_page(web) < AT_ONCE
 
+    def test_who_reads_no_answer_keeps_nobody_waiting_and_finds_it_whole(self, web):
+        asked = b"GET /static/vendor/pico/pico.min.css HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        count = 60  # five megabytes: the system takes a fraction of that
+        said = (count - 1) * (asked + b"\r\n") + asked + b"Connection: close\r\n\r\n"
+        with Crowd(web, 40, said) as crowd:
+            assert max(seconds_of_a_page(web) for _ in range(5)) < AT_ONCE
+            got = b""
+            while more := crowd.connections[0].recv(1_000_000):
+                got += more
+        first, *others = got.split(b"HTTP/1.1 200 OK\r\n")[1:]
+        assert len(others) == count - 1
+        assert {len(other) for other in (first, *others)} <= {
+            len(first),
+            len(first) - len("keep-alive") + len("close"),
+        }
+
 
 class TestRequests:
     """What comes in pieces or in an unusual way is answered as it should be."""
