@@ -12,6 +12,7 @@ short transaction) moves the cursor on by compare-and-set, then a slot. Why that
 - No k + 1: the k slots are rows from the start, and OPEN → LEASED is a compare-and-set.
 """
 
+import random
 import zlib
 from collections import Counter
 from datetime import timedelta
@@ -49,16 +50,33 @@ def next_assignment(*, stage, expert, now):
 
 
 def next_of(*, stages, expert, now):
-    """The slot `expert` judges next in any of the `stages`: one that they hold, else of the first that has one left.
+    """The slot `expert` judges next in any of the `stages`: one that they hold, else one of a calibration, which comes
+    before all (the stages come so), else of one of the others by lot.
 
-    The stages come in the order of hand-out. One stage costs what `next_assignment` costs.
+    One stage costs what `next_assignment` costs.
     """
     if len(stages) > 1:
         held = Assignment.objects.filter(stage__in=stages, expert=expert, status=Assignment.Status.LEASED)
         begun = set(held.filter(lease_until__gt=now).values_list("stage", flat=True))
-        stages = sorted(stages, key=lambda stage: stage.pk not in begun)
+        stages = sorted(_mixed(stages, expert), key=lambda stage: stage.pk not in begun)
     slots = (next_assignment(stage=stage, expert=expert, now=now) for stage in stages)
     return next(filter(None, slots), None)
+
+
+def _mixed(stages, expert):
+    """Calibrations, then the others, each drawn by how much of it is left for the expert: what comes one after another
+    does not tell a copy from a response of a turn."""
+    left = dict(
+        QueueCursor.objects.filter(stage__in=stages, expert=expert).values_list(
+            "stage", F("share") - F("turn")
+        )
+    )
+    for stage in stages:
+        if stage.pk not in left:
+            left[stage.pk] = _begin(stage, expert).share
+    # The first of several to arrive, each at its own pace, is each with the probability of its share in all paces.
+    lots = {stage.pk: random.expovariate(max(left[stage.pk], 1)) for stage in stages}
+    return sorted(stages, key=lambda stage: (stage.kind != Stage.Kind.CALIBRATION, lots[stage.pk]))
 
 
 def has_work(*, stages, expert):
@@ -177,12 +195,13 @@ def _next_slot(stage, expert, now):
 
 
 def _begin(stage, expert):
-    """The expert's first time in the stage: their cursor, with about how many responses fall to them."""
+    """The expert's first time in the stage: their cursor, with about how many responses fall to them. Returns it."""
     k = stage.ratings_per_response
     experts = Membership.objects.experts_of(stage.project_id).count()
     responses = Response.objects.filter(stage=stage).count()
     share = responses if experts <= k else -(-responses * k // experts)
-    QueueCursor.objects.get_or_create(stage=stage, expert=expert, defaults={"share": share})
+    cursor, _ = QueueCursor.objects.get_or_create(stage=stage, expert=expert, defaults={"share": share})
+    return cursor
 
 
 def _move_cursor(found, stage, expert, turn):

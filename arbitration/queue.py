@@ -1,7 +1,6 @@
 """The lead's queue. It is no table: it is the query over divergent responses without a live case."""
 
-from django.db.models import Case as PlaceOf
-from django.db.models import Count, Exists, FilteredRelation, OuterRef, Q, Value, When
+from django.db.models import Count, Exists, FilteredRelation, OuterRef, Q
 
 from annotation.models import Divergence, DivergenceReason, Involvement, Response
 from annotation.searching import found_words
@@ -33,10 +32,10 @@ ORDERS = {
 
 
 def queue(*, stages, lead, now, reason=None, words="", order=""):
-    """The responses of `stages` (in the order of hand-out) that `lead` may take on, those that matter most first.
+    """The responses of `stages` that `lead` may take on, those that matter most first, whichever stage they are of.
 
-    Within a stage first where an expert chose an adverse label, then by the largest spread of an axis, then where an
-    expert asked for a senior, then the longest waiting; or in another of the ORDERS, over all stages. What the lead
+    First where an expert chose an adverse label, then by the largest spread of an axis, then where an
+    expert asked for a senior, then the longest waiting; or in another of the ORDERS. What the lead
     rated or declined is not theirs to settle; what another lead holds is left out until that claim lapses. `reason`:
     one of FILTERS; `words`: a part of the prompt, its id or a tag, whatever its case and accents.
     """
@@ -46,8 +45,7 @@ def queue(*, stages, lead, now, reason=None, words="", order=""):
     if words:
         found = found_words(stages[0].project_id, words)
         responses = responses.filter(prompt__in=found.order_by().values("prompt"))
-    place = [PlaceOf(*(When(stage=stage, then=Value(place)) for place, stage in enumerate(stages)))]
-    return responses.order_by(*(place if len(stages) > 1 and not order else []), *ORDERS[order][1])
+    return responses.order_by(*ORDERS[order][1], "pk")
 
 
 def as_shown(keys):

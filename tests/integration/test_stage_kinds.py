@@ -1,7 +1,10 @@
 """Comparisons and calibrations beside the turns of the loop: what they share, and what they must not touch."""
 
 import dataclasses
+import random
 import re
+from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -226,7 +229,10 @@ class TestSeveralOpenStages:
         calibration = calibrate(team, turns)
         return [calibration, comparison, make_rating_stage(team.project)]
 
-    def test_hand_out_goes_through_them_in_order_and_progress_covers_all(self, team, open_stages, client):
+    def test_hand_out_begins_with_calibration_mixes_the_others_and_progress_covers_all(
+        self, team, open_stages, client
+    ):
+        random.seed(7)
         expert = team.experts[0]
         client.force_login(expert)
         seen = []
@@ -240,7 +246,11 @@ class TestSeveralOpenStages:
                 headers={"HX-Request": "true"},
             )
             assert answer.status_code == 200
-        assert seen == [stage.pk for stage in open_stages for _ in range(stage.responses.count())]
+        in_turn = [stage.pk for stage in open_stages for _ in range(stage.responses.count())]
+        assert sorted(seen) == sorted(in_turn)
+        assert seen[:2] == in_turn[:2]
+        changes = sum(one != next_one for one, next_one in pairwise(seen[2:]))
+        assert changes > 2  # of the four copies and eight responses of the turn
         assert "Nothing is left for you" in answer.content.decode()
         progress = own_progress(project=team.project, expert=expert, now=NOW)
         assert (progress.done, progress.left) == (14, 0)
@@ -260,10 +270,17 @@ class TestSeveralOpenStages:
                 "Stage 2",
             ]
 
-    def test_the_lead_s_queue_goes_through_them_in_order(self, team, open_stages, client):
+    def test_the_lead_s_queue_goes_by_what_matters_and_not_by_stage(self, team, open_stages, client):
         diverging = [make_divergent(stage.responses.first(), team.experts) for stage in reversed(open_stages)]
+        for minutes, response in enumerate(diverging):
+            response.divergences.update(created_at=NOW - timedelta(minutes=minutes))
         waiting = list(queue(stages=team.project.stages.in_rating(), lead=team.lead, now=NOW))
         assert waiting == diverging[::-1]
+        diverging[0].divergences.update(created_at=NOW - timedelta(hours=1))
+        assert (
+            next(iter(queue(stages=team.project.stages.in_rating(), lead=team.lead, now=NOW))) == diverging[0]
+        )
+        diverging[0].divergences.update(created_at=NOW)
         client.force_login(team.lead)
         client.post(reverse("arbitration:claim-next", args=[team.project.slug]))
         mine = Involvement.objects.get(user=team.lead, response__stage__in=open_stages)
