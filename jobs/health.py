@@ -11,8 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError as BrokerError
 
-from core import disk
-from jobs import pulse
+from jobs import disk, pulse
 
 logger = logging.getLogger(__name__)
 STARTED = time.monotonic()

@@ -2,7 +2,7 @@
 
 from django import template
 
-from core import disk
+from jobs import disk
 
 register = template.Library()
 
