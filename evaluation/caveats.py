@@ -23,6 +23,8 @@ class Basis:
     raters: frozenset
     simulated: bool
     refusals: int
+    truncated_prompts: int
+    truncated_responses: int
 
 
 def caveats_of(bases):
@@ -93,6 +95,13 @@ def _missing(basis):
     if basis.unanswered:
         prompts = "prompt" if basis.unanswered == 1 else "prompts"
         yield f"The model of {basis.title} could not answer {basis.unanswered} held-out {prompts}."
+    if basis.truncated_prompts or basis.truncated_responses:
+        counts = ((basis.truncated_prompts, "prompt"), (basis.truncated_responses, "response"))
+        which = _list([f"{n} held-out {what}{'' if n == 1 else 's'}" for n, what in counts if n])
+        yield (
+            f"Sentence-BERT read no more than the beginning of {which} of {basis.title}: what comes after it, often "
+            "the question itself, is in no cosine."
+        )
 
 
 def _list(words):

@@ -111,7 +111,7 @@ class Scoring:
         """Give copies the cosines that their originals have under this encoder: prompt and text are the same."""
         copies = _lacking(self.responses, self.row).filter(copy_of__coherence_scores__encoder=self.row)
         scored = copies.order_by("pk").values_list(
-            "pk", "copy_of__coherence_scores__cosine", "copy_of__coherence_scores__is_refusal"
+            "pk", *(f"copy_of__coherence_scores__{name}" for name in ("cosine", "is_refusal", "is_truncated"))
         )
         while batch := list(scored[:BATCH]):
             self.keep(batch)
@@ -133,19 +133,20 @@ class Scoring:
         on_progress(0, len(chunk))
         # The same chunk after a restart finds here what its predecessor had embedded.
         here = self.folder / f"chunk-{chunk[0].pk}"
-        vectors = embed_texts(
+        embedded = embed_texts(
             {_key(each): each.text for each in [*prompts, *chunk]},
             run_dir=here,
             phi=self.phi,
             on_progress=self.attempt.or_not_now(on_progress),
             **self.attempt.supervision(),
         )
-        self.row = self.row or _new_encoder(self.phi, vectors, now=self.attempt.clock())
-        self.store(prompts, chunk, vectors)
+        self.row = self.row or _new_encoder(self.phi, embedded.vectors, now=self.attempt.clock())
+        self.store(prompts, chunk, embedded)
         shutil.rmtree(here, ignore_errors=True)
 
-    def store(self, prompts, chunk, vectors):
+    def store(self, prompts, chunk, embedded):
         """Write a chunk's vectors and cosines, batch by batch; each batch only while the run is still ours."""
+        vectors, truncated = embedded
         for batch in _batches(prompts):
             with transaction.atomic():
                 self.attempt.beat()
@@ -155,6 +156,7 @@ class Scoring:
                             encoder=self.row,
                             prompt=prompt,
                             vector=np.asarray(vectors[_key(prompt)], dtype=VECTOR).tobytes(),
+                            is_truncated=_key(prompt) in truncated,
                         )
                         for prompt in batch
                     ],
@@ -167,12 +169,13 @@ class Scoring:
                     response.pk,
                     _cosine(asked[response.prompt_id], vectors[_key(response)]),
                     is_refusal(response.text),
+                    _key(response) in truncated,
                 )
                 for response in batch
             )
 
     def keep(self, found):
-        """Store a batch of (response, cosine, whether it declines), while the run is still ours."""
+        """Store a batch of (response, cosine, is_refusal, is_truncated), while the run is still ours."""
         now = self.attempt.clock()
         with transaction.atomic():
             self.attempt.beat()
@@ -183,9 +186,10 @@ class Scoring:
                         response_id=pk,
                         cosine=cosine,
                         is_refusal=declines,
+                        is_truncated=truncated,
                         created_at=now,
                     )
-                    for pk, cosine, declines in found
+                    for pk, cosine, declines, truncated in found
                 ],
                 ignore_conflicts=True,
             )

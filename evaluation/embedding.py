@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from django.conf import settings
 
-from evaluation.encoder.vectors import read_vectors
-from jobs.files import write_json, write_lines
+from evaluation.encoder.vectors import TRUNCATED, read_vectors
+from jobs.files import read_lines, write_json, write_lines
 from jobs.life import NotFinished, Refused
 from jobs.processes import kill_leftover
 from jobs.supervisor import python_child, supervise
@@ -21,6 +22,13 @@ class Phi:
     name: str
     path: Path
     sha256: str
+
+
+class Embedded(NamedTuple):
+    """Vectors of length 1 (float32) of texts by their id, and the ids of those that φ read by their beginning alone."""
+
+    vectors: dict
+    truncated: frozenset
 
 
 def encoder(*, run_dir, **supervision):
@@ -40,13 +48,13 @@ def encoder(*, run_dir, **supervision):
 
 
 def embed_texts(texts, *, run_dir, phi, on_progress=lambda done, total: None, **supervision):
-    """{id: vector of length 1 (float32)} for `texts`, a dict of id to text.
+    """`texts`, a dict of id to text, as Embedded.
 
     `run_dir` keeps what is done: a call that was killed goes on there. Raises NotFinished; `supervision` goes to
     supervise().
     """
     if not texts:
-        return {}
+        return Embedded({}, frozenset())
     kill_leftover(run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
     write_lines(run_dir / "texts.jsonl", [{"id": str(key), "text": text} for key, text in texts.items()])
@@ -61,7 +69,11 @@ def embed_texts(texts, *, run_dir, phi, on_progress=lambda done, total: None, **
     ids, vectors = read_vectors(run_dir)
     keys = {str(key): key for key in texts}
     # A directory that an earlier call left may hold more than was asked for now.
-    return {keys[name]: np.asarray(vector) for name, vector in zip(ids, vectors, strict=True) if name in keys}
+    found = {
+        keys[name]: np.asarray(vector) for name, vector in zip(ids, vectors, strict=True) if name in keys
+    }
+    truncated = {row["id"] for row in read_lines(run_dir / TRUNCATED)}
+    return Embedded(found, frozenset(keys[name] for name in truncated & keys.keys()))
 
 
 def _check(outcome, what):

@@ -6,7 +6,7 @@ from django.db.models import Count, Exists, OuterRef, Q, Sum
 from annotation.answers import score_rows
 from annotation.models import Assignment, Divergence, Prompt, Response, Unanswered
 from arbitration.models import FinalLabel
-from evaluation.models import CoherenceScore
+from evaluation.models import CoherenceScore, PromptEmbedding
 from evaluation.per_prompt import PerPrompt
 
 HELD_OUT = Prompt.Split.HELD_OUT
@@ -62,6 +62,17 @@ def cosines(stage, encoder):
     )
     table = np.array(list(rows), dtype=float).reshape(-1, 3)
     return table[:, 0].astype(np.int64), table[:, 1], table[:, 2].astype(bool)
+
+
+def truncated(stage, encoder):
+    """(held-out prompts, held-out responses) of the stage that the encoder read by their beginning alone."""
+    of_stage = {"encoder": encoder, "is_truncated": True}
+    answered = Response.objects.filter(stage=stage, prompt=OuterRef("prompt"))
+    prompts = PromptEmbedding.objects.filter(Exists(answered), **of_stage, prompt__split=HELD_OUT)
+    responses = CoherenceScore.objects.filter(
+        **of_stage, response__stage=stage, response__prompt__split=HELD_OUT
+    )
+    return prompts.count(), responses.count()
 
 
 def held_out_responses(stage):

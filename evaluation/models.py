@@ -24,11 +24,15 @@ class Encoder(models.Model):
 
 
 class PromptEmbedding(models.Model):
-    """φ(prompt): `vector` holds little-endian float32 numbers of length 1. Computed once, for all stages."""
+    """φ(prompt): `vector` holds little-endian float32 numbers of length 1. Computed once, for all stages.
+
+    `is_truncated`: φ read its beginning alone; None where that was not counted yet.
+    """
 
     encoder = models.ForeignKey(Encoder, on_delete=models.PROTECT, related_name="prompt_embeddings")
     prompt = models.ForeignKey("annotation.Prompt", on_delete=models.PROTECT, related_name="embeddings")
     vector = models.BinaryField()
+    is_truncated = models.BooleanField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["encoder", "prompt"], name="prompt_embedded_once")]
@@ -73,7 +77,8 @@ class CoherenceScore(models.Model):
     """cos(φ(prompt), φ(response)), from −1 to 1, under one encoder; coherent where ≥ the policy's γ.
 
     `is_refusal`: the text declines (refusals.py). Correct refusals have a low cosine, so they are reported
-    apart, and nothing is ever decided by the cosine alone.
+    apart, and nothing is ever decided by the cosine alone. `is_truncated`: φ read the response's beginning alone; None
+    where that was not counted yet.
     """
 
     encoder = models.ForeignKey(Encoder, on_delete=models.PROTECT, related_name="scores")
@@ -82,6 +87,7 @@ class CoherenceScore(models.Model):
     )
     cosine = models.FloatField()
     is_refusal = models.BooleanField()
+    is_truncated = models.BooleanField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:

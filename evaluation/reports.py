@@ -62,7 +62,8 @@ class StageReport:
     leave it open; `excluded`: those a lead excluded; `set_aside`: those that were taken out before they had a label;
     `unanswered`: prompts that the model could not answer. `scores`: {axis key: mean final score}. `coherence` is None
     while cosines are missing (`coherence_state` says why); else it covers all held-out responses, excluded ones too,
-    because it describes the model. `bins`: the share of them per bin of BINS. `escalated`: diverging responses, all
+    because it describes the model. `truncated_prompts`, `truncated_responses`: those of them whose beginning alone the
+    encoder read. `bins`: the share of them per bin of BINS. `escalated`: diverging responses, all
     splits.
     """
 
@@ -88,6 +89,8 @@ class StageReport:
     coherence: Coherence | None = None
     refusals: Coherence | None = None
     others: Coherence | None = None
+    truncated_prompts: int = 0
+    truncated_responses: int = 0
     bins: list[float] = field(default_factory=list)
     agreement: list[Agreement] = field(default_factory=list)
     escalated: Estimate | None = None
@@ -213,7 +216,10 @@ def _stage_report(stage, axes, encoder, waiting):
             Endpoint("coherent", "Coherent share", "share", PerPrompt.grouped(asked, coherent)),
         ]
         counts, _ = np.histogram(np.clip(cosine, BINS[0], BINS[-1]), bins=BINS)
+        prompts_cut, responses_cut = measures.truncated(stage, encoder)
         numbers = {
+            "truncated_prompts": prompts_cut,
+            "truncated_responses": responses_cut,
             "coherence": _coherence(asked, cosine, coherent, seed),
             "refusals": _coherence(asked[refuses], cosine[refuses], coherent[refuses], seed),
             "others": _coherence(asked[~refuses], cosine[~refuses], coherent[~refuses], seed),
@@ -276,6 +282,8 @@ def _basis(stage, report):
         raters=measures.raters(stage),
         simulated=report.simulated,
         refusals=report.refusals.n if report.refusals else 0,
+        truncated_prompts=report.truncated_prompts,
+        truncated_responses=report.truncated_responses,
     )
 
 

@@ -124,7 +124,7 @@ def see(stage):
     texts |= {f"reference-{key}": prompt.reference for key, prompt in prompts.items()}
     texts |= {f"response-{response.pk}": response.text for response in responses}
     run_dir = settings.RUNS_DIR / f"simulation-{stage.pk}"
-    vectors = embed_texts(texts, run_dir=run_dir, phi=encoder(run_dir=run_dir))
+    vectors, _ = embed_texts(texts, run_dir=run_dir, phi=encoder(run_dir=run_dir))
     shutil.rmtree(run_dir)
     keys = list(prompts)
     references = np.stack([vectors[f"reference-{key}"] for key in keys])

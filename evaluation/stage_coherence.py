@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Avg, Count, Q
+from django.db.models import Avg, Count, Exists, OuterRef, Q
 
+from annotation.models import Response
 from core.errors import Conflict
 from core.models import Stage
-from evaluation.models import CoherenceScore, ScoringRun
+from evaluation.models import CoherenceScore, PromptEmbedding, ScoringRun
 from jobs import life
 from jobs.models import Job
 from jobs.queries import attempts_of
@@ -63,7 +64,8 @@ def _latest_run(stage):
 
 
 def summarize(stage, encoder):
-    """The cosines of a stage over all splits, as numbers: n, mean, share at or above γ, and refusals apart."""
+    """The cosines of a stage over all splits, as numbers: n, mean, share at or above γ, refusals apart, and how
+    many texts the encoder read by their beginning alone."""
     numbers = CoherenceScore.objects.filter(response__stage=stage, encoder=encoder).aggregate(
         n=Count("id"),
         mean=Avg("cosine"),
@@ -71,5 +73,11 @@ def summarize(stage, encoder):
         refusals=Count("id", filter=Q(is_refusal=True)),
         mean_of_refusals=Avg("cosine", filter=Q(is_refusal=True)),
         mean_of_others=Avg("cosine", filter=Q(is_refusal=False)),
+        truncated_responses=Count("id", filter=Q(is_truncated=True)),
     )
-    return numbers | {"share": numbers["coherent"] / numbers["n"] if numbers["n"] else None}
+    answered = Response.objects.filter(stage=stage, prompt=OuterRef("prompt"))
+    prompts = PromptEmbedding.objects.filter(Exists(answered), encoder=encoder, is_truncated=True)
+    return numbers | {
+        "truncated_prompts": prompts.count(),
+        "share": numbers["coherent"] / numbers["n"] if numbers["n"] else None,
+    }

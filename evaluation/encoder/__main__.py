@@ -1,16 +1,17 @@
 """`python -m evaluation.encoder RUN_DIR`: embed texts in batches, saved batch by batch.
 
 A text longer than the model's window (`max_seq_length`: 256 word pieces for all-MiniLM-L6-v2) is embedded by its
-beginning, as sentence-transformers does; the `dimension` event counts such texts. Batches are planned from the whole
-list, so a resumed run gives the same bits as one that was not interrupted. Always float32.
+beginning, as sentence-transformers does; the `dimension` event counts such texts, `truncated.jsonl` names them.
+Batches are planned from the whole list, so a resumed run gives the same bits as one that was not interrupted. Always
+float32.
 """
 
 import sys
 
-from evaluation.encoder.vectors import VectorFiles
+from evaluation.encoder.vectors import TRUNCATED, VectorFiles
 from jobs.child import run_child  # before torch: it sets the environment
 from jobs.failures import Failure
-from jobs.files import read_lines, write_json
+from jobs.files import read_lines, write_json, write_lines
 from training.trainer.hashing import hash_folder
 from training.trainer.loading import choose_device, choose_threads
 from training.trainer.versions import library_versions
@@ -46,8 +47,16 @@ def encode(child):
     dimension, window = model.get_embedding_dimension(), model.max_seq_length
     words = [text["text"] for text in texts]
     lengths = [len(ids) for ids in model.tokenizer(words, verbose=False)["input_ids"]] if words else []
-    truncated = sum(length > window for length in lengths) if window else 0
-    about = {"dimension": dimension, "window": window, "truncated": truncated, "weights_sha256": weights}
+    truncated = [
+        {"id": text["id"]} for text, length in zip(texts, lengths, strict=True) if window and length > window
+    ]
+    write_lines(child.run_dir / TRUNCATED, truncated)
+    about = {
+        "dimension": dimension,
+        "window": window,
+        "truncated": len(truncated),
+        "weights_sha256": weights,
+    }
     write_json(child.run_dir / "encoder.json", about)
     child.events.emit("dimension", **about)
     files = VectorFiles(child.run_dir, dimension)

@@ -11,6 +11,8 @@ import numpy as np
 from jobs.files import append, cut_torn_line, encode_line, read_lines
 
 FLOAT = np.dtype("<f4")
+TRUNCATED = "truncated.jsonl"
+"""The ids of the texts that were longer than the model reads."""
 
 
 def read_vectors(run_dir):

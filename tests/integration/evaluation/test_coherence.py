@@ -124,13 +124,15 @@ class TestRunScoring:
         stage = make_rating_stage(team.project, prompts=3, candidates=2)
         refusing = Response.objects.filter(stage=stage).first()
         Response.objects.filter(pk=refusing.pk).update(text="I'm sorry, but I can't help with that.")
+        long = Response.objects.filter(stage=stage).last()
+        Response.objects.filter(pk=long.pk).update(text="A long answer. " * 100)
         run = self.score(team)
         assert (run.status, run.reason, run.done, run.total) == (Job.Status.SUCCEEDED, "", 6, 6)
         scores = CoherenceScore.objects.filter(response__stage=stage).select_related("response__prompt")
         assert scores.count() == 6
         texts = {f"p{score.pk}": score.response.prompt.text for score in scores}
         texts |= {f"r{score.pk}": score.response.text for score in scores}
-        vectors = embed_texts(texts, run_dir=tmp_path / "again", phi=real_encoder)
+        vectors, _ = embed_texts(texts, run_dir=tmp_path / "again", phi=real_encoder)
         for score in scores:
             assert score.cosine == pytest.approx(
                 float(np.dot(vectors[f"p{score.pk}"], vectors[f"r{score.pk}"])), abs=1e-5
@@ -139,6 +141,8 @@ class TestRunScoring:
         assert (row.weights_sha256, row.dimension) == (real_encoder.sha256, 384)
         assert (run.summary["n"], run.summary["refusals"]) == (6, 1)
         assert run.summary["mean_of_refusals"] < run.summary["mean_of_others"]
+        assert (run.summary["truncated_prompts"], run.summary["truncated_responses"]) == (0, 1)
+        assert CoherenceScore.objects.get(is_truncated=True).response == long
         assert not (django_settings.RUNS_DIR / f"scoring-{run.pk}").exists()
 
         run_scoring(pk=run.pk)  # a message delivered twice
@@ -240,7 +244,7 @@ class TestOnXSTest:
         texts = {f"p{place}": row["prompt"] for place, row in enumerate(rows)}
         texts |= {f"r{place}": row["completion"] for place, row in enumerate(rows)}
         texts["canned"] = "I'm sorry, but I can't help with that."
-        vectors = embed_texts(texts, run_dir=tmp_path, phi=real_encoder)
+        vectors, _ = embed_texts(texts, run_dir=tmp_path, phi=real_encoder)
         cosines = {}
         for place, row in enumerate(rows):
             prompt = vectors[f"p{place}"]

@@ -5,7 +5,7 @@ from scipy.stats import binomtest
 
 from annotation.agreement import count_values, krippendorff_alpha
 from core.models import ModelVersion, Stage
-from evaluation.models import ScoringRun
+from evaluation.models import CoherenceScore, PromptEmbedding, ScoringRun
 from evaluation.reports import as_json, build_report
 from evaluation.tables import groups_of
 from jobs.models import Job
@@ -19,6 +19,7 @@ from tests.factories.evaluation import (
     OPEN,
     PARTLY,
     classes,
+    held_out,
     make_encoder,
     make_labeled_stage,
     make_paper_stages,
@@ -206,6 +207,21 @@ class TestCoherence:
         team = make_project(policy=replace(DEFAULT_POLICY, gamma=0.3))
         score_stage(make_labeled_stage(team.project, [ALIGNED] * 4), [0.2, 0.3, 0.4, 0.5])
         assert build_report(team.project).stages[0].coherence.share.value == 0.75
+
+    def test_says_how_many_texts_the_encoder_read_by_their_beginning_alone(self):
+        team = make_project()
+        stage = make_labeled_stage(team.project, [ALIGNED] * 3)
+        score_stage(stage, [0.2, 0.3, 0.4])
+        scores = CoherenceScore.objects.filter(response__stage=stage).order_by("response")
+        scores.filter(pk=scores[0].pk).update(is_truncated=True)
+        for place, prompt in enumerate(held_out(team.project)):
+            PromptEmbedding.objects.create(
+                encoder=make_encoder(), prompt=prompt, vector=b"", is_truncated=place > 0
+            )
+        report = build_report(team.project)
+        shown = report.stages[0]
+        assert (shown.truncated_prompts, shown.truncated_responses) == (2, 1)
+        assert any("2 held-out prompts and 1 held-out response of Base" in each for each in report.caveats)
 
 
 class TestSimulated:

@@ -14,6 +14,8 @@ def basis(**fields):
         "raters": frozenset({1, 2, 3}),
         "simulated": False,
         "refusals": 0,
+        "truncated_prompts": 0,
+        "truncated_responses": 0,
     }
     return Basis(**(given | fields))
 
@@ -48,6 +50,13 @@ class TestCaveatsOf:
 
     def test_explains_the_cosine_of_refusals(self):
         assert "correct refusal" in text(basis(refusals=2))
+
+    def test_tells_what_the_encoder_did_not_read(self):
+        assert "beginning of 1 held-out prompt and 2 held-out responses of Base" in text(
+            basis(truncated_prompts=1, truncated_responses=2)
+        )
+        assert "beginning of 3 held-out prompts of Base" in text(basis(truncated_prompts=3))
+        assert "beginning" not in text(basis())
 
     def test_is_silent_without_a_final_stage(self):
         assert caveats_of([]) == []

@@ -45,6 +45,7 @@ class TestEncode:
         assert np.allclose(vectors, expected, atol=1e-5)
         told = {event["kind"]: event for event in read_lines(run_dir / "events.jsonl")}
         assert (told["dimension"]["window"], told["dimension"]["truncated"]) == (256, 1)
+        assert list(read_lines(run_dir / "truncated.jsonl")) == [{"id": LONG["id"]}]
         assert told["progress"]["done"] == 10
 
     def test_resumes_bit_for_bit_wherever_it_was_killed(self, encoding):
