@@ -14,10 +14,10 @@ import vl_convert
 from core.scales import Scale
 from evaluation.theme import BEFORE, BETWEEN, INK, LATEST, RULE
 
-FONT_SIZE = 11
+FONT_SIZE = 12
 COSINE_RANGE = [-0.2, 1.0]
-# Sizes suit a phone's width; wider columns scale them up.
-DISTRIBUTION_SIZE = {"width": 330, "height": 180}
+# Sizes suit a phone's width, on which no text becomes smaller; wider columns scale them up.
+DISTRIBUTION_SIZE = {"width": 240, "height": 150}
 RATING_HEIGHT, RATING_WIDTH, STAGE_WIDTH = 120, 150, 52
 LONG_TICKS = 5
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

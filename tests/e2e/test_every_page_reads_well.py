@@ -1,4 +1,5 @@
-"""axe finds nothing on any page, and nothing sticks out to the side: on a desk in the light, on a phone in the dark."""
+"""axe finds nothing on any page, nothing sticks out to the side, and no text is too small to read: on a desk in the
+light, on a phone in the dark, where whatever is touched is as large as a fingertip."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -18,6 +19,32 @@ LOOKS = {
 }
 # Over once a frame after the current one has begun, and with it what listens to a change of size has run.
 DRAWN = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+
+# What is shown smaller than 12 px, each with its size.
+SMALL_TEXT = """() => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = new Set();
+  while (texts.nextNode()) {
+    const box = texts.currentNode.parentElement, drawn = box.getScreenCTM?.();
+    const size = parseFloat(getComputedStyle(box).fontSize) * (drawn ? Math.hypot(drawn.a, drawn.b) : 1);
+    const isShown = texts.currentNode.data.trim() && box.checkVisibility() && !box.matches("title, desc");
+    if (size < 11.99 && isShown) found.add(`${box.outerHTML.slice(0, 80)}: ${size}px`);
+  }
+  return [...found];
+}"""
+
+# What a finger is to meet and is narrower or lower than 44 px. Links within sentences and tables are as their line is.
+SMALL_TARGETS = """() => {
+  const touched = "button, .button, summary, select, textarea, input, .tabs a, .workplaces a, .menu__panel a";
+  const isTarget = (each) =>
+    each.checkVisibility({ visibilityProperty: true }) && !each.matches('.term, [tabindex="-1"], .visually-hidden *');
+  const isChoice = (each) => each.matches('[type="radio"], [type="checkbox"]');
+  return [...document.querySelectorAll(touched)]
+    .filter(isTarget)
+    .map((each) => (isChoice(each) && (each.closest("label") || each.labels[0])) || each)
+    .map((each) => [each.className || each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
+    .filter(([, box]) => box.width && (box.width < 43.9 || box.height < 43.9))
+    .map(([name, box]) => `${name}: ${Math.round(box.width)} × ${Math.round(box.height)}`);
+}"""
 
 pytestmark = pytest.mark.once
 
@@ -44,6 +71,8 @@ def check(people, concord):
                 faults = [(each["id"], [node["target"] for node in each["nodes"]]) for each in found]
                 assert (look, page.url, faults) == (look, page.url, [])
                 assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), page.url
+                assert (look, page.url, page.evaluate(SMALL_TEXT)) == (look, page.url, [])
+                assert look == "desk" or (page.url, page.evaluate(SMALL_TARGETS)) == (page.url, [])
 
     return check_pages
 
