@@ -19,11 +19,10 @@ The link holds once, for {days} days. If you did not expect it, leave it alone.
 """
 
 
-def send_link(*, person, by, link, site):
-    """Send `link` to the person's address. Whether it went out: False without an address or a server for mail."""
+def send_link(*, person, by, link, site, days):
+    """Send the person `link`, which holds for `days`. Whether it went out: False without an address or mail server."""
     if not person.email or not settings.EMAIL_HOST:
         return False
-    days = settings.PASSWORD_RESET_TIMEOUT // (24 * 3600)
     words = gettext(WORDS).format(
         name=person, by=by, username=person.username, site=site, link=link, days=days
     )

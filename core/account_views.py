@@ -198,8 +198,8 @@ def show_link(request, person, *, onward):
     """
     uid, token = accounts.make_link(person=person, by=request.user, now=timezone.now())
     link = request.build_absolute_uri(reverse("password-link", args=[uid, token]))
-    sent = send_link(person=person, by=request.user, link=link, site=request.get_host())
     days = settings.PASSWORD_RESET_TIMEOUT // (24 * 3600)
+    sent = send_link(person=person, by=request.user, link=link, site=request.get_host(), days=days)
     context = {"person": person, "link": "" if sent else link, "days": days, "onward": onward}
     return render(request, "core/link.html", context)
 

@@ -44,7 +44,8 @@ def create_account(*, username, password, by, now, full_name="", email=""):
     check_texts((username, LONGEST_PERSON, "The username"), (full_name, LONGEST_PERSON, "The full name"))
     if is_blank(username) or len(person_key(username)) > LONGEST_KEY:
         raise InvalidInput("Choose another username: one of letters that can be seen.")
-    _require_free(username=username, email=email)
+    _require_free_name(username)
+    _require_free_address(email)
     first_name, last_name = _names(full_name)
     try:
         with transaction.atomic():
@@ -57,15 +58,17 @@ def create_account(*, username, password, by, now, full_name="", email=""):
     return user
 
 
-def _require_free(*, username="", email="", but=None):
-    """Raise Conflict where somebody else has the user name or the address, naming who."""
-    other = User.objects.filter(username_key=person_key(username)).exclude(pk=but and but.pk).first()
-    if other is not None and username:
+def _require_free_name(username):
+    """Raise Conflict where somebody has the user name, naming who."""
+    if other := User.objects.filter(username_key=person_key(username)).first():
         raise Conflict(
             f"There is already an account “{other.username}”: add that person, or choose another name."
         )
-    other = User.objects.with_email(email).exclude(pk=but and but.pk).first()
-    if other is not None:
+
+
+def _require_free_address(email, *, but=None):
+    """Raise Conflict where somebody else than `but` has the e-mail address, naming who."""
+    if other := User.objects.with_email(email).exclude(pk=but and but.pk).first():
         raise Conflict(
             f"“{other.username}” has this e-mail address already: give another, or leave it empty."
         )
@@ -85,7 +88,7 @@ def change_person(*, person, full_name, email, by, now, time_zone=None):
     check_texts((full_name, LONGEST_PERSON, "The name"))
     if time_zone and time_zone not in known_zones():
         raise InvalidInput("Choose a time zone of the list.")
-    _require_free(email=email, but=person)
+    _require_free_address(email, but=person)
     person = User.objects.select_for_update().get(pk=person.pk)
     new = dict(zip(("first_name", "last_name"), _names(full_name), strict=True)) | {"email": email}
     if time_zone is not None:
