@@ -23,7 +23,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
 from annotation import looking
-from annotation.deciding import decide_response, lock_response
+from annotation.deciding import decide_response, lock_response, require_changeable
 from annotation.models import Assignment, Draft, Involvement, QueueCursor, Rating, Response
 from annotation.slots import CALLED_IN, DECLINED, let_go, reopen
 from core import audit
@@ -132,6 +132,7 @@ def call_in(*, assignment, by, now):
     slot, it counts. Raises Conflict where nobody holds it any more.
     """
     response = lock_response(assignment.response_id)
+    require_changeable(response)
     slot = next(each for each in response.slots if each.pk == assignment.pk)
     if slot.status != Assignment.Status.LEASED or slot.expert_id != assignment.expert_id:
         raise Conflict("Nobody holds this any more: reload to see who holds what.")
@@ -153,6 +154,7 @@ def decline(*, assignment, by, reason, now):
         raise InvalidInput(what, ["reason"])
     with audit.Trail() as trail:
         response = lock_response(assignment.response_id)
+        require_changeable(response)
         slot = next((each for each in response.slots if each.expert_id == by.pk), None)
         involvement = Involvement.objects.filter(response=response, user=by).first()
         if slot is None and involvement is not None and involvement.part == Involvement.Part.DECLINED:

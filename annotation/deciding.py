@@ -12,6 +12,7 @@ from annotation.models import Assignment, Divergence, DivergenceReason, Involvem
 from annotation.slots import close_slots
 from core import audit
 from core.compiled import Compiled, Given
+from core.errors import Archived
 from core.models import Membership, Stage
 from core.policies import whole, worked_out
 from core.transitions import transition
@@ -24,7 +25,8 @@ def lock_response(pk=None, *, slot=None):
     on PostgreSQL nothing of it can change between reading and deciding. A claim passes over what is locked.
     SQLite runs one writing transaction at a time anyway. `slots` of the response are the slots as they are now.
     `stage.is_alone` tells whether no other stage of the project is open for rating, `guidelines_version` the newest of
-    the project's guidelines, `is_archived` whether the project can only be read. Raises Response.DoesNotExist.
+    the project's guidelines, `is_archived` whether the project can only be read: a person's act asks
+    `require_changeable`. Raises Response.DoesNotExist.
     """
     found = _locked(response=pk) if slot is None else _locked_of_slot(slot=slot)
     if not found:
@@ -38,6 +40,12 @@ def lock_response(pk=None, *, slot=None):
     for each in found:
         each.response, each.stage = response, response.stage
     return response
+
+
+def require_changeable(response):
+    """Raise Archived where the project of a locked response can only be read."""
+    if response.is_archived:
+        raise Archived(response.stage.project)
 
 
 def _locking(response):

@@ -4,12 +4,12 @@ from django.db import IntegrityError, transaction
 
 from annotation.answers import Fault, InvalidAnswers, check_answers, load_answers, write_answers
 from annotation.assignment import take_open
-from annotation.deciding import decide_response, lock_response
+from annotation.deciding import decide_response, lock_response, require_changeable
 from annotation.drafts import NOT_YOURS, drop_draft
 from annotation.models import Assignment, Draft, Involvement, Rating, Response
 from core import audit
 from core.bulk import insert_rows
-from core.errors import Archived, Conflict, NotAllowed
+from core.errors import Conflict, NotAllowed
 from core.guidelines import version_of
 from core.limits import LONGEST_REMARK, LONGEST_TEXT, text_fault
 from core.models import Stage
@@ -111,8 +111,7 @@ def _submit(
     asked = next(each for each in response.slots if each.pk == slot)
     if asked.expert_id != by.pk and not Assignment.objects.visible_to(by).filter(pk=slot).exists():
         raise NotAllowed(NOT_YOURS)
-    if response.is_archived:
-        raise Archived(response.stage.project)
+    require_changeable(response)
     held = _held(response, by)
     # A stage's policy is held fast once its responses have slots that can be leased.
     policy = response.stage.policy

@@ -9,7 +9,7 @@ from annotation.answers import (
     load_answers,
     write_answers,
 )
-from annotation.deciding import lock_response
+from annotation.deciding import lock_response, require_changeable
 from annotation.models import ReferenceLabel
 from core import audit
 from core.access import ADMIN, LEAD
@@ -26,6 +26,7 @@ def set_reference(*, response, scores, by, now, labels=None):
     Raises InvalidAnswers naming every fault, NotAllowed for a person who is neither admin nor lead of the project.
     """
     response = lock_response(response.pk)
+    require_changeable(response)
     project = response.stage.project
     if by is not None and not project.memberships.filter(user=by, role__in=[ADMIN, LEAD]).exists():
         raise NotAllowed("Only an admin or a lead of this project can set a reference label.")

@@ -14,6 +14,7 @@ from arbitration.revisions import accept, check_acceptable, pass_over
 from core import audit
 from core.access import ADMIN, LEAD
 from core.errors import Conflict, NotAllowed
+from core.locks import require_open
 from core.models import Stage
 from core.transitions import StatusConflict, transition
 
@@ -46,6 +47,7 @@ def claim_case(*, response, by, now):
         .select_related("stage__project")
         .get(pk=response.pk)
     )
+    require_open(response.stage.project)
     if not response.stage.project.memberships.filter(user=by, role=LEAD).exists():
         raise NotAllowed("Only a lead of this project can take a case.")
     if response.status != Response.Status.DIVERGENT or response.stage.status != Stage.Status.RATING:
@@ -181,13 +183,15 @@ def release_lapsed_cases(*, now):
 
 
 def _locked(case):
-    """The case as it is now, locked behind its response and with its finding.
+    """The case as it is now, locked behind its response and with its finding. Raises Archived where all is only read.
 
     What it joins never changes its key: its response and finding, the stage, and the policy of a stage in rating.
     """
     related = ("response__stage__project", "response__stage__policy__rubric", "divergence")
     cases = Case.objects.select_for_update(of=("response", "self", "divergence"), no_key=True)
-    return cases.select_related(*related).get(pk=case.pk)
+    found = cases.select_related(*related).get(pk=case.pk)
+    require_open(found.response.stage.project)
+    return found
 
 
 def own_case(case, *, by):

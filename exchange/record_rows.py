@@ -54,6 +54,7 @@ RATING = {
     "response": "response_id",
     "expert": "expert_id",
     "policy": "policy_id",
+    "guidelines": "guidelines_id",
     "comment": "comment",
     "revised_response": "revised_response",
     "asks_senior": "asks_senior",

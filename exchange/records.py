@@ -42,8 +42,8 @@ def lines(project, **options):
 
 
 class Names:
-    """What the rows of a project point at, by key, read once: axes, label sets, policies; and people's pseudonyms,
-    derived from the installation's secret, the same in every export of a project."""
+    """What the rows of a project point at, by key, read once: axes, label sets, policies, guidelines; and people's
+    pseudonyms, derived from the installation's secret, the same in every export of a project."""
 
     def __init__(self, project):
         in_project = {"rubric__project": project}
@@ -53,6 +53,7 @@ class Names:
             LabelValue.objects.filter(label_set__rubric__project=project).values_list("pk", "key")
         )
         self.policies = dict(project.policies.values_list("pk", "version"))
+        self.guidelines = dict(project.guideline_versions.values_list("pk", "version"))
         self.models = dict(project.model_versions.values_list("pk", "name"))
         self.simulated = set(User.objects.filter(is_simulated=True).values_list("pk", flat=True))
         self.salt = f"evaluation.export:{project.pk}"  # as it was first: pseudonyms stay
@@ -146,6 +147,7 @@ def _rating(rating, names):
         "revised_response": rating.revised_response,
         "asks_senior": rating.asks_senior,
         "policy_version": names.policies[rating.policy],
+        "guidelines_version": names.guidelines[rating.guidelines],
         "submitted_at": rating.submitted_at.isoformat(),
     }
 

@@ -7,8 +7,10 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.urls import reverse
 
-from annotation.assignment import next_assignment
+from annotation.assignment import call_in, decline, next_assignment
 from annotation.models import Rating, Response
+from annotation.references import set_reference
+from arbitration.cases import claim_case, release_case
 from core import closing
 from core.errors import Archived, Conflict, InvalidInput
 from core.guidelines import current, write_guidelines
@@ -23,6 +25,7 @@ from jobs.models import Job, JobAttempt
 from jobs.queries import jobs_of
 from jobs.run_dir import run_dir_of
 from tests.factories.annotation import make_rating_stage, rate
+from tests.factories.arbitration import decide, make_divergent
 from tests.factories.core import NOW, make_project
 from tests.factories.training import make_run, make_trainable_stage
 from training.dataset import file_of
@@ -73,11 +76,20 @@ class TestArchive:
     def test_leaves_only_reading_until_it_is_brought_back(self, team, client):
         stage = make_rating_stage(team.project)
         slot = next_assignment(stage=stage, expert=team.experts[0], now=NOW)
+        others = Response.objects.filter(stage=stage).exclude(pk=slot.response_id)
+        held, waiting = (make_divergent(each, team.experts) for each in others[:2])
+        case = claim_case(response=held, by=team.lead, now=NOW)
         act("archive", team)
         for refused in (
             lambda: write_guidelines(project=team.project, text="x", by=team.admin, now=NOW),
             lambda: open_stage(project=team.project, model_version=None, by=team.admin, now=NOW),
             lambda: rate(slot.response, team.experts[0]),
+            lambda: decline(assignment=slot, by=team.experts[0], reason="Not my field.", now=NOW),
+            lambda: call_in(assignment=slot, by=team.admin, now=NOW),
+            lambda: claim_case(response=waiting, by=team.lead, now=NOW),
+            lambda: decide(case),
+            lambda: release_case(case=case, by=team.lead, now=NOW),
+            lambda: set_reference(response=waiting, scores={}, by=team.lead, now=NOW),
             lambda: act("rename", team, name="Other"),
         ):
             with pytest.raises(Archived, match="bring it back"):
@@ -92,7 +104,7 @@ class TestArchive:
         assert room["project-detail"] in client.get(reverse("project-list") + "?archived").content.decode()
         act("bring_back", team)
         team.project.refresh_from_db()
-        assert rate(slot.response, team.experts[0])
+        assert rate(slot.response, team.experts[0]) and decide(case)
 
     def test_refuses_whatever_is_sent_to_it(self, team, client):
         act("archive", team)

@@ -95,7 +95,7 @@ PAGES = {
     "training set": 11,
     "training set, as a file": 2,
     "coherence of a stage": 3,
-    "export": 19,
+    "export": 20,
 }
 
 

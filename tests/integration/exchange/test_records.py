@@ -9,6 +9,7 @@ from annotation.correcting import correct_rating
 from annotation.models import Rating, Response
 from arbitration.cases import claim_case, exclude_response
 from arbitration.labels import finalize_labels
+from core.guidelines import write_guidelines
 from exchange.record_rows import CHUNK
 from exchange.records import records
 from tests.factories.annotation import (
@@ -108,6 +109,15 @@ class TestRecords:
         assert (record["alignment"], record["final_score"]) == ("excluded", {})
         assert record["provenance"]["outcome"] == "excluded"
 
+    def test_tell_what_each_rating_was_made_under(self, team):
+        stage = make_rating_stage(team.project, prompts=1)
+        rate_all(stage, team.experts[:1])
+        write_guidelines(project=team.project, text="Be kind.", by=team.admin, now=NOW)
+        rate_all(stage, team.experts[1:])
+        (record,) = records(team.project, unlabeled=True)
+        assert [rating["guidelines_version"] for rating in record["ratings"]] == [1, 2, 2]
+        assert {rating["policy_version"] for rating in record["ratings"]} == {1}
+
     def test_keep_what_was_corrected_apart_from_what_counts(self, team):
         stage = make_rating_stage(team.project, prompts=1)
         rate_all(stage, team.experts)
@@ -171,7 +181,7 @@ class TestRecords:
 
     def test_read_a_fixed_number_of_queries_a_chunk(self, team, django_assert_num_queries):
         make_final_stage(team, prompts=12)
-        with django_assert_num_queries(17):
+        with django_assert_num_queries(18):
             assert len(list(records(team.project))) == 12
 
     def test_come_in_order_and_of_one_stage_if_asked(self, team):
