@@ -6,6 +6,7 @@ holds no style attribute, which the Content-Security-Policy would block.
 """
 
 import html
+import logging
 import re
 
 import altair as alt
@@ -21,10 +22,15 @@ DISTRIBUTION_SIZE = {"width": 240, "height": 150}
 RATING_HEIGHT, RATING_WIDTH, STAGE_WIDTH = 120, 150, 52
 LONG_TICKS = 5
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+LONGEST_LABEL = 200
+logger = logging.getLogger(__name__)
 
 
 def draw(report):
-    """The figures of a report (as JSON): [{"key", "title", "description", "svg"}], those that have data."""
+    """The figures of a report (as JSON): [{"key", "title", "description", "svg"}], those that have data.
+
+    `svg` is empty where the figure cannot be drawn: its numbers are in the description all the same.
+    """
     stages = [stage for stage in report["stages"] if stage["final"]]
     colours = dict(zip([stage["title"] for stage in stages], palette(len(stages)), strict=True))
     drawn = []
@@ -140,7 +146,7 @@ def _data(rows):
 
 
 def _svg(chart, *, title, description):
-    """The chart as SVG with a title and a description that screen readers tell."""
+    """The chart as SVG with a title and a description that screen readers tell; "" where it cannot be drawn."""
     spec = (
         chart.properties(background="transparent", padding=4)
         .configure(font="sans-serif")
@@ -161,7 +167,11 @@ def _svg(chart, *, title, description):
         .configure_axisX(grid=False)
         .configure_legend(labelColor=INK, labelFontSize=FONT_SIZE)
     ).to_dict()
-    drawn = vl_convert.vegalite_to_svg(spec)
+    try:
+        drawn = vl_convert.vegalite_to_svg(_harmless(spec))
+    except ValueError:
+        logger.exception("The figure “%s” cannot be drawn.", title)
+        return ""
     # Vega's own roles name every mark; one picture with one name is what a reader wants to hear.
     drawn = re.sub(r' (?:role|aria-[a-z]+)="[^"]*"', "", drawn)
     # The page's face and its own class names must not meet Vega's.
@@ -172,6 +182,19 @@ def _svg(chart, *, title, description):
     # Whole, and not as the replacement of a pattern, where a backslash in a name would mean something.
     attributes, _, rest = drawn.removeprefix("<svg ").partition(">")
     return f"{opening}{attributes}>{head}{rest}"
+
+
+def _harmless(part):
+    """A part of a specification, its labels on one line, of bounded length, and without the characters at which the
+    drawing library ends the whole process."""
+    match part:
+        case dict():
+            return {key: _harmless(value) for key, value in part.items()}
+        case list():
+            return [_harmless(each) for each in part]
+        case str():
+            return " ".join(NOT_XML.sub("\ufffd", part[:LONGEST_LABEL]).splitlines())
+    return part
 
 
 def _xml(text):

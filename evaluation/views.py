@@ -65,8 +65,8 @@ def figure(request, project):
 @project_view(LEAD, ADMIN)
 def figure_file(request, project, key):
     svg = next((each["svg"] for each in report_figures(project) or [] if each["key"] == key), None)
-    if svg is None:
-        raise Http404("The report has no such figure.")
+    if not svg:
+        raise Http404("The report has no such figure, or it could not be drawn.")
     name = f"{project.slug}-{key}.svg"
     return HttpResponse(
         svg, content_type="image/svg+xml", headers={"Content-Disposition": f'inline; filename="{name}"'}

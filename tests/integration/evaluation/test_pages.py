@@ -154,6 +154,16 @@ class TestFigures:
         assert answer.content.startswith(b"<svg")
         assert b"var(" not in answer.content
 
+    def test_that_could_not_be_drawn_say_so_and_leave_the_others(self, client, few):
+        keep_report(few.project.pk, now=NOW)
+        kept = few.project.kept_report
+        kept.figures[0]["svg"] = ""
+        kept.save()
+        page = get(client, few.lead, "evaluation:figure", few).text
+        assert page.count("This figure could not be drawn") == 1
+        assert page.count("<svg role") == len(kept.figures) - 1
+        assert get(client, few.lead, "evaluation:figure-file", few, "cosines").status_code == 404
+
     def test_that_do_not_exist_are_not_found(self, client, few):
         assert get(client, few.lead, "evaluation:figure-file", few, "nothing").status_code == 404
 

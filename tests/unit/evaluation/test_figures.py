@@ -54,6 +54,27 @@ class TestDraw:
             assert root.attrib["aria-label"] == each["title"]
 
     @pytest.mark.parametrize(
+        "label",
+        [
+            "nul \x00",
+            "bell \x07",
+            "no character \ufffe\uffff",
+            "half \ud800",
+            "line\nand line\u2028",
+            "x" * 9_000,
+        ],
+    )
+    def test_takes_any_label(self, label):
+        for each in draw(report(stage("Base"), stage(label))):
+            assert each["svg"] and ElementTree.fromstring(each["svg"]) is not None
+
+    def test_leaves_out_what_cannot_be_drawn_and_keeps_its_numbers(self):
+        # A label of that name meets what every object has in JavaScript.
+        cosines, score = draw(report(stage("Base"), stage("constructor")))
+        assert (bool(cosines["svg"]), score["svg"]) == (True, "")
+        assert "constructor: 3.10" in score["description"]
+
+    @pytest.mark.parametrize(
         "name",
         [r"a\1 \g<0> C:\new", "<b>&amp; 'q' \"d\"", "$&$1 $p*q$", "🐟 安全 ‮x", "x" * 200, "bell\x07 \ufffe"],
     )
