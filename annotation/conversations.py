@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from annotation.rows import quoted
+from annotation.rows import kind_of, quoted
 from core.limits import LONGEST_TEXT
 from core.texts import is_blank, is_storable, recognized, tidy
 
@@ -62,11 +62,11 @@ def read_messages(value, name="messages"):
     A fault is a pair: where ("messages", or "messages, turn 3") and what to do. With faults the messages are empty.
     """
     if not isinstance(value, list):
-        found = type(value).__name__
         return (), [
             (
                 name,
-                f'expected a list like [{{"role": "user", "content": "…"}}], found {found}; JSONL alone can hold it.',
+                f'expected a list like [{{"role": "user", "content": "…"}}], found {kind_of(value)}; '
+                "JSONL alone can hold it.",
             )
         ]
     if not value:
@@ -89,7 +89,7 @@ def read_messages(value, name="messages"):
 def _faults(each, turn, last):
     """What is wrong with one turn."""
     if not isinstance(each, dict):
-        yield f"expected an object with role and content, found {type(each).__name__}."
+        yield f"expected an object with role and content, found {kind_of(each)}."
         return
     for key in each:
         if key not in FIELDS:
@@ -102,9 +102,7 @@ def _faults(each, turn, last):
     elif turn == last and role != USER:
         yield f"the last turn must be the user's, which the model answers; this is the {role}'s. Leave it out."
     if not isinstance(text, str):
-        yield (
-            "has no content." if text is None else f"expected a text as content, found {type(text).__name__}."
-        )
+        yield ("has no content." if text is None else f"expected a text as content, found {kind_of(text)}.")
     elif not is_storable(text):
         yield "has a character that cannot be stored (NUL or half a surrogate pair)."
     elif is_blank(text):

@@ -9,6 +9,15 @@ FAULTS_SHOWN = 100
 MOST_FAULTS = 10_000
 """After so many, nobody mends a file row by row: it is not read on."""
 LONGEST_QUOTE = 40
+KINDS = {
+    str: "a text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    type(None): "nothing",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,11 @@ def numbered(rows: Iterable, faults: Faults) -> Iterator[Row]:
             faults.add(row.line, "", row.fault)
         else:
             yield row
+
+
+def kind_of(value) -> str:
+    """What a value of a record is, as a fault names it where something else was expected."""
+    return KINDS.get(type(value), "something else")
 
 
 def quoted(value) -> str:

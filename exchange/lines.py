@@ -1,5 +1,6 @@
 """Bytes into lines of text, a block at a time: UTF-8, any line ends, nothing else. No database."""
 
+import re
 from collections.abc import Iterator
 
 BLOCK = 256 * 1024
@@ -12,11 +13,18 @@ BEGINNINGS = {
     b"\xff\xfe": "in UTF-16 (Excel's “Unicode text”): save it as UTF-8 (“CSV UTF-8” in Excel)",
     b"\xfe\xff": "in UTF-16: save it as UTF-8",
     b"\x1f\x8b": "compressed with gzip: unpack it first",
+    b"BZh": "compressed with bzip2: unpack it first",
+    b"\xfd7zXZ\x00": "compressed with xz: unpack it first",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd: unpack it first",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook: save it as CSV in UTF-8",
+    b"%PDF-": "a PDF: bring its texts as CSV or JSONL in UTF-8",
     b"PK\x03\x04": "a ZIP archive or an Excel workbook: save it as CSV in UTF-8",
     b"SQLite format 3\x00": "a database: export it as CSV in UTF-8",
     b"PAR1": "in Parquet: write it as JSONL",
 }
 MARK = b"\xef\xbb\xbf"
+# Western languages have an accent here and there; other encodings spell words of such bytes.
+NOT_WINDOWS_1252 = re.compile(rb"[\x80-\xff]{3}|[\x00-\x08\x0e-\x1f\x7f\x81\x8d\x8f\x90\x9d]")
 
 
 class Unreadable(Exception):
@@ -68,8 +76,6 @@ def _refuse_other_formats(begin):
 
 def _not_utf8(raw, place):
     what = f"byte {place + 1} (0x{raw[place]:02X}) is not UTF-8. Save the file as UTF-8"
-    try:
-        raw.decode("cp1252")
-    except UnicodeDecodeError:
-        return f"{what}."
+    if NOT_WINDOWS_1252.search(raw):
+        return f"{what} (“CSV UTF-8” in Excel)."
     return f"{what} (“CSV UTF-8” in Excel); it looks like Windows-1252."

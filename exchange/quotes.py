@@ -1,5 +1,7 @@
 """Where the quotes of a CSV record went wrong. csv itself names the line on which it noticed."""
 
+import re
+
 
 def fault_of_quotes(lines, separator):
     """(line, sentence) for the lines of a record, [(number, text)], that csv could not read or did not find the end of.
@@ -27,6 +29,18 @@ def fault_of_quotes(lines, separator):
     if state == "quoted":
         return opened, "a quote is opened here and never closed: close it. Nothing after it was read."
     return lines[0][0], None
+
+
+def fault_of_blanks(lines, separator):
+    """(line, sentence) where a quote stands behind a blank, so that csv took it for a part of the text; else None."""
+    stray = re.compile(f'{re.escape(separator)} +"(?=[^"\r\n{re.escape(separator)}])')
+    for number, text in lines:
+        if '"' in text and stray.search(text):
+            return number, (
+                "there is a blank between a separator and a quote, which counts as a quote only directly behind the "
+                "separator. Take the blank out. Nothing after it was read."
+            )
+    return None
 
 
 def _closed_too_early(opened, closed, follows):

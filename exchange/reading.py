@@ -11,12 +11,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
+from math import isfinite
 
 from annotation.rows import Row, quoted
 from core.errors import InvalidInput
 from core.limits import MOST_COLUMNS
+from core.texts import recognized
 from exchange.lines import Unreadable, lines_of
-from exchange.quotes import fault_of_quotes
+from exchange.quotes import fault_of_blanks, fault_of_quotes
 
 JSONL, CSV = ("jsonl", "ndjson", "json"), ("csv", "tsv")
 SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
@@ -25,6 +27,7 @@ SEPARATOR_NAMED = re.compile('"?sep=([^\\w"\r\n])"?[\r\n]*', re.IGNORECASE)
 LONGEST_RECORD = 10_000_000
 """Characters of a record of a CSV file, over all its lines."""
 LONGEST_NUMBER = 100
+MARK = "\ufeff"
 
 # Its own limit (131,072 characters a cell) would speak before ours.
 csv.field_size_limit(LONGEST_RECORD)
@@ -63,7 +66,7 @@ def _read_jsonl(file):
     is_first = True
     for line, text in lines_of(file):
         # Files that were joined have a mark in their midst.
-        text = text.removeprefix("\ufeff").rstrip()
+        text = text.removeprefix(MARK).rstrip()
         if not text:
             continue
         try:
@@ -111,6 +114,13 @@ def _whole_number(digits):
     return int(digits)
 
 
+def _number(digits):
+    number = float(digits)
+    if not isfinite(number):
+        raise ValueError("a number is too large. If it is a text, put it in quotes.")
+    return number
+
+
 def _no_number(name):
     raise ValueError(f"{name} is no number in JSON: write null, or leave the field out.")
 
@@ -124,7 +134,9 @@ def _object(pairs):
     return record
 
 
-DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole_number, parse_constant=_no_number)
+DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_whole_number, parse_float=_number, parse_constant=_no_number
+)
 
 
 def _read_csv(file, usual):
@@ -136,12 +148,14 @@ def _read_csv(file, usual):
     else:
         separator = _separator_of(text, usual)
         lines = chain([(line, text)], lines)
-    header, named_on = None, 0
+    header, named_as, named_on = None, None, 0
     for line, cells in _records(lines, separator):
         if not any(cell.strip() for cell in cells):
             continue
         if header is None:
-            header, named_on = _header(line, cells), line
+            header, named_as, named_on = _header(line, cells), cells, line
+        elif cells == named_as:
+            yield Row(line, {}, f"the header of line {named_on} stands here again. Take this line out.")
         elif len(cells) < len(header) or any(cell.strip() for cell in cells[len(header) :]):
             yield Row(line, {}, _wrong_number(cells, header, separator))
         else:
@@ -161,7 +175,9 @@ def _records(lines, separator):
     def feed():
         size = 0
         for line, text in lines:
-            size = len(text) + (size if held else 0)
+            if not held:
+                size, text = 0, text.removeprefix(MARK)
+            size += len(text)
             held.append((line, text))
             if size > LONGEST_RECORD:
                 at, fault = fault_of_quotes(held, separator)
@@ -178,11 +194,13 @@ def _records(lines, separator):
             raise Unreadable(at, fault or f"not CSV ({error}).") from None
         if cells is None:
             return
+        if found := fault_of_blanks(held, separator):
+            raise Unreadable(*found)
         yield held[0][0], cells
 
 
 def _header(line, cells):
-    names = [cell.strip().lower() for cell in cells]
+    names = [recognized(cell).lower() for cell in cells]
     while not names[-1]:
         names.pop()
     if len(names) > MOST_COLUMNS:

@@ -18,10 +18,12 @@ SPLIT_WORDS = {
     "training": Prompt.Split.TRAIN,
     "validation": Prompt.Split.VALIDATION,
     "valid": Prompt.Split.VALIDATION,
+    "val": Prompt.Split.VALIDATION,
     "dev": Prompt.Split.VALIDATION,
     "held-out": Prompt.Split.HELD_OUT,
     "heldout": Prompt.Split.HELD_OUT,
     "held_out": Prompt.Split.HELD_OUT,
+    "held out": Prompt.Split.HELD_OUT,
     "test": Prompt.Split.HELD_OUT,
 }
 

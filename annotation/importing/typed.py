@@ -9,15 +9,15 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from annotation.rows import Faults, numbered, quoted
+from annotation.rows import Faults, kind_of, numbered, quoted
 from core.limits import LONGEST_TEXT, LONGEST_WORD
 from core.texts import is_storable, tidy
+from core.unseen import deceives
 
 UNSTORABLE = "has a character that cannot be stored (NUL or half a surrogate pair)."
 MISSING = "is missing or empty."
 NAMES_SHOWN = 5
 MOST_SHAPES = 1000
-FOUND = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 
 class TypedRow(BaseModel):
@@ -123,7 +123,8 @@ def _told(error, model):
         elif kind == "string_too_long":
             yield name, f"has {len(given):,} characters; at most {context['max_length']:,} are taken."
         else:
-            yield name, f"expected a text, found {FOUND.get(type(given), 'something else')}."
+            remedy = ": put it in quotes." if isinstance(given, bool | int | float) else "."
+            yield name, f"expected a text, found {kind_of(given)}{remedy}"
 
 
 def _kept(value):
@@ -140,7 +141,12 @@ def _kept(value):
 def _word(value):
     """A word as it is kept: without blanks around it; a whole number is one too."""
     kept = str(value) if type(value) is int else _kept(value)
-    return kept.strip() if isinstance(kept, str) else kept
+    if not isinstance(kept, str):
+        return kept
+    kept = kept.strip()
+    if deceives(kept) or "\n" in kept or "\t" in kept:
+        raise fault(f"{quoted(kept)} has a character that nobody can see. Take it out.")
+    return kept
 
 
 Text = Annotated[str, Field(max_length=LONGEST_TEXT), BeforeValidator(_kept)]

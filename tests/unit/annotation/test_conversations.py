@@ -56,7 +56,7 @@ class TestReadMessages:
             ([{"role": "tool", "content": "Hi"}, user()], "messages, turn 1: “tool” is no role"),
             ([{"role": ["user"], "content": "Hi"}], "messages, turn 1: “['user']” is no role"),
             ([user() | {"name": "Ann"}], "messages, turn 1: unknown field “name”"),
-            ([user(["Hi"])], "messages, turn 1: expected a text as content, found list"),
+            ([user(["Hi"])], "messages, turn 1: expected a text as content, found a list"),
             ([user(" \u200b ")], "messages, turn 1: is empty"),
             ([user("a\x00")], "messages, turn 1: has a character"),
             ([user(), system(), user()], "messages, turn 2: a system message stands once"),

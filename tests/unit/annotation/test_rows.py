@@ -103,21 +103,25 @@ class TestTypedRows:
             {"name": "n" * 201, "text": "a\x00"},
             {"name": 0.5, "text": "\ud800"},
             {"name": ["a"], "text": {"a": 1}},
+            {"name": "a\u202eb"},
+            {"name": "a\nb"},
         )
         assert rows == []
         assert wrong == [
             "Line 1, name: is missing or empty.",
             "Line 2, name: is missing or empty.",
-            "Line 2, text: expected a text, found a number.",
+            "Line 2, text: expected a text, found a number: put it in quotes.",
             "Line 2, number: 3 is odd.",
-            "Line 3, name: expected a text, found true or false.",
+            "Line 3, name: expected a text, found true or false: put it in quotes.",
             "Line 3, text: has 100,001 characters; at most 100,000 are taken.",
             "Line 4, name: has 201 characters; at most 200 are taken.",
             "Line 4, text: has a character that cannot be stored (NUL or half a surrogate pair).",
-            "Line 5, name: expected a text, found a number.",
+            "Line 5, name: expected a text, found a number: put it in quotes.",
             "Line 5, text: has a character that cannot be stored (NUL or half a surrogate pair).",
             "Line 6, name: expected a text, found a list.",
             "Line 6, text: expected a text, found an object.",
+            "Line 7, name: “a\\u202eb” has a character that nobody can see. Take it out.",
+            "Line 8, name: “a\\nb” has a character that nobody can see. Take it out.",
         ]
 
     def test_tells_an_unknown_field_once(self):

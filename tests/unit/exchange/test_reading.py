@@ -6,7 +6,7 @@ import json
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from annotation.rows import Row
@@ -65,6 +65,13 @@ class TestReadRows:
 
     def test_takes_files_that_were_joined_with_their_marks(self):
         assert len(read('\ufeff{"prompt": "a"}\n\ufeff{"prompt": "b"}\n')) == 2
+        assert read("\ufeff\ufeffprompt,id\na,1\n", "p.csv") == [Row(2, {"prompt": "a", "id": "1"})]
+        one = '\ufeff"prompt",id\na,1\n'
+        assert read(one + one, "p.csv") == [
+            Row(2, {"prompt": "a", "id": "1"}),
+            Row(3, {}, "the header of line 1 stands here again. Take this line out."),
+            Row(4, {"prompt": "a", "id": "1"}),
+        ]
 
     def test_ends_no_line_where_only_unicode_would(self):
         text = "a\u2028b\u2029c\u0085d"
@@ -107,6 +114,9 @@ class TestReadRows:
             (b"\x1f\x8b\x08\x00", "gzip"),
             (b"PK\x03\x04", "Excel workbook"),
             (b"PAR1\x00", "Parquet"),
+            (b"BZh91AY&SY", "bzip2"),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Excel workbook"),
+            (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3", "PDF"),
         ],
     )
     def test_refuses_by_name_what_is_no_text_in_utf8(self, content, words):
@@ -118,7 +128,9 @@ class TestReadRows:
             "Line 2: byte 16 (0xE9) is not UTF-8. Save the file as UTF-8 (“CSV UTF-8” in Excel); "
             "it looks like Windows-1252."
         )
-        assert fault(b"prompt\ncaf\x81\n", "p.csv").endswith("Save the file as UTF-8.")
+        assert "Windows-1252" not in fault(b"prompt\ncaf\x81\n", "p.csv")
+        assert "Windows-1252" not in fault("prompt\n日本語\n".encode("shift-jis"), "p.csv")
+        assert "Windows-1252" not in fault("prompt\nПроверка\n".encode("cp1251"), "p.csv")
 
     def test_refuses_a_line_that_does_not_end(self):
         assert "Is this one record a line?" in fault(b"a" * (LONGEST_LINE + 2 * BLOCK), "p.jsonl")
@@ -154,6 +166,7 @@ class TestReadJsonl:
             ("{" + ",".join(f'"{n}":1' for n in range(100_000)) + "}", "has 100,000 fields; at most 200"),
             (f'{{"id": {"9" * 5000}}}', "a number has 5,000 digits"),
             (f'{{"a": [{{"id": -{"9" * 101}}}]}}', "digits. If it is a text, put it in quotes."),
+            ('{"id": 1e400}', "a number is too large. If it is a text, put it in quotes."),
             ('{"id": NaN}', "NaN is no number in JSON"),
             ('{"id": -Infinity}', "-Infinity is no number in JSON"),
             ('{"prompt": "a", "prompt": "b"}', "the field “prompt” is there twice"),
@@ -196,6 +209,7 @@ class TestReadCsv:
             ("prompt,id,,\na,1\n", "p.csv"),
             ("prompt,id\na,1,,\n", "p.csv"),
             (" Prompt , ID \na,1\n", "p.csv"),
+            ("prompt\u200b,\u00a0id\na,1\n", "p.csv"),
         ],
     )
     def test_recognizes_the_separator(self, text, name):
@@ -230,6 +244,7 @@ class TestReadCsv:
             ),
             ("prompt,prompt", "Line 1: the column “prompt” is there twice."),
             ("prompt,Prompt ", "Line 1: the column “prompt” is there twice."),
+            ("prompt,prompt\u200b", "Line 1: the column “prompt” is there twice."),
             (",prompt", "Line 1: column 1 has no name"),
         ],
     )
@@ -250,6 +265,11 @@ class TestReadCsv:
             "Line 2: a quoted text is followed by “so"
         )
 
+    def test_names_a_blank_that_keeps_a_quote_from_being_one(self):
+        assert csv_fault('prompt,id\nb,2\na, "1, 2"\n').startswith("Line 3: there is a blank between")
+        assert csv_fault('prompt;id\n"a\nb"; "1"\n').startswith("Line 3: there is a blank between")
+        assert read('prompt,id\n"a, ""b"", \n, ""c",1\n', "p.csv")[0].fields["prompt"] == 'a, "b", \n, "c'
+
     def test_names_a_quote_that_swallows_more_than_a_record_may_hold(self):
         rest = b"a,1\n" * (LONGEST_RECORD // 4)
         assert csv_fault(b'prompt,id\n"never closed,1\n' + rest).startswith("Line 2: a quote is opened here")
@@ -265,6 +285,8 @@ class TestReadCsv:
         st.booleans(),
     )
     def test_gives_back_what_csv_wrote(self, records, separator, end, all_quoted):
+        # That would be the mark of a file that was joined to another.
+        assume(not any(record["prompt"].startswith("\ufeff") for record in records))
         # Not every csv.writer puts a bare CR or LF in quotes where lines end otherwise.
         all_quoted |= any(set("\r\n") & set(text) for record in records for text in record.values())
         file = io.StringIO(newline="")
