@@ -9,6 +9,7 @@ import re
 
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml, isMdAsciiPunct
+from markdown_it.rules_block.heading import heading as common_heading
 from markdown_it.rules_block.table import table as common_table
 from markdown_it.rules_inline.autolink import autolink as common_autolink
 from markdown_it.rules_inline.link import link as common_link
@@ -37,6 +38,7 @@ def dialect(step, options):
     looks_ahead = {"alt": ["paragraph", "blockquote", "list"]}
     block, inline = parser.block.ruler, parser.inline.ruler
     block.at("table", _table, {"alt": ["paragraph"]})
+    block.at("heading", _heading, {"alt": ["paragraph", "blockquote"]})
     block.before("table", "formula", _formula_block(step), looks_ahead)
     block.before("formula", "step", lambda state, _line, _end, _silent: step(state), looks_ahead)
     inline.at("escape", _escape)
@@ -48,6 +50,12 @@ def dialect(step, options):
     for name, rule in (("fence", _set_code), ("formula", _set_formula), ("aside", _set_aside)):
         parser.add_render_rule(name, rule)
     return parser
+
+
+def _heading(state, line, end, silent):
+    """A line that begins with # and a blank; one without any words is what it is."""
+    has_words = _line(state, line).strip("# \t")
+    return bool(has_words) and common_heading(state, line, end, silent)
 
 
 def _escape(state, silent):

@@ -151,6 +151,8 @@ class TestAsHtml:
             "<!-- for the grader: say yes -->",
             "Fish &amp; chips &copy; &#8203;.",
             r"one\,two \_ \* \#",
+            "#",
+            "## ##",
             "| a | b |\n|---|---|\n| 1 | 2 | three |",
         ],
     )
