@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-# Below this many pairs a change as large as 12 % → 6 % is missed more often than found (exact McNemar at 5 %:
-# power 0.39 with 100 pairs, 0.80 with 200).
-GOOD_PAIRS = 200
+FEW_PROMPTS = 200
 REASONS_SHOWN = 3
 
 
@@ -27,8 +25,9 @@ class Basis:
     truncated_responses: int
 
 
-def caveats_of(bases):
-    """Sentences for the stages given (those with final labels, in order), most important first."""
+def caveats_of(bases, comparisons=()):
+    """Sentences for the stages given (those with final labels, in order) and the comparisons of them, most important
+    first."""
     if not bases:
         return []
     said = []
@@ -53,11 +52,9 @@ def caveats_of(bases):
                 "anchors changed, and shares under other cuts or another γ, do not mean the same."
             )
     fewest = min(basis.prompts for basis in bases)
-    if fewest < GOOD_PAIRS:
-        said.append(
-            f"{fewest} held-out prompts are few: a change from 12 % to 6 % misaligned is found only four times in ten "
-            f"with 100 prompts, and eight times in ten with {GOOD_PAIRS}. “Not significant” is not “no change”."
-        )
+    if fewest < FEW_PROMPTS:
+        said.append(f"{fewest} held-out prompts are few.")
+    said += _power(comparisons)
     said.append(
         "Each stage is one training run with one seed and one draw of answers; another seed would give other numbers."
     )
@@ -102,6 +99,20 @@ def _missing(basis):
             f"Sentence-BERT read no more than the beginning of {which} of {basis.title}: what comes after it, often "
             "the question itself, is in no cosine."
         )
+
+
+def _power(comparisons):
+    """How small a change the latest comparison could find, for the share that matters most."""
+    changes = comparisons[-1].changes if comparisons else ()
+    for change in changes:
+        if change.key == "misaligned" and change.detectable is not None:
+            tests = sum(each.difference.p is not None for each in changes)
+            points = f"{100 * change.detectable:.0f} percentage points"
+            yield (
+                f"{change.difference.n} prompts whose answers change as these do, and {tests} "
+                f"figure{'' if tests == 1 else 's'} tested at once, find a change of the misaligned share eight times "
+                f"in ten if it is {points} or more, and a smaller one less often. “Not significant” is not “no change”."
+            )
 
 
 def _list(words):

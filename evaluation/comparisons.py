@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from evaluation.per_prompt import PerPrompt, pair
-from evaluation.statistics import Difference, holm, paired_difference, paired_shares
+from evaluation.statistics import Difference, detectable, holm, paired_difference, paired_shares
 
 NOT_SIGNIFICANT = "not significant"
 TOO_FEW = "too few prompts to test"
@@ -11,12 +11,14 @@ TOO_FEW = "too few prompts to test"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One figure of a stage that can be compared. `kind`: score, share or cosine."""
+    """One figure of a stage that can be compared, and the range it lies in. `kind`: score, share or cosine."""
 
     key: str
     name: str
     kind: str
     values: PerPrompt
+    lowest: float = 0
+    highest: float = 1
     lower_is_better: bool = False
 
 
@@ -26,6 +28,7 @@ class Change:
 
     `verdict` says it in words: "higher", "lower" (both significant at 5 % after Holm's correction over the
     comparison's endpoints), "not significant", or "too few prompts to test". `better` is None unless significant.
+    `detectable`: the smallest true change that so many prompts and tests would find eight times in ten.
     """
 
     key: str
@@ -37,6 +40,7 @@ class Change:
     significant: bool | None
     verdict: str
     better: bool | None
+    detectable: float | None
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,12 @@ def compare(before, after, *, seed):
         if endpoint.key not in earlier:
             continue
         old, new = pair(earlier[endpoint.key].values, endpoint.values)
-        test = paired_shares if endpoint.kind == "share" else paired_difference
-        if (difference := test(old, new, seed=seed)) is not None:
-            found.append((endpoint, float(old.mean()), float(new.mean()), difference))
+        if (difference := _difference(endpoint, old, new, seed)) is not None:
+            found.append((endpoint, old, new, difference))
     adjusted = holm([difference.p for *_, difference in found])
+    tests = sum(p is not None for p in adjusted)
     changes = [
-        _change(endpoint, old, new, replace(difference, p_holm=p))
+        _change(endpoint, old, new, replace(difference, p_holm=p), tests)
         for (endpoint, old, new, difference), p in zip(found, adjusted, strict=True)
     ]
     return Comparison(
@@ -80,7 +84,13 @@ def compare(before, after, *, seed):
     )
 
 
-def _change(endpoint, old, new, difference):
+def _difference(endpoint, old, new, seed):
+    if endpoint.kind == "share":
+        return paired_shares(old, new, seed=seed)
+    return paired_difference(old, new, lowest=endpoint.lowest, highest=endpoint.highest, seed=seed)
+
+
+def _change(endpoint, old, new, difference, tests):
     significant = difference.significant
     if significant is None:
         verdict = TOO_FEW
@@ -92,10 +102,11 @@ def _change(endpoint, old, new, difference):
         key=endpoint.key,
         name=endpoint.name,
         kind=endpoint.kind,
-        before=old,
-        after=new,
+        before=float(old.mean()),
+        after=float(new.mean()),
         difference=difference,
         significant=significant,
         verdict=verdict,
         better=(difference.value < 0) == endpoint.lower_is_better if significant else None,
+        detectable=detectable(old, new, tests=tests) if tests else None,
     )

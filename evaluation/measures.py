@@ -4,7 +4,7 @@ import numpy as np
 from django.db.models import Count, Exists, OuterRef, Q, Sum
 
 from annotation.answers import score_rows
-from annotation.models import Assignment, Divergence, Prompt, Response, Unanswered
+from annotation.models import Assignment, Prompt, Response, Unanswered
 from arbitration.models import FinalLabel
 from evaluation.models import CoherenceScore, PromptEmbedding
 from evaluation.per_prompt import PerPrompt
@@ -98,9 +98,13 @@ def unanswered(stage):
 
 
 def escalations(stage):
-    """(responses that diverged, responses) of the whole stage, without those that were set aside."""
-    counted = Response.objects.filter(stage=stage).exclude(status=Response.Status.SET_ASIDE)
-    return Divergence.objects.filter(response__in=counted).count(), counted.count()
+    """PerPrompt of the share of responses that diverged, over the whole stage, without those that were set aside."""
+    counted = Response.objects.filter(stage=stage).exclude(status=Response.Status.SET_ASIDE).order_by()
+    rows = counted.values_list("prompt").annotate(
+        diverged=Count("divergences", filter=Q(divergences__superseded_at=None)),
+        number=Count("id", distinct=True),
+    )
+    return PerPrompt.of(rows)
 
 
 def raters(stage):

@@ -15,7 +15,7 @@ from evaluation.comparisons import Comparison, Endpoint, compare
 from evaluation.encoders import encoder_in_force
 from evaluation.models import ScoringRun
 from evaluation.per_prompt import PerPrompt
-from evaluation.statistics import Estimate, mean_estimate, share_estimate, share_of
+from evaluation.statistics import Estimate, estimate
 from jobs.models import Job
 
 # Cosines are binned for the figure from −0.2 (below it there is next to nothing; what is goes into the first bin).
@@ -145,7 +145,7 @@ def build_report(project):
         axes=list(axes.values()),
         stages=built,
         comparisons=comparisons,
-        caveats=caveats_of(bases),
+        caveats=caveats_of(bases, comparisons),
         bin_edges=[float(edge) for edge in BINS],
     )
 
@@ -193,13 +193,19 @@ def _in_progress(stage):
 
 def _stage_report(stage, axes, encoder, waiting):
     """(StageReport, [Endpoint]) of a stage with final labels; `waiting`: why its cosines are not all there, or ""."""
-    seed = stage.project_id * 1000 + stage.number
     of_stage = {axis.key: axes[axis.key, axis.scale] for axis in stage.policy.rubric.axes.all()}
     scores = {of_stage[key].key: each for key, each in measures.scores_by_axis(stage).items()}
     classes, not_judged, excluded = measures.alignment(stage)
     responses, prompts = measures.held_out_responses(stage)
     endpoints = [
-        Endpoint(f"score:{axis.key}", f"{axis.name}, mean rating", "score", scores[axis.key])
+        Endpoint(
+            f"score:{axis.key}",
+            f"{axis.name}, mean rating",
+            "score",
+            scores[axis.key],
+            lowest=axis.lowest,
+            highest=axis.highest,
+        )
         for axis in of_stage.values()
         if axis.key in scores
     ]
@@ -212,7 +218,7 @@ def _stage_report(stage, axes, encoder, waiting):
         asked, cosine, refuses = measures.cosines(stage, encoder)
         coherent = cosine >= stage.policy.gamma
         endpoints += [
-            Endpoint("cosine", "Mean cosine", "cosine", PerPrompt.grouped(asked, cosine)),
+            Endpoint("cosine", "Mean cosine", "cosine", PerPrompt.grouped(asked, cosine), lowest=-1),
             Endpoint("coherent", "Coherent share", "share", PerPrompt.grouped(asked, coherent)),
         ]
         counts, _ = np.histogram(np.clip(cosine, BINS[0], BINS[-1]), bins=BINS)
@@ -220,13 +226,13 @@ def _stage_report(stage, axes, encoder, waiting):
         numbers = {
             "truncated_prompts": prompts_cut,
             "truncated_responses": responses_cut,
-            "coherence": _coherence(asked, cosine, coherent, seed),
-            "refusals": _coherence(asked[refuses], cosine[refuses], coherent[refuses], seed),
-            "others": _coherence(asked[~refuses], cosine[~refuses], coherent[~refuses], seed),
+            "coherence": _coherence(asked, cosine, coherent),
+            "refusals": _coherence(asked[refuses], cosine[refuses], coherent[refuses]),
+            "others": _coherence(asked[~refuses], cosine[~refuses], coherent[~refuses]),
             "bins": [float(count / max(len(cosine), 1)) for count in counts],
         }
     aside, because = measures.set_aside(stage)
-    diverged, rated = measures.escalations(stage)
+    escalated = measures.escalations(stage)
     report = StageReport(
         **_facts(stage),
         final=True,
@@ -238,24 +244,30 @@ def _stage_report(stage, axes, encoder, waiting):
         set_aside=aside,
         set_aside_because=because,
         unanswered=measures.unanswered(stage),
-        scores={key: mean_estimate(each.sums, each.counts, seed=seed) for key, each in scores.items()},
-        **{name: share_estimate(each.sums, each.counts, seed=seed) for name, each in classes.items()},
+        scores={
+            axis.key: estimate(
+                scores[axis.key].sums, scores[axis.key].counts, lowest=axis.lowest, highest=axis.highest
+            )
+            for axis in of_stage.values()
+            if axis.key in scores
+        },
+        **{name: estimate(each.sums, each.counts) for name, each in classes.items()},
         coherence_state=waiting,
-        agreement=_agreement(stage, rated),
-        escalated=share_of(diverged, rated),
+        agreement=_agreement(stage, int(escalated.counts.sum())),
+        escalated=estimate(escalated.sums, escalated.counts),
         simulated=rests_on_simulation(stage),
         **numbers,
     )
     return report, endpoints
 
 
-def _coherence(asked, cosine, coherent, seed):
+def _coherence(asked, cosine, coherent):
     all_of_them = PerPrompt.grouped(asked, cosine)
     reaching = PerPrompt.grouped(asked, coherent)
     return Coherence(
         n=len(cosine),
-        mean=mean_estimate(all_of_them.sums, all_of_them.counts, seed=seed),
-        share=share_estimate(reaching.sums, reaching.counts, seed=seed),
+        mean=estimate(all_of_them.sums, all_of_them.counts, lowest=-1),
+        share=estimate(reaching.sums, reaching.counts),
     )
 
 

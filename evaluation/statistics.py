@@ -1,18 +1,20 @@
-"""PURE. The statistics of the report. Every figure comes from scipy or statsmodels; this module chooses which,
-says on what, and names the cases in which there is none.
+"""PURE. The statistics of the report: scipy and statsmodels compute, this module chooses what, says on what, and names
+the cases in which there is none.
 
-The unit of analysis is the prompt: several candidates or ratings of one prompt are not independent, so they are
-averaged within it, and bootstraps resample prompts. What is random has a seed, so a report says the same twice.
+The unit of analysis is the prompt: several candidates of one prompt are not independent, so everything is reckoned
+from sums within prompts. `benchmarks/coverage.py` simulates how often the intervals hold what they are to hold, and
+how often the test finds a difference where there is none.
 
-- mean with cluster bootstrap: Efron & Tibshirani, An Introduction to the Bootstrap, ch. 13 (percentile interval)
-- share: Wilson, JASA 22 (1927), as statsmodels' proportion_confint(method="wilson")
-- paired difference: Wilcoxon's signed ranks with Pratt's treatment of zeros (JASA 54, 1959); the effect is the
-  matched-pairs rank-biserial correlation (Kerby, Comprehensive Psychology 3, 2014): (R₊ − R₋) / (R₊ + R₋)
-- paired shares: McNemar's exact (binomial) test; the bootstrap of the difference
+- mean or share: a score interval (Wilson, JASA 22, 1927, as statsmodels' proportion_confint) of the figure's place on
+  its range, with the number of independent answers that its spread over prompts is worth (Korn & Graubard, Survey
+  Methodology 24, 1998). A percentile bootstrap covers 83 to 92 % where means are near the ceiling
+- difference of two: their intervals put together by Newcombe's method 10 (Statistics in Medicine 17, 1998), with the
+  correlation over prompts
+- test of a difference: the permutation of its sign in every prompt (Pitman, 1937, as scipy's permutation_test); of
+  shares of single responses that is McNemar's exact test
 - several tests at once: Holm, Scandinavian Journal of Statistics 6 (1979)
 """
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,34 +25,35 @@ from statsmodels.stats.proportion import proportion_confint
 
 CONFIDENCE = 0.95
 SIGNIFICANCE = 0.05
-# With five pairs the smallest two-sided p of signed ranks is 2/2⁵ = 0.0625: no result could be significant.
+POWER = 0.8
+# With five pairs the smallest two-sided p of a permutation of signs is 2/2⁵ = 0.0625: no result could be significant.
 FEWEST_PAIRS = 6
-# With 1,999 resamples chance moves a bound by about a twentieth of the standard error; thousands of prompts make do
-# with fewer.
-MOST_RESAMPLES, FEWEST_RESAMPLES, DRAWS = 1_999, 999, 20_000_000
-BATCH_DRAWS = 2_000_000
+# All permutations of 14 changes are fewer; of more, as many are drawn, which leaves a p of 0.05 uncertain by 0.0015.
+PERMUTATIONS = 19_999
+# The sum of so many changes with random signs is normal.
+MANY = 1_000
+# How much of a prompt with the largest spread there could be is counted in: without it, a spread that was not seen by
+# chance is taken for none.
+UNSEEN = 0.5
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval (None where one prompt or none gives no idea of it).
-
-    `n` counts what it rests on: responses for a mean or share, prompts for a difference.
-    """
+    """A figure with its 95 % interval (None where one prompt or none gives no idea of it). `n` counts responses."""
 
     value: float
     low: float | None
     high: float | None
     n: int
-    method: str
 
 
 @dataclass(frozen=True)
 class Difference:
     """What changed from one stage to another over the prompts that both have.
 
-    `value` is the mean over prompts of after − before. `p` is None where there are fewer than FEWEST_PAIRS
-    prompts; `p_holm` is set by `adjust`. `effect`: matched-pairs rank-biserial correlation, −1 to 1.
+    `value` is the mean over prompts of after − before, `effect` that mean in standard deviations of the change (None
+    where all changed alike). `p` tests the mean; it is None where there are fewer than FEWEST_PAIRS prompts. `p_holm`
+    is set by whoever knows the other tests.
     """
 
     value: float
@@ -69,67 +72,63 @@ class Difference:
         return None if p is None else bool(p < SIGNIFICANCE)
 
 
-def mean_estimate(sums, counts, *, seed):
-    """The mean over all responses, Σ sums / Σ counts, with a bootstrap interval over prompts.
+def estimate(sums, counts, *, lowest=0, highest=1):
+    """The mean over all responses, Σ sums / Σ counts, of a figure that lies from `lowest` to `highest`.
 
-    `sums`, `counts`: arrays with one entry a prompt, the sum over its responses and their number (≥ 1). None
-    without any prompt.
+    `sums`, `counts`: arrays with one entry a prompt, the sum over its responses and their number (≥ 1). A share is the
+    mean of hits, 0 or 1. None without any prompt.
     """
     sums, counts = np.asarray(sums, dtype=float), np.asarray(counts, dtype=float)
     if len(sums) == 0:
         return None
     value = float(sums.sum() / counts.sum())
-    interval = _bootstrap((sums, counts), _ratio, seed=seed)
-    return Estimate(value, *interval, n=int(counts.sum()), method="cluster bootstrap over prompts")
+    return Estimate(value, *_score_interval(sums, counts, lowest, highest), n=int(counts.sum()))
 
 
-def share_estimate(hits, counts, *, seed):
-    """The share of responses that are hits. `hits`, `counts`: one entry a prompt, as in `mean_estimate`.
-
-    Wilson's interval where each prompt has one response; else the cluster bootstrap, because Wilson would take
-    candidates of one prompt for independent.
-    """
-    hits, counts = np.asarray(hits, dtype=float), np.asarray(counts, dtype=float)
-    if len(hits) == 0:
-        return None
-    if counts.max() > 1:
-        return mean_estimate(hits, counts, seed=seed)
-    return share_of(int(hits.sum()), int(counts.sum()))
-
-
-def share_of(hits, n):
-    """The share of `hits` among `n` independent cases, with Wilson's interval; None for n = 0."""
-    if n == 0:
-        return None
-    low, high = proportion_confint(hits, n, alpha=1 - CONFIDENCE, method="wilson")
-    share = hits / n
-    # At 0 and 1 rounding can leave the interval a last bit off the share.
-    return Estimate(share, float(min(low, share)), float(max(high, share)), n=n, method="Wilson")
-
-
-def paired_difference(before, after, *, seed):
+def paired_difference(before, after, *, lowest, highest, seed):
     """The change of a score, over prompts. `before`, `after`: arrays of prompt means in the same order."""
-    change = np.asarray(after, dtype=float) - np.asarray(before, dtype=float)
-    if len(change) == 0:
+    before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    if len(before) == 0:
         return None
+    change = _without_float_dust(after - before)
+    spread = _spread(change)
     return Difference(
         float(change.mean()),
-        *_bootstrap((change,), np.mean, seed=seed),
+        *interval_of_difference(before, after, lowest=lowest, highest=highest),
         n=len(change),
-        p=signed_rank_p(change),
-        test="Wilcoxon signed-rank (Pratt)",
-        effect=rank_biserial(change),
+        p=sign_flip_p(change, seed=seed),
+        test="permutation of signs",
+        effect=float(change.mean() / spread) if spread else None,
     )
+
+
+def interval_of_difference(before, after, *, lowest, highest):
+    """(low, high), the 95 % interval of the mean over prompts of after − before; (None, None) for one prompt."""
+    before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    if len(before) < 2:
+        return None, None
+    one_each = np.ones(len(before))
+    low_before, high_before = _score_interval(before, one_each, lowest, highest)
+    low_after, high_after = _score_interval(after, one_each, lowest, highest)
+    together = np.corrcoef(before, after)[0, 1] if before.std() and after.std() else 0.0
+    value = float((after - before).mean())
+
+    def reach(one, other):
+        return float(np.sqrt(max(one**2 - 2 * together * one * other + other**2, 0.0)))
+
+    down = reach(after.mean() - low_after, high_before - before.mean())
+    up = reach(high_after - after.mean(), before.mean() - low_before)
+    return value - down, value + up
 
 
 def paired_shares(before, after, *, seed):
     """The change of a share, over prompts.
 
-    `before`, `after`: arrays of the share of each prompt's responses that are hits. With one response a prompt
-    all are 0 or 1 and McNemar's exact test applies; else the shares are compared as scores.
+    `before`, `after`: arrays of the share of each prompt's responses that are hits. With one response a prompt all are
+    0 or 1, and the same test has a name and a closed form.
     """
+    plain = paired_difference(before, after, lowest=0, highest=1, seed=seed)
     before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
-    plain = paired_difference(before, after, seed=seed)
     if plain is None or not np.isin(np.concatenate([before, after]), (0.0, 1.0)).all():
         return plain
     return Difference(
@@ -143,24 +142,30 @@ def paired_shares(before, after, *, seed):
     )
 
 
-def signed_rank_p(change):
-    """p of the Wilcoxon signed-rank test (two-sided, Pratt); 1 where nothing changed, None below FEWEST_PAIRS."""
+def sign_flip_p(change, *, seed):
+    """p, two-sided, of the mean change where each prompt's change could as well have had the other sign.
+
+    Exact for up to 14 prompts that changed, drawn with the seed for more. 1 where nothing changed, None below
+    FEWEST_PAIRS.
+    """
     change = _without_float_dust(change)
     if len(change) < FEWEST_PAIRS:
         return None
-    if not change.any():
-        return 1.0
-    return float(stats.wilcoxon(change, zero_method="pratt", method="auto").pvalue)
-
-
-def rank_biserial(change):
-    """(R₊ − R₋) / (R₊ + R₋) over the ranks of the non-zero changes: 1 all up, −1 all down, 0 balanced."""
-    change = _without_float_dust(change)
     change = change[change != 0]
-    if len(change) == 0:
-        return 0.0
-    ranks = stats.rankdata(np.abs(change))
-    return float(np.sum(np.sign(change) * ranks) / ranks.sum())
+    if len(change) < 2:
+        return 1.0
+    if len(change) > MANY:
+        return float(2 * stats.norm.sf(abs(change.sum()) / np.sqrt((change**2).sum())))
+    result = stats.permutation_test(
+        (change,),
+        np.mean,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=PERMUTATIONS,
+        batch=2_000,
+        rng=np.random.default_rng(seed),
+    )
+    return float(result.pvalue)
 
 
 def mcnemar_p(before, after):
@@ -182,33 +187,52 @@ def holm(p_values):
     return [None if p is None else next(adjusted) for p in p_values]
 
 
-def _ratio(sums, counts, axis=-1):
-    return sums.sum(axis=axis) / counts.sum(axis=axis)
+def detectable(before, after, *, tests):
+    """The smallest true change that is found eight times in ten among prompts whose answers change as these do.
+
+    By the normal approximation, at the level that the hardest of `tests` tests has under Holm's correction. None where
+    nothing changed, or with fewer than FEWEST_PAIRS prompts.
+    """
+    change = _without_float_dust(np.asarray(after, dtype=float) - np.asarray(before, dtype=float))
+    spread = _spread(change)
+    if len(change) < FEWEST_PAIRS or not spread:
+        return None
+    away = stats.norm.isf(SIGNIFICANCE / 2 / tests) + stats.norm.isf(1 - POWER)
+    return float(away * spread / np.sqrt(len(change)))
 
 
-def _bootstrap(columns, statistic, *, seed):
-    """The percentile interval (low, high) of `statistic` when prompts are resampled; (None, None) for one prompt."""
-    n = len(columns[0])
-    if n < 2:
+def _score_interval(sums, counts, lowest, highest):
+    prompts = len(sums)
+    if prompts < 2:
         return None, None
-    with warnings.catch_warnings():
-        # scipy warns where all resamples agree; then the interval is that one value, which is right.
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        result = stats.bootstrap(
-            columns,
-            statistic,
-            paired=True,
-            vectorized=True,
-            n_resamples=int(np.clip(DRAWS // n, FEWEST_RESAMPLES, MOST_RESAMPLES)),
-            batch=max(BATCH_DRAWS // n, 1),
-            confidence_level=CONFIDENCE,
-            method="percentile",
-            rng=np.random.default_rng(seed),
-        )
-    interval = result.confidence_interval
-    return float(interval.low), float(interval.high)
+    span = highest - lowest
+    places = (sums - lowest * counts) / span
+    n = counts.sum()
+    place = min(max(places.sum() / n, 0.0), 1.0)
+    worth = _worth(places, counts, place)
+    # Student's t for the normal quantile, since the spread comes from the prompts themselves.
+    alpha = 2 * stats.norm.sf(stats.t.isf((1 - CONFIDENCE) / 2, prompts - 1))
+    low, high = proportion_confint(place * worth, worth, alpha=alpha, method="wilson")
+    # At 0 and 1 rounding can leave the interval a last bit off the figure.
+    return float(lowest + span * min(low, place)), float(lowest + span * max(high, place))
+
+
+def _worth(places, counts, place):
+    """How many independent answers of 0 or 1 the mean is worth: as many as would spread as it does over prompts."""
+    prompts, n = len(counts), counts.sum()
+    widest = place * (1 - place)
+    if widest == 0:
+        return float(prompts)
+    squares = ((places - place * counts) ** 2).sum() + UNSEEN * widest * (n / prompts) ** 2
+    variance = squares / (prompts - 1 + UNSEEN) * prompts / n**2
+    return float(widest / variance)
+
+
+def _spread(change):
+    return float(change.std(ddof=1)) if len(change) > 1 else 0.0
 
 
 def _without_float_dust(change):
-    # Means of thirds differ in the last bit: 4⅓ − 4⅓ must be a zero and equal changes must tie.
-    return np.round(np.asarray(change, dtype=float), 9)
+    # Means of thirds differ in the last bit: 4⅓ − 4⅓ must be a zero.
+    change = np.asarray(change, dtype=float)
+    return np.where(np.abs(change) < 1e-9, 0.0, change)

@@ -1,4 +1,8 @@
+import numpy as np
+
 from evaluation.caveats import Basis, caveats_of
+from evaluation.comparisons import Endpoint, compare
+from evaluation.per_prompt import PerPrompt
 
 
 def basis(**fields):
@@ -43,6 +47,22 @@ class TestCaveatsOf:
     def test_calls_few_prompts_few(self):
         assert "24 held-out prompts are few" in text(basis(prompts=24))
         assert "are few" not in text(basis())
+
+    def test_tells_how_small_a_change_the_data_can_show(self):
+        generator = np.random.default_rng(2)
+        endpoints = [
+            [
+                Endpoint(
+                    "misaligned", "", "share", PerPrompt.grouped(range(100), generator.random(100) < share)
+                )
+            ]
+            for share in (0.27, 0.12)
+        ]
+        comparison = compare((0, "Base", endpoints[0]), (1, "Stage 1", endpoints[1]), seed=0)
+        points = f"{100 * comparison.changes[0].detectable:.0f} percentage points"
+        said = " ".join(caveats_of([basis(), basis(title="Stage 1")], [comparison]))
+        assert "100 prompts whose answers change as these do, and 1 figures" not in said
+        assert points in said and "“Not significant” is not “no change”" in said
 
     def test_counts_what_is_excluded(self):
         assert "1 held-out response that a lead excluded counts" in text(basis(excluded=1))

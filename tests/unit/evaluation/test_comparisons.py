@@ -57,6 +57,7 @@ class TestCompare:
         noise = np.random.default_rng(0).normal(0, 1, 30)
         change = change_between(one_each(np.zeros(30)), one_each(noise))
         assert (change.verdict, change.better, change.significant) == (NOT_SIGNIFICANT, None, False)
+        assert change.detectable > abs(change.difference.value)
 
     def test_does_not_test_a_handful_of_prompts(self):
         change = change_between(one_each([1, 1, 1]), one_each([5, 5, 5]))

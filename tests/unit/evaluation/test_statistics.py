@@ -6,131 +6,110 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.power import TTestPower
 
 from evaluation.statistics import (
     FEWEST_PAIRS,
+    detectable,
+    estimate,
     holm,
     mcnemar_p,
-    mean_estimate,
     paired_difference,
     paired_shares,
-    rank_biserial,
-    share_estimate,
-    share_of,
-    signed_rank_p,
+    sign_flip_p,
 )
 
 GENERATOR = np.random.default_rng(20)
 BEFORE = GENERATOR.integers(1, 6, 40).astype(float)
 AFTER = np.clip(BEFORE + GENERATOR.integers(-1, 3, 40), 1, 5)
 ONES = np.ones(40)
+LIKERT = {"lowest": 1, "highest": 5}
 
 
-class TestMeanEstimate:
+def ends(estimate):
+    return estimate.low, estimate.high
+
+
+class TestEstimate:
     def test_weighs_every_response_alike(self):
-        estimate = mean_estimate([10, 3], [2, 1], seed=0)
-        assert (estimate.value, estimate.n) == (13 / 3, 3)
+        found = estimate([10, 3], [2, 1], **LIKERT)
+        assert (found.value, found.n) == (13 / 3, 3)
 
-    def test_agrees_with_scipys_bootstrap_of_the_prompt_means(self):
-        ours = mean_estimate(BEFORE, ONES, seed=3)
-        theirs = stats.bootstrap(
-            (BEFORE,), np.mean, n_resamples=1999, method="percentile", rng=np.random.default_rng(3)
-        ).confidence_interval
-        assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    def test_is_students_interval_where_prompts_are_many_and_the_mean_is_in_the_middle(self):
+        many = np.random.default_rng(1).integers(1, 6, 3_000).astype(float)
+        found = estimate(many, np.ones(3_000), **LIKERT)
+        expected = stats.ttest_1samp(many, 3).confidence_interval()
+        assert ends(found) == pytest.approx((expected.low, expected.high), abs=0.003)
 
-    def test_resamples_prompts_not_responses(self):
+    def test_takes_candidates_of_a_prompt_for_no_more_than_they_tell(self):
         """Five equal candidates of each prompt add no knowledge."""
-        single = mean_estimate(BEFORE, ONES, seed=3)
-        fivefold = mean_estimate(5 * BEFORE, 5 * ONES, seed=3)
-        assert (fivefold.low, fivefold.high) == pytest.approx((single.low, single.high))
-
-    def test_says_the_same_twice(self):
-        assert mean_estimate(BEFORE, ONES, seed=9) == mean_estimate(BEFORE, ONES, seed=9)
+        single, fivefold = estimate(BEFORE, ONES, **LIKERT), estimate(5 * BEFORE, 5 * ONES, **LIKERT)
+        assert ends(fivefold) == pytest.approx(ends(single))
+        assert (single.n, fivefold.n) == (40, 200)
 
     def test_has_no_interval_for_one_prompt_and_nothing_for_none(self):
-        assert (mean_estimate([4], [1], seed=0).low, mean_estimate([], [], seed=0)) == (None, None)
+        assert (ends(estimate([1], [1])), estimate([], [])) == ((None, None), None)
 
-    def test_is_a_point_where_all_prompts_agree(self):
-        estimate = mean_estimate([5] * 8, [1] * 8, seed=0)
-        assert (estimate.low, estimate.value, estimate.high) == (5, 5, 5)
+    @pytest.mark.parametrize("candidates", [1, 2])
+    @pytest.mark.parametrize("share", [0, 1])
+    def test_is_not_certain_where_all_are_alike(self, share, candidates):
+        """None of 20 prompts does not mean never: at a share of 14 % that happens one time in twenty."""
+        found = estimate([share * candidates] * 20, [candidates] * 20)
+        assert max(abs(found.low - share), abs(found.high - share)) == pytest.approx(0.18, abs=0.02)
+        assert 0 <= found.low <= found.value == share <= found.high <= 1
 
-    def test_stays_quick_and_close_for_thousands_of_prompts(self):
-        many = np.random.default_rng(1).integers(1, 6, 30_000).astype(float)
-        estimate = mean_estimate(many, np.ones(30_000), seed=0)
-        normal = 1.96 * many.std() / 30_000**0.5
-        assert estimate.high - estimate.value == pytest.approx(normal, rel=0.15)
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.integers(1, 5), min_size=2, max_size=40))
+    def test_holds_the_figure_and_stays_in_the_range(self, scores):
+        found = estimate(scores, [1] * len(scores), **LIKERT)
+        assert 1 <= found.low <= found.value <= found.high <= 5
 
-
-class TestShareEstimate:
-    def test_is_wilsons_as_statsmodels_computes_it(self):
-        estimate = share_of(27, 100)
-        assert (estimate.low, estimate.high) == pytest.approx(proportion_confint(27, 100, method="wilson"))
-        assert (estimate.value, estimate.method) == (0.27, "Wilson")
-
-    @pytest.mark.parametrize("hits", [0, 50])
-    def test_stays_within_0_and_1(self, hits):
-        estimate = share_of(hits, 50)
-        assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
-
-    def test_does_not_take_candidates_of_a_prompt_for_independent(self):
-        hits = np.array([1.0, 0.0] * 10)
-        single, fivefold = (
-            share_estimate(hits, np.ones(20), seed=0),
-            share_estimate(5 * hits, 5 * np.ones(20), seed=0),
-        )
-        wilson_of_100 = share_of(50, 100)
-        assert fivefold.n == 100
-        assert fivefold.high - fivefold.low > wilson_of_100.high - wilson_of_100.low
-        assert single.method != fivefold.method
-
-    def test_is_nothing_of_nothing(self):
-        assert share_of(0, 0) is None
-        assert share_estimate([], [], seed=0) is None
+    @settings(max_examples=30, deadline=None)
+    @given(st.lists(st.integers(1, 5), min_size=2, max_size=40))
+    def test_does_not_depend_on_the_units_of_the_range(self, scores):
+        plain = estimate(scores, [1] * len(scores), **LIKERT)
+        tenfold = estimate([10 * each for each in scores], [1] * len(scores), lowest=10, highest=50)
+        assert ends(tenfold) == pytest.approx((10 * plain.low, 10 * plain.high))
 
 
-class TestSignedRankP:
-    def test_agrees_with_scipy(self):
-        expected = stats.wilcoxon(AFTER, BEFORE, zero_method="pratt").pvalue
-        assert signed_rank_p(AFTER - BEFORE) == pytest.approx(expected, abs=1e-12)
+class TestSignFlipP:
+    def test_agrees_with_an_enumeration_of_all_signs(self):
+        change = np.array([3, -1, 2, 2, 0, 1, -2, 4, 1.0])
+        signs = np.array(np.meshgrid(*[[-1, 1]] * len(change))).reshape(len(change), -1).T
+        sums = np.abs(signs @ change)
+        assert sign_flip_p(change, seed=0) == pytest.approx(np.mean(sums >= abs(change.sum())))
 
     def test_is_exact_by_hand_for_six_pairs_that_all_rose(self):
-        assert signed_rank_p([1, 2, 3, 4, 5, 6]) == pytest.approx(2 / 2**6)
+        assert sign_flip_p([1, 2, 3, 4, 5, 6], seed=0) == pytest.approx(2 / 2**6)
+
+    @pytest.mark.parametrize("unchanged", [9, 10, 500])
+    def test_is_not_moved_by_prompts_that_did_not_change(self, unchanged):
+        assert sign_flip_p([1] * 4 + [0] * unchanged, seed=0) == pytest.approx(2 / 2**4)
+
+    @pytest.mark.parametrize("n", [40, 900, 1_100])
+    def test_is_close_to_students_test_for_many_changes(self, n):
+        change = np.random.default_rng(n).normal(2 / np.sqrt(n), 1, n)
+        assert sign_flip_p(change, seed=1) == pytest.approx(stats.ttest_1samp(change, 0).pvalue, abs=0.01)
+
+    def test_tests_the_mean_that_is_shown(self):
+        """12 % strongly repaired and the rest slightly worse: no signed ranks that point the other way."""
+        change = np.array([4.0] * 12 + [-0.34] * 88)
+        found = paired_difference(np.full(100, 3.0), 3 + change, lowest=-10, highest=10, seed=0)
+        assert found.value > 0 and found.effect > 0
+        assert found.p == pytest.approx(stats.ttest_1samp(change, 0).pvalue, abs=0.02)
 
     def test_is_1_where_nothing_changed(self):
-        assert signed_rank_p(np.zeros(10)) == 1.0
+        assert sign_flip_p(np.zeros(10), seed=0) == 1.0
 
     def test_is_not_computed_below_six_pairs(self):
-        assert signed_rank_p([1.0] * (FEWEST_PAIRS - 1)) is None
+        assert sign_flip_p([1.0] * (FEWEST_PAIRS - 1), seed=0) is None
 
     def test_is_not_misled_by_the_last_bit_of_means_of_thirds(self):
         thirds = np.array([(4 + 4 + 5) / 3 - 13 / 3, 0.1 + 0.2 - 0.3, *np.zeros(8)])
-        assert signed_rank_p(thirds) == 1.0
+        assert sign_flip_p(thirds, seed=0) == 1.0
 
-    def test_keeps_its_level_under_no_change(self):
-        """About 5 % of comparisons of nothing with nothing may be significant."""
-        generator = np.random.default_rng(5)
-        drawn = [
-            signed_rank_p(generator.integers(1, 6, 30) - generator.integers(1, 6, 30)) for _ in range(400)
-        ]
-        assert 0.02 <= np.mean(np.array(drawn) < 0.05) <= 0.085
-
-
-class TestRankBiserial:
-    def test_follows_from_scipys_statistic(self):
-        change = AFTER - BEFORE
-        change = change[change != 0]
-        smaller = stats.wilcoxon(change, zero_method="wilcox").statistic
-        total = len(change) * (len(change) + 1) / 2
-        assert abs(rank_biserial(AFTER - BEFORE)) == pytest.approx(1 - 2 * smaller / total)
-
-    def test_is_1_where_all_rose_minus_1_where_all_fell_and_0_where_none_changed(self):
-        assert [rank_biserial(change) for change in ([1, 2], [-1, -2], [0, 0])] == [1, -1, 0]
-
-    @settings(max_examples=50, deadline=None)
-    @given(st.lists(st.integers(-4, 4), min_size=1, max_size=30))
-    def test_turns_its_sign_with_the_direction(self, change):
-        assert rank_biserial(change) == pytest.approx(-rank_biserial([-each for each in change]))
+    def test_says_the_same_twice(self):
+        assert sign_flip_p(AFTER - BEFORE, seed=3) == sign_flip_p(AFTER - BEFORE, seed=3)
 
 
 class TestMcnemarP:
@@ -161,30 +140,38 @@ class TestHolm:
 
 
 class TestPairedDifference:
+    def between(self, before, after):
+        return paired_difference(before, after, **LIKERT, seed=1)
+
     def test_is_the_mean_change_over_prompts(self):
-        difference = paired_difference(BEFORE, AFTER, seed=1)
+        difference = self.between(BEFORE, AFTER)
         assert difference.value == pytest.approx((AFTER - BEFORE).mean())
         assert difference.low < difference.value < difference.high
         assert difference.n == 40
 
-    def test_has_scipys_bootstrap_interval(self):
-        ours = paired_difference(BEFORE, AFTER, seed=4)
-        theirs = stats.bootstrap(
-            (AFTER - BEFORE,), np.mean, n_resamples=1999, method="percentile", rng=np.random.default_rng(4)
-        ).confidence_interval
-        assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    def test_has_students_interval_where_prompts_are_many(self):
+        generator = np.random.default_rng(4)
+        before = generator.integers(2, 5, 2_000).astype(float)
+        after = before + generator.integers(-1, 2, 2_000)
+        found, expected = self.between(before, after), stats.ttest_rel(after, before).confidence_interval()
+        assert ends(found) == pytest.approx((expected.low, expected.high), abs=0.01)
+
+    def test_gives_the_effect_in_standard_deviations_of_the_change(self):
+        change = AFTER - BEFORE
+        assert self.between(BEFORE, AFTER).effect == pytest.approx(change.mean() / change.std(ddof=1))
+        assert self.between(ONES, 2 * ONES).effect is None
 
     def test_calls_significant_only_what_holds_after_correction(self):
-        plain = paired_difference(BEFORE, BEFORE + GENERATOR.integers(0, 3, 40), seed=1)
+        plain = self.between(BEFORE, BEFORE + GENERATOR.integers(0, 3, 40))
         assert plain.significant is True
         assert replace(plain, p=0.02, p_holm=0.08).significant is False
 
     def test_is_not_tested_for_few_prompts(self):
-        difference = paired_difference([1, 2, 3], [5, 5, 5], seed=1)
+        difference = self.between([1, 2, 3], [5, 5, 5])
         assert (difference.p, difference.significant) == (None, None)
 
     def test_of_no_prompt_is_nothing(self):
-        assert paired_difference([], [], seed=0) is None
+        assert self.between([], []) is None
 
 
 class TestPairedShares:
@@ -192,8 +179,22 @@ class TestPairedShares:
         before, after = np.array([0.0] * 12 + [1.0] * 8), np.array([1.0] * 10 + [0.0] * 2 + [1.0] * 8)
         difference = paired_shares(before, after, seed=0)
         assert (difference.test, difference.p) == ("McNemar exact", pytest.approx(2 / 2**10))
+        assert difference.p == pytest.approx(sign_flip_p(after - before, seed=0))
         assert difference.value == pytest.approx(0.5)
 
     def test_compares_shares_as_scores_where_prompts_have_several(self):
         difference = paired_shares([0.5, 0, 0, 0.5, 0, 0.5], [1, 0.5, 0.5, 1, 1, 1], seed=0)
-        assert difference.test.startswith("Wilcoxon")
+        assert difference.test == "permutation of signs"
+
+
+class TestDetectable:
+    def test_is_what_a_power_analysis_asks_for(self):
+        generator = np.random.default_rng(6)
+        before, after = generator.normal(3, 1, 200), generator.normal(3, 1, 200)
+        found = detectable(before, after, tests=4)
+        spread = (after - before).std(ddof=1)
+        power = TTestPower().power(found / spread, nobs=200, alpha=0.05 / 4)
+        assert power == pytest.approx(0.8, abs=0.01)
+
+    def test_is_unknown_where_nothing_changed(self):
+        assert detectable(ONES, ONES, tests=1) is None
