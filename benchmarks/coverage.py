@@ -109,7 +109,9 @@ def shares(draw, share, n, candidates, rounds):
     if candidates == 1:
         found = [estimate([1] * hits + [0] * (n - hits), [1] * n) for hits in range(n + 1)]
         chances = stats.binom.pmf(range(n + 1), n, share)
-        return sum(chance for each, chance in zip(found, chances, strict=True) if each.low <= share <= each.high)
+        return sum(
+            chance for each, chance in zip(found, chances, strict=True) if each.low <= share <= each.high
+        )
     drawn = hits(answers(draw, n, candidates, difficulties(draw, n, rounds), rounds), share)
     found = [estimate(each.sum(1), [candidates] * n) for each in drawn]
     return covered([(each.low, each.high) for each in found], share)
