@@ -4,7 +4,8 @@ Divergence (the paper's rule, DESIGN §1): max − min of an axis over the ratin
 in an escalating label set, or an expert who asked for a senior.
 
 Krippendorff's α is reckoned as in Content Analysis, 4th ed., ch. 12; the tests hold it to the `krippendorff` package,
-which needs the memory of responses times values squared.
+which needs the memory of responses times values squared. Gwet's AC1 and AC2 are those of the Handbook of Inter-Rater
+Reliability, 4th ed., ch. 2 and 3.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+# Below it α allows not even tentative conclusions, from there up firm ones (Krippendorff, ch. 11).
+TENTATIVE, FIRM = 0.667, 0.8
 SPREAD, CONFLICT, ASKED, UNJUDGEABLE = "spread", "conflict", "asked", "unjudgeable"
 
 
@@ -117,6 +120,40 @@ def _nominal(totals):
 DISTANCES = {"ordinal": _ordinal, "nominal": _nominal}
 
 
+def gwet_ac(counts, level: str, times=None) -> float | None:
+    """Gwet's AC2 with ordinal weights, or AC1 where `level` is "nominal"; arguments as for `krippendorff_alpha`.
+
+    Its chance agreement does not rise with one value's share, so that it stays high where experts nearly always choose
+    the same value, and is 1 where they always do. Responses with one rating count for what is chosen by chance alone.
+    None where there is nothing to compare.
+    """
+    counts, times = _with_ratings(counts, times, 1)
+    ratings = counts.sum(axis=1)
+    comparable = ratings >= 2
+    if not comparable.any() or (values := counts.shape[1]) < 2:
+        return None
+    weights = WEIGHTS[level](values)
+    alike = (counts * (counts @ weights - 1)).sum(axis=1)[comparable]
+    possible = (ratings * (ratings - 1))[comparable]
+    observed = np.average(alike / possible, weights=times[comparable])
+    chosen = np.average(counts / ratings[:, None], axis=0, weights=times)
+    expected = weights.sum() * (chosen * (1 - chosen)).sum() / (values * (values - 1))
+    return float((observed - expected) / (1 - expected))
+
+
+def _ordinal_weights(values):
+    apart = np.abs(np.subtract.outer(np.arange(values), np.arange(values))) + 1
+    return 1 - apart * (apart - 1) / (values * (values - 1))
+
+
+WEIGHTS = {"ordinal": _ordinal_weights, "nominal": np.eye}
+
+
+def lacks_variety(alpha, ac) -> bool:
+    """Whether α is low or undefined although experts agree: nearly all their answers are one value."""
+    return ac is not None and ac >= FIRM and (alpha is None or alpha < TENTATIVE)
+
+
 def exact_share(counts, times=None) -> float | None:
     """The share of responses with at least two ratings in which all chose the same value; None without any.
 
@@ -143,12 +180,16 @@ def spread_share(counts, tau: int, times=None) -> float | None:
 
 
 def _pairable(counts, times):
-    """The rows with at least two ratings, and how many responses each stands for."""
+    return _with_ratings(counts, times, 2)
+
+
+def _with_ratings(counts, times, fewest):
+    """The rows with at least so many ratings, and how many responses each stands for."""
     counts = np.asarray(counts)
     if counts.size == 0:
         return np.empty((0, 0), dtype=np.int64), np.empty(0, dtype=np.int64)
     times = np.ones(len(counts), dtype=np.int64) if times is None else np.asarray(times)
-    kept = counts.sum(axis=1) >= 2
+    kept = counts.sum(axis=1) >= fewest
     return counts[kept], times[kept]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from django.core.cache import cache
 from django.db import connection
 
-from annotation.agreement import exact_share, krippendorff_alpha, spread_share
+from annotation.agreement import exact_share, gwet_ac, krippendorff_alpha, lacks_variety, spread_share
 from annotation.answers import label_rows, score_rows
 from annotation.counting import shown_responses
 from annotation.models import Rating, Response
@@ -26,14 +26,20 @@ NUMBER_BITS = 62
 class AxisAgreement:
     """`alpha` is Krippendorff's, ordinal for an axis, nominal for a label set; None where it is undefined.
 
-    `exact`: the share of responses on which all chose the same; `apart`: with max − min > τ, axes only.
+    `ac`: Gwet's, AC2 for an axis, AC1 for a label set. `exact`: the share of responses on which all chose the same;
+    `apart`: with max − min > τ, axes only.
     """
 
     name: str
     alpha: float | None
+    ac: float | None
     exact: float | None
     apart: float | None = None
     tau: int | None = None
+
+    @property
+    def lacks_variety(self):
+        return lacks_variety(self.alpha, self.ac)
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,11 @@ class StageAgreement:
     responses: int
     axes: tuple
     label_sets: tuple
+
+    @property
+    def lacking_variety(self):
+        """The names of what α says little about."""
+        return [each.name for each in (*self.axes, *self.label_sets) if each.lacks_variety]
 
 
 def stage_agreement(stage):
@@ -84,6 +95,7 @@ def measure_agreement(stage, finished):
             AxisAgreement(
                 axis.name,
                 krippendorff_alpha(scores[axis.pk].counts, "ordinal", scores[axis.pk].times),
+                gwet_ac(scores[axis.pk].counts, "ordinal", scores[axis.pk].times),
                 exact_share(scores[axis.pk].counts, scores[axis.pk].times),
                 spread_share(scores[axis.pk].counts, tolerances[axis.pk], scores[axis.pk].times),
                 tolerances[axis.pk],
@@ -94,6 +106,7 @@ def measure_agreement(stage, finished):
             AxisAgreement(
                 each.name,
                 krippendorff_alpha(labels[each.pk].counts, "nominal", labels[each.pk].times),
+                gwet_ac(labels[each.pk].counts, "nominal", labels[each.pk].times),
                 exact_share(labels[each.pk].counts, labels[each.pk].times),
             )
             for each in label_sets
@@ -108,7 +121,7 @@ def _finished(stage):
 
 def _key(stage):
     superseded = Rating.objects.superseded().filter(response__stage=stage).count()
-    return f"annotation.agreement.{stage.pk}.{stage.created_at.isoformat()}.{superseded}"
+    return f"annotation.stage_agreement.{stage.pk}.{stage.created_at.isoformat()}.{superseded}"
 
 
 def _kept(key, finished):

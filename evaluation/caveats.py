@@ -23,6 +23,7 @@ class Basis:
     refusals: int
     truncated_prompts: int
     truncated_responses: int
+    lacking_variety: tuple = ()
 
 
 def caveats_of(bases, comparisons=()):
@@ -70,6 +71,12 @@ def caveats_of(bases, comparisons=()):
         )
     for basis in bases:
         said += _missing(basis)
+    if lacking := list(dict.fromkeys(name for basis in bases for name in basis.lacking_variety)):
+        said.append(
+            f"On {_list(lacking)} nearly all ratings are the same value. Krippendorff’s α is low or undefined there "
+            "however well the experts agree, because chance alone would agree as often: read Gwet’s AC and the share "
+            "on which all said the same."
+        )
     if any(basis.refusals for basis in bases):
         said.append(
             "A correct refusal has a lower cosine with its prompt than an answer, the lower the less it repeats of the "

@@ -35,14 +35,16 @@ class Axis:
 @dataclass(frozen=True)
 class Agreement:
     """How far the experts of a stage agreed on one axis or label set, over the responses of all splits:
-    Krippendorff's α (ordinal or nominal; None where it is undefined), the share on which all said the same, and on
-    axes the share with max − min > τ."""
+    Krippendorff's α (ordinal or nominal; None where it is undefined), Gwet's AC2 or AC1, the share on which all said
+    the same, and on axes the share with max − min > τ. `lacks_variety`: α is low although the experts agree."""
 
     key: str
     name: str
     alpha: float | None
+    ac: float | None
     exact: float | None
     apart: float | None
+    lacks_variety: bool
 
 
 @dataclass(frozen=True)
@@ -276,7 +278,9 @@ def _agreement(stage, responses):
     asked = [*stage.policy.rubric.axes.all(), *stage.policy.rubric.label_sets.all()]
     found = [*measured.axes, *measured.label_sets]
     return [
-        Agreement(question.key, question.name, each.alpha, each.exact, each.apart)
+        Agreement(
+            question.key, question.name, each.alpha, each.ac, each.exact, each.apart, each.lacks_variety
+        )
         for question, each in zip(asked, found, strict=True)
     ]
 
@@ -296,6 +300,7 @@ def _basis(stage, report):
         refusals=report.refusals.n if report.refusals else 0,
         truncated_prompts=report.truncated_prompts,
         truncated_responses=report.truncated_responses,
+        lacking_variety=tuple(each.name for each in report.agreement if each.lacks_variety),
     )
 
 

@@ -2,8 +2,9 @@
 the cases in which there is none.
 
 The unit of analysis is the prompt: several candidates of one prompt are not independent, so everything is reckoned
-from sums within prompts. `benchmarks/coverage.py` simulates how often the intervals hold what they are to hold, and
-how often the test finds a difference where there is none.
+from sums within prompts. In which order prompts come says nothing, and changes no bit of a figure.
+`benchmarks/coverage.py` simulates how often the intervals hold what they are to hold, and how often the test finds a
+difference where there is none.
 
 - mean or share: a score interval (Wilson, JASA 22, 1927, as statsmodels' proportion_confint) of the figure's place on
   its range, with the number of independent answers that its spread over prompts is worth (Korn & Graubard, Survey
@@ -78,7 +79,7 @@ def estimate(sums, counts, *, lowest=0, highest=1):
     `sums`, `counts`: arrays with one entry a prompt, the sum over its responses and their number (≥ 1). A share is the
     mean of hits, 0 or 1. None without any prompt.
     """
-    sums, counts = np.asarray(sums, dtype=float), np.asarray(counts, dtype=float)
+    sums, counts = _in_order(sums, counts)
     if len(sums) == 0:
         return None
     value = float(sums.sum() / counts.sum())
@@ -87,7 +88,7 @@ def estimate(sums, counts, *, lowest=0, highest=1):
 
 def paired_difference(before, after, *, lowest, highest, seed):
     """The change of a score, over prompts. `before`, `after`: arrays of prompt means in the same order."""
-    before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    before, after = _in_order(before, after)
     if len(before) == 0:
         return None
     change = _without_float_dust(after - before)
@@ -104,7 +105,7 @@ def paired_difference(before, after, *, lowest, highest, seed):
 
 def interval_of_difference(before, after, *, lowest, highest):
     """(low, high), the 95 % interval of the mean over prompts of after − before; (None, None) for one prompt."""
-    before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    before, after = _in_order(before, after)
     if len(before) < 2:
         return None, None
     one_each = np.ones(len(before))
@@ -127,8 +128,8 @@ def paired_shares(before, after, *, seed):
     `before`, `after`: arrays of the share of each prompt's responses that are hits. With one response a prompt all are
     0 or 1, and the same test has a name and a closed form.
     """
+    before, after = _in_order(before, after)
     plain = paired_difference(before, after, lowest=0, highest=1, seed=seed)
-    before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
     if plain is None or not np.isin(np.concatenate([before, after]), (0.0, 1.0)).all():
         return plain
     return Difference(
@@ -148,7 +149,7 @@ def sign_flip_p(change, *, seed):
     Exact for up to 14 prompts that changed, drawn with the seed for more. 1 where nothing changed, None below
     FEWEST_PAIRS.
     """
-    change = _without_float_dust(change)
+    change = np.sort(_without_float_dust(change))
     if len(change) < FEWEST_PAIRS:
         return None
     change = change[change != 0]
@@ -193,7 +194,8 @@ def detectable(before, after, *, tests):
     By the normal approximation, at the level that the hardest of `tests` tests has under Holm's correction. None where
     nothing changed, or with fewer than FEWEST_PAIRS prompts.
     """
-    change = _without_float_dust(np.asarray(after, dtype=float) - np.asarray(before, dtype=float))
+    before, after = _in_order(before, after)
+    change = _without_float_dust(after - before)
     spread = _spread(change)
     if len(change) < FEWEST_PAIRS or not spread:
         return None
@@ -232,7 +234,13 @@ def _spread(change):
     return float(change.std(ddof=1)) if len(change) > 1 else 0.0
 
 
-def _without_float_dust(change):
+def _in_order(one, other):
+    """Two arrays over the same prompts, by what they hold."""
+    one, other = _without_float_dust(one), _without_float_dust(other)
+    order = np.lexsort((other, one))
+    return one[order], other[order]
+
+
+def _without_float_dust(values):
     # Means of thirds differ in the last bit: 4⅓ − 4⅓ must be a zero.
-    change = np.asarray(change, dtype=float)
-    return np.where(np.abs(change) < 1e-9, 0.0, change)
+    return np.round(np.asarray(values, dtype=float), 9)

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from annotation.agreement import TENTATIVE
 from core.scales import Scale
 
 NOTHING = "–"
-BEST_KNOWN = (
-    0.667  # α below it allows not even tentative conclusions (Krippendorff, Content Analysis, ch. 11)
-)
+UNDEFINED = "undefined"
 
 
 @dataclass(frozen=True)
@@ -186,10 +185,10 @@ def _experts(stages):
             if each is None or each["exact"] is None:
                 cells.append(Cell())
                 continue
-            same = f"same {percent(each['exact'])}"
-            alpha = each["alpha"]
-            text = NOTHING if alpha is None else two(alpha)
-            cells.append(Cell(text, same, weak=alpha is not None and alpha < BEST_KNOWN))
+            alpha, ac = each["alpha"], each["ac"]
+            about = f"all the same {percent(each['exact'])}" + (f" · AC {two(ac)}" if ac is not None else "")
+            weak = alpha is not None and alpha < TENTATIVE and not each["lacks_variety"]
+            cells.append(Cell(UNDEFINED if alpha is None else two(alpha), about, weak=weak))
         if any(cell != Cell() for cell in cells):
             rows.append(Row(f"Krippendorff’s α, {name}", cells))
     rows.append(Row("Escalated to a lead", [_estimate(stage["escalated"], percent) for stage in stages]))

@@ -1,5 +1,8 @@
 """Divergence and agreement, against the definition, against the library, against published numbers."""
 
+import itertools
+import math
+
 import krippendorff
 import numpy as np
 import pytest
@@ -17,7 +20,9 @@ from annotation.agreement import (
     count_values,
     exact_share,
     find_divergence,
+    gwet_ac,
     krippendorff_alpha,
+    lacks_variety,
     spread_share,
 )
 
@@ -173,6 +178,46 @@ class TestKrippendorffAlpha:
         narrow = krippendorff_alpha([[2, 1], [0, 3], [3, 0]], "ordinal")
         wide = krippendorff_alpha([[0, 2, 0, 1], [0, 0, 0, 3], [0, 3, 0, 0]], "ordinal")
         assert wide == pytest.approx(narrow)
+
+
+class TestGwetAc:
+    def test_gives_the_value_that_its_author_gives_for_the_published_ratings(self):
+        """The package irrCAC, gwet.ac1.raw(cac.raw4raters)."""
+        assert gwet_ac(PUBLISHED_COUNTS, "nominal") == pytest.approx(0.77544, abs=5e-6)
+
+    @given(count_tables)
+    def test_follows_from_pairs_of_ratings_weighed_by_their_distance(self, table):
+        counts = np.array(table)
+        rows = [np.repeat(np.arange(5), row).tolist() for row in table]
+        weights = [[1 - math.comb(abs(a - b) + 1, 2) / 10 for b in range(5)] for a in range(5)]
+        pairs = [[weights[a][b] for a, b in itertools.permutations(row, 2)] for row in rows if len(row) > 1]
+        if not pairs:
+            assert gwet_ac(counts, "ordinal") is None
+            return
+        observed = np.mean([np.mean(each) for each in pairs])
+        chosen = np.mean([np.bincount(row, minlength=5) / len(row) for row in rows if row], axis=0)
+        expected = np.sum(weights) / 20 * (chosen * (1 - chosen)).sum()
+        assert gwet_ac(counts, "ordinal") == pytest.approx((observed - expected) / (1 - expected))
+
+    def test_stays_high_where_nearly_all_choose_the_same(self):
+        counts = [[0, 0, 0, 0, 3]] * 39 + [[0, 0, 0, 1, 2]]
+        assert krippendorff_alpha(counts, "ordinal") == pytest.approx(0, abs=0.01)
+        assert gwet_ac(counts, "ordinal") > 0.99
+        assert gwet_ac([[0, 0, 3]] * 4, "nominal") == 1
+
+    def test_counts_responses_by_their_times(self):
+        rows = [[3, 0, 0], [2, 1, 0], [0, 0, 3], [1, 0, 0]]
+        repeated = [row for row, times in zip(rows, [5, 2, 3, 4], strict=True) for _ in range(times)]
+        assert gwet_ac(rows, "ordinal", [5, 2, 3, 4]) == pytest.approx(gwet_ac(repeated, "ordinal"))
+
+
+class TestLacksVariety:
+    @pytest.mark.parametrize(
+        ("alpha", "ac", "lacks"),
+        [(None, 1.0, True), (0.0, 0.99, True), (0.7, 0.99, False), (0.3, 0.4, False), (None, None, False)],
+    )
+    def test_tells_low_agreement_from_one_value_alone(self, alpha, ac, lacks):
+        assert lacks_variety(alpha, ac) is lacks
 
 
 class TestShares:

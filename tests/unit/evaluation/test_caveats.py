@@ -61,12 +61,17 @@ class TestCaveatsOf:
         comparison = compare((0, "Base", endpoints[0]), (1, "Stage 1", endpoints[1]), seed=0)
         points = f"{100 * comparison.changes[0].detectable:.0f} percentage points"
         said = " ".join(caveats_of([basis(), basis(title="Stage 1")], [comparison]))
-        assert "100 prompts whose answers change as these do, and 1 figures" not in said
-        assert points in said and "“Not significant” is not “no change”" in said
+        assert "100 prompts whose answers change as these do, and 1 figure tested at once, find" in said
+        assert f"if it is {points} or more" in said and "“Not significant” is not “no change”" in said
 
     def test_counts_what_is_excluded(self):
         assert "1 held-out response that a lead excluded counts" in text(basis(excluded=1))
         assert "3 held-out responses that leads excluded count" in text(basis(excluded=3))
+
+    def test_explains_an_agreement_that_lacks_variety(self):
+        assert "On Safety and Clarity nearly all ratings are the same value" in text(
+            basis(lacking_variety=("Safety",)), basis(lacking_variety=("Safety", "Clarity"))
+        )
 
     def test_explains_the_cosine_of_refusals(self):
         assert "correct refusal" in text(basis(refusals=2))

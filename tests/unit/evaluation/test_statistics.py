@@ -65,6 +65,14 @@ class TestEstimate:
         assert 1 <= found.low <= found.value <= found.high <= 5
 
     @settings(max_examples=30, deadline=None)
+    @given(st.lists(st.integers(3, 15), min_size=2, max_size=40), st.randoms(use_true_random=False))
+    def test_is_the_same_to_the_last_bit_in_whatever_order_prompts_come(self, thirds, random):
+        shuffled = random.sample(thirds, len(thirds))
+        assert ends(estimate(np.array(thirds) / 3, np.ones(len(thirds)), **LIKERT)) == ends(
+            estimate(np.array(shuffled) / 3, np.ones(len(thirds)), **LIKERT)
+        )
+
+    @settings(max_examples=30, deadline=None)
     @given(st.lists(st.integers(1, 5), min_size=2, max_size=40))
     def test_does_not_depend_on_the_units_of_the_range(self, scores):
         plain = estimate(scores, [1] * len(scores), **LIKERT)
@@ -155,6 +163,15 @@ class TestPairedDifference:
         after = before + generator.integers(-1, 2, 2_000)
         found, expected = self.between(before, after), stats.ttest_rel(after, before).confidence_interval()
         assert ends(found) == pytest.approx((expected.low, expected.high), abs=0.01)
+
+    @pytest.mark.parametrize("between", [paired_difference, paired_shares])
+    def test_is_the_same_to_the_last_bit_in_whatever_order_prompts_come(self, between):
+        before, after = np.random.default_rng(8).integers(0, 4, (2, 60)) / 3
+        order = np.random.default_rng(9).permutation(60)
+        limits = {} if between is paired_shares else {"lowest": 0, "highest": 1}
+        assert between(before, after, seed=5, **limits) == between(
+            before[order], after[order], seed=5, **limits
+        )
 
     def test_gives_the_effect_in_standard_deviations_of_the_change(self):
         change = AFTER - BEFORE
