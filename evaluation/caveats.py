@@ -8,10 +8,12 @@ REASONS_SHOWN = 3
 
 @dataclass(frozen=True)
 class Basis:
-    """What a stage's numbers rest on. `raters`: who rated, by any identity."""
+    """What a stage's numbers rest on. `raters`: who rated, by any identity; `mixed`: people and simulated experts."""
 
     title: str
     prompts: int
+    responses: int
+    cut_off: int
     not_judged: int
     excluded: int
     set_aside: int
@@ -20,6 +22,7 @@ class Basis:
     policy_version: int
     raters: frozenset
     simulated: bool
+    mixed: bool
     refusals: int
     truncated_prompts: int
     truncated_responses: int
@@ -37,6 +40,11 @@ def caveats_of(bases, comparisons=()):
         said.append(
             f"{which} rest{'s' if sum(basis.simulated for basis in bases) == 1 else ''} on ratings by simulated "
             "experts, not by people: these numbers show that the loop runs, not that a model is good."
+        )
+    if mixed := [basis.title for basis in bases if basis.mixed]:
+        said.append(
+            f"In {_list(mixed)} people and simulated experts both rated, and their scores count together in one mean: "
+            "read it as neither’s."
         )
     if len(bases) > 1:
         said.append(
@@ -59,6 +67,7 @@ def caveats_of(bases, comparisons=()):
     said.append(
         "Each stage is one training run with one seed and one draw of answers; another seed would give other numbers."
     )
+    said += _cut_off(bases)
     if excluded := sum(basis.excluded for basis in bases):
         what = (
             "response that a lead excluded counts" if excluded == 1 else "responses that leads excluded count"
@@ -84,6 +93,15 @@ def caveats_of(bases, comparisons=()):
             "safety."
         )
     return said
+
+
+def _cut_off(bases):
+    if any(basis.cut_off for basis in bases):
+        shares = _list([f"{100 * basis.cut_off / basis.responses:.0f} % of {basis.title}" for basis in bases])
+        yield (
+            f"Answers that reached their token limit and were cut off: {shares}. An answer that comes to its end reads "
+            "better whatever it says, so part of a change may be that alone."
+        )
 
 
 def _missing(basis):

@@ -9,7 +9,7 @@ import shutil
 
 import numpy as np
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from annotation.models import Prompt, Response
@@ -19,6 +19,7 @@ from evaluation.embedding import embed_texts, encoder
 from evaluation.encoders import encoder_in_force
 from evaluation.models import CoherenceScore, Encoder, PromptEmbedding, ScoringRun
 from evaluation.refusals import is_refusal
+from evaluation.scripts import in_another_script
 from evaluation.stage_coherence import summarize
 from jobs.life import carry_out
 from jobs.models import Job
@@ -29,6 +30,7 @@ CHUNK = 20_000
 # Rows a transaction: the write lock of SQLite is held for a fraction of a second.
 BATCH = 2_000
 VECTOR = np.dtype("<f4")
+LOOKED_AT = ("cosine", "is_refusal", "is_truncated", "other_script")
 
 
 def unscored(project):
@@ -110,8 +112,8 @@ class Scoring:
     def take_over(self):
         """Give copies the cosines that their originals have under this encoder: prompt and text are the same."""
         copies = _lacking(self.responses, self.row).filter(copy_of__coherence_scores__encoder=self.row)
-        scored = copies.order_by("pk").values_list(
-            "pk", *(f"copy_of__coherence_scores__{name}" for name in ("cosine", "is_refusal", "is_truncated"))
+        scored = copies.order_by("pk").values(
+            response_id=F("pk"), **{name: F(f"copy_of__coherence_scores__{name}") for name in LOOKED_AT}
         )
         while batch := list(scored[:BATCH]):
             self.keep(batch)
@@ -163,34 +165,28 @@ class Scoring:
                     ignore_conflicts=True,
                 )
         for batch in _batches(chunk):
-            asked = _prompt_vectors(batch, self.row)
+            asked = _embedded_prompts(batch, self.row)
             self.keep(
-                (
-                    response.pk,
-                    _cosine(asked[response.prompt_id], vectors[_key(response)]),
-                    is_refusal(response.text),
-                    _key(response) in truncated,
-                )
+                self.looked_at(response, asked[response.prompt_id], vectors[_key(response)], truncated)
                 for response in batch
             )
 
+    def looked_at(self, response, prompt, vector, truncated):
+        return {
+            "response_id": response.pk,
+            "cosine": _cosine(np.frombuffer(prompt.vector, dtype=VECTOR), vector),
+            "is_refusal": is_refusal(response.text),
+            "is_truncated": _key(response) in truncated,
+            "other_script": in_another_script(prompt.prompt.text, response.text),
+        }
+
     def keep(self, found):
-        """Store a batch of (response, cosine, is_refusal, is_truncated), while the run is still ours."""
+        """Store a batch of scores, each as its fields, while the run is still ours."""
         now = self.attempt.clock()
         with transaction.atomic():
             self.attempt.beat()
             CoherenceScore.objects.bulk_create(
-                [
-                    CoherenceScore(
-                        encoder=self.row,
-                        response_id=pk,
-                        cosine=cosine,
-                        is_refusal=declines,
-                        is_truncated=truncated,
-                        created_at=now,
-                    )
-                    for pk, cosine, declines, truncated in found
-                ],
+                [CoherenceScore(encoder=self.row, created_at=now, **fields) for fields in found],
                 ignore_conflicts=True,
             )
 
@@ -213,11 +209,10 @@ def _new_encoder(phi, vectors, *, now):
     return row
 
 
-def _prompt_vectors(responses, row):
+def _embedded_prompts(responses, row):
+    """{prompt: its PromptEmbedding, with the text}."""
     rows = PromptEmbedding.objects.filter(encoder=row, prompt__in={each.prompt_id for each in responses})
-    return {
-        prompt: np.frombuffer(vector, dtype=VECTOR) for prompt, vector in rows.values_list("prompt", "vector")
-    }
+    return {each.prompt_id: each for each in rows.select_related("prompt").only("vector", "prompt__text")}
 
 
 def _cosine(one, other):

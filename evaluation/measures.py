@@ -10,6 +10,7 @@ from evaluation.models import CoherenceScore, PromptEmbedding
 from evaluation.per_prompt import PerPrompt
 
 HELD_OUT = Prompt.Split.HELD_OUT
+BLANK = r"^\s*$"
 
 
 def scores_by_axis(stage):
@@ -81,6 +82,20 @@ def held_out_responses(stage):
     return tuple(responses.aggregate(n=Count("id"), prompts=Count("prompt", distinct=True)).values())
 
 
+def oddities(stage, encoder):
+    """What is odd about the texts of held-out responses, counted: {"cut_off", "empty", "echoes", "other_script"}. The
+    last two are 0 as far as nobody looked."""
+    held_out = Response.objects.filter(stage=stage, prompt__split=HELD_OUT)
+    scores = CoherenceScore.objects.filter(response__in=held_out, encoder=encoder)
+    return held_out.aggregate(
+        cut_off=Count("id", filter=Q(finish_reason=Response.CUT_OFF)),
+        empty=Count("id", filter=Q(text__regex=BLANK)),
+    ) | scores.aggregate(
+        echoes=Count("id", filter=Q(cosine__gte=CoherenceScore.ECHO)),
+        other_script=Count("id", filter=Q(other_script=True)),
+    )
+
+
 def set_aside(stage):
     """(held-out responses that were set aside, the reasons for that, the oldest first)."""
     aside = Response.objects.filter(
@@ -108,6 +123,6 @@ def escalations(stage):
 
 
 def raters(stage):
-    """The primary keys of those who rated in the stage."""
+    """{primary key: whether simulated} of those who rated in the stage."""
     rated = Assignment.objects.filter(stage=stage, status=Assignment.Status.SUBMITTED)
-    return frozenset(rated.order_by().values_list("expert", flat=True).distinct())
+    return dict(rated.order_by().values_list("expert", "expert__is_simulated").distinct())

@@ -78,8 +78,12 @@ class CoherenceScore(models.Model):
 
     `is_refusal`: the text declines (refusals.py). Correct refusals have a low cosine, so they are reported
     apart, and nothing is ever decided by the cosine alone. `is_truncated`: φ read the response's beginning alone; None
-    where that was not counted yet.
+    where that was not counted yet. `other_script`: the response is in another script than its prompt (scripts.py); None
+    where nobody looked.
     """
+
+    ECHO = 0.999
+    """A response that repeats its prompt has at least this cosine."""
 
     encoder = models.ForeignKey(Encoder, on_delete=models.PROTECT, related_name="scores")
     response = models.ForeignKey(
@@ -88,6 +92,7 @@ class CoherenceScore(models.Model):
     cosine = models.FloatField()
     is_refusal = models.BooleanField()
     is_truncated = models.BooleanField(null=True)
+    other_script = models.BooleanField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:

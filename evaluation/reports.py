@@ -3,7 +3,7 @@
 `build_report` computes it from what stands; keeping.py stores a copy for the page.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
 import numpy as np
 
@@ -11,110 +11,16 @@ from annotation.stage_agreement import measure_agreement
 from arbitration.panel import rests_on_simulation
 from evaluation import measures
 from evaluation.caveats import Basis, caveats_of
-from evaluation.comparisons import Comparison, Endpoint, compare
+from evaluation.comparisons import Endpoint, compare
 from evaluation.encoders import encoder_in_force
 from evaluation.models import ScoringRun
 from evaluation.per_prompt import PerPrompt
-from evaluation.statistics import Estimate, estimate
+from evaluation.report_parts import Agreement, Axis, Coherence, Report, StageReport
+from evaluation.statistics import estimate
 from jobs.models import Job
 
 # Cosines are binned for the figure from −0.2 (below it there is next to nothing; what is goes into the first bin).
 BINS = np.arange(-4, 21) / 20
-
-
-@dataclass(frozen=True)
-class Axis:
-    """An axis in its own range. One that had another range in an earlier rubric is a row of its own for it."""
-
-    key: str
-    name: str
-    lowest: int
-    highest: int
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How far the experts of a stage agreed on one axis or label set, over the responses of all splits:
-    Krippendorff's α (ordinal or nominal; None where it is undefined), Gwet's AC2 or AC1, the share on which all said
-    the same, and on axes the share with max − min > τ. `lacks_variety`: α is low although the experts agree."""
-
-    key: str
-    name: str
-    alpha: float | None
-    ac: float | None
-    exact: float | None
-    apart: float | None
-    lacks_variety: bool
-
-
-@dataclass(frozen=True)
-class Coherence:
-    """Cosines of some responses: their mean and the share that reaches γ. None without responses."""
-
-    n: int
-    mean: Estimate | None
-    share: Estimate | None
-
-
-@dataclass(frozen=True)
-class StageReport:
-    """One stage. Without final labels (`final` False) it carries no numbers.
-
-    `responses`, `prompts`: of the held-out split; `labeled`: those with a class; `not_judged`: those whose answers
-    leave it open; `excluded`: those a lead excluded; `set_aside`: those that were taken out before they had a label;
-    `unanswered`: prompts that the model could not answer. `scores`: {axis key: mean final score}. `coherence` is None
-    while cosines are missing (`coherence_state` says why); else it covers all held-out responses, excluded ones too,
-    because it describes the model. `truncated_prompts`, `truncated_responses`: those of them whose beginning alone the
-    encoder read. `bins`: the share of them per bin of BINS. `escalated`: diverging responses, all
-    splits.
-    """
-
-    number: int
-    title: str
-    model: str
-    status: str
-    final: bool
-    policy_version: int
-    gamma: float
-    responses: int = 0
-    prompts: int = 0
-    labeled: int = 0
-    not_judged: int = 0
-    excluded: int = 0
-    set_aside: int = 0
-    unanswered: int = 0
-    scores: dict[str, Estimate] = field(default_factory=dict)
-    aligned: Estimate | None = None
-    partly: Estimate | None = None
-    misaligned: Estimate | None = None
-    coherence_state: str = ""
-    coherence: Coherence | None = None
-    refusals: Coherence | None = None
-    others: Coherence | None = None
-    truncated_prompts: int = 0
-    truncated_responses: int = 0
-    bins: list[float] = field(default_factory=list)
-    agreement: list[Agreement] = field(default_factory=list)
-    escalated: Estimate | None = None
-    simulated: bool = False
-    set_aside_because: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Report:
-    """Everything the page, the terminal and the JSON show. `coherence_with`: what cosines compare a response with."""
-
-    project: str
-    slug: str
-    split: str
-    simulated: bool
-    encoder: str
-    coherence_with: str
-    axes: list[Axis]
-    stages: list[StageReport]
-    comparisons: list[Comparison]
-    caveats: list[str]
-    bin_edges: list[float]
 
 
 def build_report(project):
@@ -246,6 +152,7 @@ def _stage_report(stage, axes, encoder, waiting):
         set_aside=aside,
         set_aside_because=because,
         unanswered=measures.unanswered(stage),
+        **measures.oddities(stage, encoder),
         scores={
             axis.key: estimate(
                 scores[axis.key].sums, scores[axis.key].counts, lowest=axis.lowest, highest=axis.highest
@@ -286,17 +193,21 @@ def _agreement(stage, responses):
 
 
 def _basis(stage, report):
+    raters = measures.raters(stage)
     return Basis(
         title=report.title,
         prompts=report.prompts,
+        responses=report.responses,
+        cut_off=report.cut_off,
         not_judged=report.not_judged,
         excluded=report.excluded,
         set_aside=report.set_aside,
         set_aside_because=tuple(report.set_aside_because),
         unanswered=report.unanswered,
         policy_version=report.policy_version,
-        raters=measures.raters(stage),
+        raters=frozenset(raters),
         simulated=report.simulated,
+        mixed=report.simulated and not all(raters.values()),
         refusals=report.refusals.n if report.refusals else 0,
         truncated_prompts=report.truncated_prompts,
         truncated_responses=report.truncated_responses,

@@ -243,4 +243,4 @@ def _in_order(one, other):
 
 def _without_float_dust(values):
     # Means of thirds differ in the last bit: 4⅓ − 4⅓ must be a zero.
-    return np.round(np.asarray(values, dtype=float), 9)
+    return np.round(np.asarray(values, dtype=float), 12)

@@ -106,6 +106,12 @@ def two(value):
     return _number(value, 2)
 
 
+ODDITIES = {
+    "cut_off": "Cut off at the token limit",
+    "empty": "Empty",
+    "echoes": "Repeats the prompt",
+    "other_script": "In another script than the prompt",
+}
 FORMATS = {"score": two, "cosine": two, "share": percent}
 
 
@@ -119,6 +125,11 @@ def _basis(stages):
             _counts("Excluded by a lead", stages, "excluded"),
             *_counts_if_any("Set aside", stages, "set_aside"),
             *_counts_if_any("Prompts the model could not answer", stages, "unanswered"),
+            *(
+                Row(name, [_share_of(stage, key) for stage in stages])
+                for key, name in ODDITIES.items()
+                if any(stage[key] for stage in stages)
+            ),
         ],
     )
 
@@ -197,6 +208,12 @@ def _experts(stages):
 
 def _counts_if_any(name, stages, key):
     return [_counts(name, stages, key)] if any(stage[key] for stage in stages) else []
+
+
+def _share_of(stage, key):
+    if not stage["final"] or not stage["responses"]:
+        return Cell()
+    return Cell(percent(stage[key] / stage["responses"]), f"{stage[key]:,} of {stage['responses']:,}")
 
 
 def _counts(name, stages, key):

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from annotation.copies import open_comparison
 from annotation.models import Response
 from core.models import AuditEvent, Stage
-from evaluation.coherence import open_runs, run_scoring, unscored
+from evaluation.coherence import LOOKED_AT, open_runs, run_scoring, unscored
 from evaluation.embedding import embed_texts, encoder
 from evaluation.encoders import encoder_in_force
 from evaluation.models import CoherenceScore, Encoder, PromptEmbedding, ScoringRun
@@ -117,7 +117,9 @@ class TestRunScoring:
         assert (run.stage.kind, run.done, run.total) == ("comparison", 6, 6)
         for copy in run.stage.responses.all():
             mine, theirs = copy.coherence_scores.get(), copy.copy_of.coherence_scores.get()
-            assert (mine.cosine, mine.is_refusal) == (theirs.cosine, theirs.is_refusal)
+            assert [getattr(mine, name) for name in LOOKED_AT] == [
+                getattr(theirs, name) for name in LOOKED_AT
+            ]
 
     @pytest.mark.once
     def test_gives_every_response_the_cosine_that_sentence_bert_gives(self, team, real_encoder, tmp_path):
@@ -137,6 +139,7 @@ class TestRunScoring:
             assert score.cosine == pytest.approx(
                 float(np.dot(vectors[f"p{score.pk}"], vectors[f"r{score.pk}"])), abs=1e-5
             )
+        assert set(scores.values_list("other_script", flat=True)) == {False}
         row = encoder_in_force()
         assert (row.weights_sha256, row.dimension) == (real_encoder.sha256, 384)
         assert (run.summary["n"], run.summary["refusals"]) == (6, 1)

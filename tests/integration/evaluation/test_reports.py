@@ -4,7 +4,8 @@ import pytest
 from scipy.stats import binomtest
 
 from annotation.agreement import count_values, krippendorff_alpha
-from core.models import ModelVersion, Stage
+from annotation.models import Divergence
+from core.models import ModelVersion, Stage, User
 from evaluation.models import CoherenceScore, PromptEmbedding, ScoringRun
 from evaluation.reports import as_json, build_report
 from evaluation.tables import groups_of
@@ -151,6 +152,40 @@ class TestOneStage:
         )
         stage = build_report(team.project).stages[0]
         assert (stage.escalated.value, stage.escalated.n) == (0.25, 4)
+        held = Divergence.objects.get()
+        former = {"created_at": NOW, "superseded_at": NOW, "ratings_needed": 3, "policy": held.policy}
+        for response in team.project.stages.get().responses.all():
+            Divergence.objects.create(response=response, **former)
+        assert build_report(team.project).stages[0].escalated == stage.escalated
+
+
+class TestWhatIsOddAboutTheTexts:
+    @pytest.fixture
+    def report(self):
+        team = make_project()
+        stage = make_labeled_stage(team.project, [ALIGNED] * 8)
+        score_stage(stage, [1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
+        first, *_, last = responses = list(stage.responses.order_by("prompt__position"))
+        stage.responses.filter(pk__in=[first.pk, last.pk]).update(finish_reason="length")
+        stage.responses.filter(pk=responses[1].pk).update(text=" \n")
+        CoherenceScore.objects.filter(response=responses[5]).update(other_script=True)
+        return build_report(team.project)
+
+    def test_is_counted(self, report):
+        (stage,) = report.stages
+        assert (stage.cut_off, stage.empty, stage.echoes, stage.other_script) == (2, 1, 1, 1)
+
+    def test_has_rows_where_there_is_any(self, report):
+        rows = {row.name: row.cells[0] for row in groups_of(as_json(report))[0].rows}
+        cell = rows["Cut off at the token limit"]
+        assert (cell.text, cell.interval) == ("25 %", "2 of 8")
+        plain = make_project()
+        make_labeled_stage(plain.project, [ALIGNED])
+        shown = groups_of(as_json(build_report(plain.project)))[0].rows
+        assert "Empty" in rows and "Empty" not in [row.name for row in shown]
+
+    def test_is_told_where_it_may_pass_for_a_gain(self, report):
+        assert "were cut off: 25 % of Base" in " ".join(report.caveats)
 
 
 class TestInProgress:
@@ -231,6 +266,13 @@ class TestSimulated:
         report = build_report(team.project)
         assert report.simulated
         assert "simulated experts" in report.caveats[0]
+
+    def test_is_said_where_people_rated_with_them(self):
+        team = make_project()
+        make_labeled_stage(team.project, [ALIGNED] * 2, raters=team.experts)
+        assert not any("both rated" in caveat for caveat in build_report(team.project).caveats)
+        User.objects.filter(pk=team.experts[0].pk).update(is_simulated=True)
+        assert any("both rated" in caveat for caveat in build_report(team.project).caveats)
 
     def test_is_not_said_of_another_project(self):
         make_paper_stages(make_project(), simulated=True)

@@ -9,6 +9,8 @@ def basis(**fields):
     given = {
         "title": "Base",
         "prompts": 300,
+        "responses": 300,
+        "cut_off": 0,
         "not_judged": 0,
         "excluded": 0,
         "set_aside": 0,
@@ -17,6 +19,7 @@ def basis(**fields):
         "policy_version": 1,
         "raters": frozenset({1, 2, 3}),
         "simulated": False,
+        "mixed": False,
         "refusals": 0,
         "truncated_prompts": 0,
         "truncated_responses": 0,
@@ -63,6 +66,16 @@ class TestCaveatsOf:
         said = " ".join(caveats_of([basis(), basis(title="Stage 1")], [comparison]))
         assert "100 prompts whose answers change as these do, and 1 figure tested at once, find" in said
         assert f"if it is {points} or more" in said and "“Not significant” is not “no change”" in said
+
+    def test_tells_apart_who_rated_together(self):
+        said = text(basis(), basis(title="Stage 1", simulated=True, mixed=True))
+        assert "In Stage 1 people and simulated experts both rated" in said
+        assert "both rated" not in text(basis(), basis(title="Stage 1", simulated=True))
+
+    def test_tells_how_many_answers_were_cut_off(self):
+        said = text(basis(cut_off=261), basis(title="Stage 1", cut_off=60))
+        assert "were cut off: 87 % of Base and 20 % of Stage 1." in said
+        assert "cut off" not in text(basis())
 
     def test_counts_what_is_excluded(self):
         assert "1 held-out response that a lead excluded counts" in text(basis(excluded=1))
