@@ -61,9 +61,10 @@ def caveats_of(bases, comparisons=()):
                 "anchors changed, and shares under other cuts or another γ, do not mean the same."
             )
     fewest = min(basis.prompts for basis in bases)
-    if fewest < FEW_PROMPTS:
-        said.append(f"{fewest} held-out prompts are few.")
-    said += _power(comparisons)
+    if power := list(_power(comparisons)):
+        said += power
+    elif fewest < FEW_PROMPTS:
+        said.append(f"{fewest} held-out prompts are few: only large changes will show on them.")
     said.append(
         "Each stage is one training run with one seed and one draw of answers; another seed would give other numbers."
     )

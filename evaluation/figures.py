@@ -64,7 +64,13 @@ def _distribution(stages, edges, colours):
         scale=alt.Scale(domain=titles, range=[colours[title] for title in titles]),
         legend=alt.Legend(title=None, orient="top", offset=20, symbolType="square", symbolOpacity=1),
     )
-    x = alt.X("at:Q", title="cosine of prompt and response", scale=alt.Scale(domain=COSINE_RANGE, nice=False))
+    x = alt.X(
+        "at:Q",
+        title="cosine of prompt and response",
+        scale=alt.Scale(domain=COSINE_RANGE, nice=False),
+        # Flush with the ends, the first label would run into the second.
+        axis=alt.Axis(labelFlush=False),
+    )
     y = alt.Y("share:Q", title="share of responses", axis=alt.Axis(format="%", tickCount=4), stack=None)
     base = alt.Chart(_data(rows)).encode(x=x, y=y, color=colour)
     fill = base.mark_area(interpolate="step-after", opacity=0.16)

@@ -197,7 +197,7 @@ def _experts(stages):
                 cells.append(Cell())
                 continue
             alpha, ac = each["alpha"], each["ac"]
-            about = f"all the same {percent(each['exact'])}" + (f" · AC {two(ac)}" if ac is not None else "")
+            about = f"same {percent(each['exact'])}" + (f" · AC {two(ac)}" if ac is not None else "")
             weak = alpha is not None and alpha < TENTATIVE and not each["lacks_variety"]
             cells.append(Cell(UNDEFINED if alpha is None else two(alpha), about, weak=weak))
         if any(cell != Cell() for cell in cells):
