@@ -77,6 +77,16 @@ WORDS = {
         "%(count)s prompts leave no room for %(new_tokens)s new tokens in the model's window of %(window)s: shorten "
         "them or allow fewer new tokens. Ids: %(ids)s"
     ),
+    "nothing_answered": _(
+        "None of the %(count)s prompts could be answered: see why on their pages. Launch it again with other settings, "
+        "or correct the prompts."
+    ),
+    # Why one prompt has no response.
+    "prompt_too_long": _(
+        "It has %(tokens)s tokens: with %(new_tokens)s for the answer it does not fit into the model's window of "
+        "%(window)s."
+    ),
+    "prompt_refused": _("The model's chat template refuses it: “%(words)s”"),
     "not_the_frozen_set": _(
         "%(file)s is not the frozen training set: its hash is %(found)s…, expected %(expected)s…. Launch the run again "
         "from the training set."

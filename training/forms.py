@@ -8,9 +8,17 @@ from django.conf import settings
 from annotation.models import Sampling
 from core.forms import TextField
 from core.limits import LONGEST_REMARK, LONGEST_SYSTEM_PROMPT
-from training.models import TrainingRun
+from training.generation import sampling_fields
+from training.models import Precision, TrainingRun
 from training.promotion import promotable
-from training.runs import LARGEST_BATCH, LARGEST_LEARNING_RATE, LARGEST_SEED, MOST_EPOCHS
+from training.runs import (
+    LARGEST_BATCH,
+    LARGEST_LEARNING_RATE,
+    LARGEST_SEED,
+    LONGEST_EXAMPLE,
+    MOST_EPOCHS,
+    SHORTEST_EXAMPLE,
+)
 
 
 def default_of(model, name):
@@ -56,6 +64,12 @@ class SamplingForm(forms.Form):
         label="Prompts at a time",
         help_text="More is quicker and takes more memory.",
     )
+    precision = forms.ChoiceField(
+        choices=Precision.choices,
+        initial=Precision.AUTO,
+        required=False,
+        help_text="bf16 takes half the memory where the hardware knows it.",
+    )
     seed = forms.IntegerField(
         min_value=0, max_value=LARGEST_SEED, initial=0, help_text="The same seed draws the same responses."
     )
@@ -68,9 +82,20 @@ class SamplingForm(forms.Form):
         "Empty: the model’s own.",
     )
 
+    @classmethod
+    def of_run(cls, run, data=None):
+        """The form with which a generation that ended badly is launched again. Its seed stays."""
+        form = cls(data, initial=sampling_fields(run.sampling) | {"precision": run.precision})
+        del form.fields["seed"]
+        return form
+
+    def clean_precision(self):
+        return self.cleaned_data["precision"] or Precision.AUTO
+
     def sampling(self):
         """The Sampling row of a valid form."""
-        fields = {name: value for name, value in self.cleaned_data.items() if name != "seed"}
+        others = ("seed", "precision")
+        fields = {name: value for name, value in self.cleaned_data.items() if name not in others}
         return Sampling.objects.get_or_create(**fields)[0]
 
 
@@ -95,6 +120,7 @@ class ModelChoice(forms.ModelChoiceField):
 class LaunchForm(forms.Form):
     """The hyperparameters of a run. `submission` makes the form, sent twice, one run."""
 
+    OF_RUN = ("base", "learning_rate", "epochs", "batch_size", "max_length", "precision", "seed")
     submission = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
     base = ModelChoice(required=False, label="Start from", help_text="The model whose weights are tuned.")
     learning_rate = forms.FloatField(
@@ -115,6 +141,20 @@ class LaunchForm(forms.Form):
         initial=default_of(TrainingRun, "batch_size"),
         help_text="Examples a step.",
     )
+    max_length = forms.IntegerField(
+        min_value=SHORTEST_EXAMPLE,
+        max_value=LONGEST_EXAMPLE,
+        initial=default_of(TrainingRun, "max_length"),
+        required=False,
+        label="Longest example",
+        help_text="In tokens. Longer ones are left out; shorter takes less memory.",
+    )
+    precision = forms.ChoiceField(
+        choices=Precision.choices,
+        initial=Precision.AUTO,
+        required=False,
+        help_text="Weights and optimizer stay fp32.",
+    )
     seed = forms.IntegerField(
         min_value=0,
         max_value=LARGEST_SEED,
@@ -122,7 +162,10 @@ class LaunchForm(forms.Form):
         help_text="Order of examples and dropout.",
     )
 
-    def __init__(self, *args, stage, **kwargs):
+    def __init__(self, *args, stage, like=None, **kwargs):
+        """`like`: the run whose settings the form begins with."""
+        if like is not None:
+            kwargs["initial"] = {name: getattr(like, name) for name in self.OF_RUN}
         super().__init__(*args, **kwargs)
         base = self.fields["base"]
         base.of_stage(stage)
@@ -130,6 +173,12 @@ class LaunchForm(forms.Form):
             base.empty_label, base.initial, base.required = None, stage.model_version, True
         else:
             base.empty_label = f"The base model ({settings.BASE_MODEL})"
+
+    def clean_max_length(self):
+        return self.cleaned_data["max_length"] or self.fields["max_length"].initial
+
+    def clean_precision(self):
+        return self.cleaned_data["precision"] or Precision.AUTO
 
     def clean_learning_rate(self):
         rate = self.cleaned_data["learning_rate"]

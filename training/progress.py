@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 
-from annotation.models import Prompt, Response
+from annotation.models import Prompt, Response, Unanswered
 from annotation.responses import prompts_without_response
 from jobs.models import Job
 from training.models import RunMeasure
@@ -41,7 +41,7 @@ def duration(seconds):
 
 def generation_progress(stage):
     """How many of the project's prompts the stage has answered."""
-    total = Prompt.objects.filter(project=stage.project_id).count()
+    total = Prompt.objects.in_use().filter(project=stage.project_id).count()
     left = prompts_without_response(stage).count()
     newest = list(
         Response.objects.filter(stage=stage).order_by("-id").values_list("created_at", flat=True)[:RECENT]
@@ -121,3 +121,50 @@ def validation_change(run):
 def is_live(*jobs):
     """Whether any of the jobs (or None) is still to change."""
     return any(job is not None and job.status in Job.ACTIVE for job in jobs)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Which epoch's weights a run's model has, and why. `loss`: its validation loss, None where nothing was measured.
+
+    `last` and `before`: the losses at the end and before any training, where they were measured.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float | None = None
+    last: float | None = None
+    before: float | None = None
+
+    @property
+    def is_last(self):
+        return self.epoch == self.epochs
+
+    @property
+    def has_not_helped(self):
+        """Whether the model had a lower validation loss before it was trained."""
+        return self.loss is not None and self.before is not None and self.before < self.loss
+
+
+def kept(run):
+    """What of a run was Kept; None before it has made a model. Runs from before epochs were compared kept the last."""
+    if run.model_version_id is None or not run.total_steps:
+        return None
+    losses = dict(run.measures.filter(kind=RunMeasure.Kind.VALIDATION).values_list("step", "loss"))
+    step = run.kept_step or run.total_steps
+    epoch = round(step * run.epochs / run.total_steps)
+    compared = losses if run.kept_step else {}
+    return Kept(
+        epoch, run.epochs, loss=compared.get(step), last=compared.get(run.total_steps), before=compared.get(0)
+    )
+
+
+UNANSWERED_SHOWN = 10
+
+
+def unanswered(stage):
+    """(how many prompts the stage's model could not answer, the first of them with their prompts)."""
+    answered = Response.objects.filter(stage=stage, prompt=OuterRef("prompt"))
+    found = Unanswered.objects.filter(~Exists(answered), stage=stage)
+    rows = list(found.select_related("prompt")[: UNANSWERED_SHOWN + 1])
+    return (len(rows) if len(rows) <= UNANSWERED_SHOWN else found.count()), rows[:UNANSWERED_SHOWN]

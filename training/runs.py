@@ -21,12 +21,13 @@ from jobs.stopping import worker_is_stopping
 from jobs.supervisor import python_child
 from training.dataset import freeze_training_set, split_lines
 from training.model_store import is_kept, keep_model, ready_folder
-from training.models import RunMeasure, TrainingRun
+from training.models import Precision, RunMeasure, TrainingRun
 from training.trainer.hashing import hash_file
 
 LARGEST_LEARNING_RATE = 0.1
 MOST_EPOCHS = 100
 LARGEST_BATCH = 1024
+SHORTEST_EXAMPLE, LONGEST_EXAMPLE = 16, 131_072
 LARGEST_SEED = 2**32 - 1
 """The libraries under the trainer take seeds of 32 bits."""
 
@@ -43,6 +44,8 @@ def launch_run(
     batch_size=8,
     seed=0,
     base=None,
+    max_length=512,
+    precision=Precision.AUTO,
 ):
     """Freeze the stage's training set and queue a run that learns from it. Returns the TrainingRun.
 
@@ -54,7 +57,15 @@ def launch_run(
     known = TrainingRun.objects.filter(submission=submission).first()
     if known is not None:
         return known
-    check_hyperparameters(learning_rate=learning_rate, epochs=epochs, batch_size=batch_size, seed=seed)
+    chosen = {
+        "learning_rate": learning_rate,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "max_length": max_length,
+        "precision": str(precision),
+        "seed": seed,
+    }
+    check_hyperparameters(**chosen)
     training_set = freeze_training_set(stage=stage, by=by, now=now)
     base = base or default_base(stage, now=now)
     if base.project_id != stage.project_id or not base.location:
@@ -65,10 +76,7 @@ def launch_run(
                 stage=stage,
                 training_set=training_set,
                 base=base,
-                learning_rate=learning_rate,
-                epochs=epochs,
-                batch_size=batch_size,
-                seed=seed,
+                **chosen,
                 submission=submission,
                 created_by=by,
                 created_at=now,
@@ -76,14 +84,15 @@ def launch_run(
     except IntegrityError:
         # The same form was sent twice at once, and the other one was a moment faster.
         return TrainingRun.objects.get(submission=submission)
-    chosen = {"learning_rate": learning_rate, "epochs": epochs, "batch_size": batch_size, "seed": seed}
     params = {"base": base.name, **chosen}
     audit.record("trainingrun:launch", run, by=by, now=now, to_status=run.status, params=params)
     nudge(run.TASK, pk=run.pk)
     return run
 
 
-def check_hyperparameters(*, learning_rate, epochs, batch_size, seed):
+def check_hyperparameters(
+    *, learning_rate, epochs, batch_size, seed, max_length=512, precision=Precision.AUTO
+):
     """Raise InvalidInput, naming every fault, for values that cannot be trained with."""
     faults = []
     if not 0 < learning_rate <= LARGEST_LEARNING_RATE:
@@ -92,6 +101,10 @@ def check_hyperparameters(*, learning_rate, epochs, batch_size, seed):
         faults.append(f"The epochs must be from 1 to {MOST_EPOCHS}.")
     if not 1 <= batch_size <= LARGEST_BATCH:
         faults.append(f"The batch size must be from 1 to {LARGEST_BATCH}.")
+    if not SHORTEST_EXAMPLE <= max_length <= LONGEST_EXAMPLE:
+        faults.append(f"The longest example must have from {SHORTEST_EXAMPLE} to {LONGEST_EXAMPLE:,} tokens.")
+    if precision not in Precision.values:
+        faults.append(f"The precision is one of {', '.join(Precision.values)}.")
     if not 0 <= seed <= LARGEST_SEED:
         faults.append(f"The seed must be from 0 to {LARGEST_SEED}.")
     if faults:
@@ -152,6 +165,7 @@ class Training:
                 "epochs": self.run.epochs,
                 "batch_size": self.run.batch_size,
                 "max_length": self.run.max_length,
+                "precision": self.run.precision,
                 "seed": self.run.seed,
             },
         )
@@ -207,6 +221,7 @@ class Training:
             total_steps=result["steps"],
             tokens=result["tokens"],
             seconds=seconds_of(result),
+            kept_step=result.get("kept", {}).get("step", result["steps"]),
             library_versions={
                 **result["versions"],
                 "device": result["device"],

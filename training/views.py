@@ -12,6 +12,7 @@ from arbitration.panel import rests_on_simulation
 from core.access import ADMIN, LEAD, form_only, project_view
 from core.errors import DomainError
 from core.http import flash, redirect, render_page_or_fragment
+from core.limits import whole_number
 from core.models import Stage
 from jobs import life
 from jobs.queries import attempts_of
@@ -41,6 +42,7 @@ def start(request, project):
                 stage = open_base_stage(
                     project=project,
                     sampling=form.sampling(),
+                    precision=form.cleaned_data["precision"],
                     seed=form.cleaned_data["seed"],
                     by=request.user,
                     now=timezone.now(),
@@ -50,26 +52,36 @@ def start(request, project):
         except DomainError as error:
             refusal = str(error)
         status = 422
-    context = {"form": form, "refusal": refusal, "prompts": project.prompts.count(), "stage": None}
+    context = {"form": form, "refusal": refusal, "prompts": _prompts(project), "stage": None}
     return render(request, "training/generate.html", context, status=status)
 
 
 @require_http_methods(["GET", "POST"])
 @project_view(ADMIN)
 def generate_stage(request, project, stage_key):
-    """Let the model of a stage that waits for responses answer, or go on where it was interrupted."""
+    """Let the model of a stage that waits for responses answer, or go on where it was interrupted.
+
+    A generation that ended badly can be launched again with other settings; without any in the form it goes on as it
+    was.
+    """
     stage = _turn(project, stage_key)
-    run = GenerationRun.objects.filter(stage=stage).first()
-    if run is not None and request.method == "GET":
+    run = GenerationRun.objects.filter(stage=stage).select_related("sampling").first()
+    if run is not None and request.method == "GET" and not run.may_resume:
         return redirect(request, _stage_url(stage))
-    form = SamplingForm(None if run else request.POST or None, initial={"seed": project.seed})
+    as_it_was = run is not None and "temperature" not in request.POST
+    form = (
+        SamplingForm.of_run(run, request.POST or None)
+        if run
+        else SamplingForm(request.POST or None, initial={"seed": project.seed})
+    )
     status, refusal = 200, None
     if request.method == "POST":
         try:
-            if run or form.is_valid():
+            if as_it_was or form.is_valid():
                 launch_generation(
                     stage=stage,
-                    sampling=run.sampling if run else form.sampling(),
+                    sampling=None if as_it_was else form.sampling(),
+                    precision=None if as_it_was else form.cleaned_data["precision"],
                     seed=run.seed if run else form.cleaned_data["seed"],
                     by=request.user,
                     now=timezone.now(),
@@ -79,7 +91,14 @@ def generate_stage(request, project, stage_key):
         except DomainError as error:
             refusal = str(error)
         status = 422
-    context = {"form": form, "refusal": refusal, "prompts": project.prompts.count(), "stage": stage}
+    context = {
+        "form": form,
+        "refusal": refusal,
+        "prompts": _prompts(project),
+        "stage": stage,
+        "run": run,
+        "answered": run and stage.responses.exists(),
+    }
     return render(request, "training/generate.html", context, status=status)
 
 
@@ -113,6 +132,7 @@ def stage_panel(request, project, stage_key):
         "generation": generation,
         "responses": progress.generation_progress(stage) if waiting else None,
         "attempts": attempts_of(generation) if waiting and generation else None,
+        "unanswered": progress.unanswered(stage),
         "runs": [(run, steps[run.pk]) for run in runs],
         "watched": next(
             ((run, progress.curves(run)) for run in reversed(runs) if progress.is_live(run)), None
@@ -131,7 +151,8 @@ def stage_panel(request, project, stage_key):
 def launch(request, project, stage_key):
     """What a run would learn from, and the form that launches it."""
     stage = _turn(project, stage_key)
-    form = LaunchForm(request.POST or None, stage=stage)
+    like = stage.training_runs.filter(pk=whole_number(request.GET.get("like", ""))).first()
+    form = LaunchForm(request.POST or None, stage=stage, like=like)
     status, refusals = 200, []
     if request.method == "POST":
         status = 422
@@ -181,6 +202,7 @@ def run_page(request, project, pk):
         "live": live,
         "sight": sight,
         "attempts": attempts_of(run),
+        "kept": progress.kept(run),
         "steps": progress.training_progress(run),
         "curves": progress.curves(run),
         "validation_before": before,
@@ -255,6 +277,10 @@ def training_set_file(request, project, pk):
         content_type="application/x-ndjson",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def _prompts(project):
+    return project.prompts.in_use().count()
 
 
 def _turn(project, stage_key):

@@ -3,8 +3,14 @@ light, on a phone in the dark, where whatever is touched is as large as a finger
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from annotation.assignment import next_assignment
+from annotation.models import Response
+from annotation.setting_aside import set_aside_prompt
+from annotation.shortfall import count_fewer_of
+from core.addresses import address_of
 from core.models import Stage, User
 from tests.factories.annotation import make_conversation, make_prompts, make_rating_stage, rate
 from tests.factories.arbitration import make_divergent
@@ -119,6 +125,16 @@ class TestPagesOfARatingStage:
         check(page, f"{room}project/", f"{room}audit/", "/audit/")
         check(page, "/projects/", "/new-project/", f"{room}setup/", f"{room}stages/0/", f"{room}prompts/")
         check(page, f"{room}stages/0/ratings/", f"{room}stages/0/responses/", f"{room}stages/0/agreement/")
+        prompt, response = team.project.prompts.first(), Response.objects.order_by("position").last()
+        next_assignment(stage=response.stage, expert=team.experts[3], now=timezone.now())
+        count_fewer_of(response=response, ratings_needed=2, reason="Nobody else.", by=team.admin, now=NOW)
+        one = f"{room}responses/{address_of(response)}/"
+        check(
+            page, f"{room}stages/0/left/", f"{room}stages/0/left/responses/", f"{room}stages/0/finalize/", one
+        )
+        set_aside_prompt(prompt=response.prompt, reason="It holds a number.", by=team.admin, now=NOW)
+        check(page, one, f"{room}prompts/?aside=on", f"{room}prompts/{response.prompt_id}/")
+        check(page, f"{room}prompts/{prompt.pk}/edit/")
         faulty = make_upload(team.project, "question;الوسم\nWhy?;x\n", "fragen.csv", now=NOW)
         check(
             page, *(f"{room}imports/{upload.pk}/" for upload in (make_upload(team.project, now=NOW), faulty))

@@ -1,10 +1,11 @@
 from training.models.dataset import ExampleMessage, TrainingExample, TrainingSet
 from training.models.promotion import Promotion
-from training.models.run import GenerationRun, RunMeasure, TrainingRun
+from training.models.run import GenerationRun, Precision, RunMeasure, TrainingRun
 
 __all__ = [
     "ExampleMessage",
     "GenerationRun",
+    "Precision",
     "Promotion",
     "RunMeasure",
     "TrainingExample",

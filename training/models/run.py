@@ -4,8 +4,19 @@ from django.db.models import Q
 from jobs.models import Job
 
 
+class Precision(models.TextChoices):
+    """What a model calculates in."""
+
+    AUTO = "auto", "As the machine does best"
+    FP32 = "fp32", "fp32: exact, more memory"
+    BF16 = "bf16", "bf16: half the memory"
+
+
 class GenerationRun(Job):
-    """The job that lets a stage's model version answer every prompt. Its progress is the stage's responses."""
+    """The job that lets a stage's model version answer every prompt. Its progress is the stage's responses.
+
+    `sampling` and `precision` are those of its next attempt: one that ended badly can be launched again with others.
+    """
 
     TASK = "training.run_generation"
 
@@ -14,6 +25,7 @@ class GenerationRun(Job):
         "annotation.Sampling", on_delete=models.PROTECT, related_name="generation_runs"
     )
     seed = models.PositiveBigIntegerField(default=0)
+    precision = models.CharField(max_length=4, choices=Precision.choices, default=Precision.AUTO)
 
     class Meta:
         ordering = ["id"]
@@ -29,7 +41,8 @@ class TrainingRun(Job):
 
     `tokens` is what one epoch reads and `seconds` what the training takes, as the trainer measured them (at the
     last attempt's pace, where it was interrupted); the next preview's expected duration rests on both.
-    `left_out` names the examples that were longer than `max_length` and not learned from.
+    `left_out` names the examples that were longer than `max_length` and not learned from. `kept_step` is the optimizer
+    step whose weights the model version has: that of the lowest validation loss, or the last.
     """
 
     TASK = "training.run_training"
@@ -48,10 +61,12 @@ class TrainingRun(Job):
     epochs = models.PositiveSmallIntegerField(default=3)
     batch_size = models.PositiveSmallIntegerField(default=8)
     max_length = models.PositiveIntegerField(default=512)
+    precision = models.CharField(max_length=4, choices=Precision.choices, default=Precision.AUTO)
     seed = models.PositiveBigIntegerField(default=0)
     total_steps = models.PositiveIntegerField(null=True, blank=True)
     tokens = models.PositiveBigIntegerField(null=True, blank=True)
     seconds = models.FloatField(null=True, blank=True)
+    kept_step = models.PositiveIntegerField(null=True, blank=True)
     left_out = models.JSONField(default=list, blank=True)
     library_versions = models.JSONField(
         default=dict,

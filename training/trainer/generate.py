@@ -10,6 +10,7 @@ of them (two tokens nearly tie now and then, and the rest of the text follows). 
 versions round differently too.
 """
 
+import gc
 import re
 import sys
 import time
@@ -20,8 +21,9 @@ from jobs.child import run_child  # before torch: it sets the environment
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, RepetitionPenaltyLogitsProcessor
 
-from jobs.failures import Failure
+from jobs.failures import Failure, classify
 from jobs.files import append, cut_torn_line, encode_line, read_lines, write_json
+from jobs.reasons import Reason
 from training.trainer.chats import chat_of, check_messages, encode_chats
 from training.trainer.loading import (
     choose_device,
@@ -79,35 +81,56 @@ def read_prompts(path):
 
 
 def encode(prompts, tokenizer, system_prompt):
-    """The token ids of every prompt as the chat template opens the model's turn."""
+    """The token ids of every prompt as the chat template opens the model's turn, None for one that the template
+    refuses; and {position: Reason} of those. Raises Failure("bad_data") where it refuses all."""
     chats = [
         chat_of(prompt["text"], messages=prompt.get("messages"), system=system_prompt) for prompt in prompts
     ]
-    return encode_chats(tokenizer, chats, [prompt["id"] for prompt in prompts], open_answer=True)
+    try:
+        return encode_chats(tokenizer, chats, [prompt["id"] for prompt in prompts], open_answer=True), {}
+    except Failure as failure:
+        if failure.reason.code != "template_refuses" or failure.reason.params["refused"] == len(prompts):
+            raise
+    encoded, refused = [], {}
+    for position, (chat, prompt) in enumerate(zip(chats, prompts, strict=True)):
+        try:
+            encoded += encode_chats(tokenizer, [chat], [prompt["id"]], open_answer=True)
+        except Failure as failure:
+            encoded.append(None)
+            refused[position] = Reason("prompt_refused", {"words": failure.reason.params["words"]})
+    return encoded, refused
 
 
-def check_lengths(prompts, encoded, model, new_tokens):
+def too_long(prompts, encoded, model, new_tokens):
+    """{position: Reason} of the prompts that leave no room for an answer in the model's window.
+
+    Raises Failure("bad_data") where none does.
+    """
     window = getattr(model.config, "max_position_embeddings", None)
     if window is None:
-        return
-    long = [
-        prompt["id"] for prompt, ids in zip(prompts, encoded, strict=True) if len(ids) + new_tokens > window
-    ]
-    if long:
+        return {}
+    lengths = {position: len(ids) for position, ids in enumerate(encoded) if ids is not None}
+    long = {position: length for position, length in lengths.items() if length + new_tokens > window}
+    if long and len(long) == len(lengths):
         raise Failure(
             "bad_data",
             "prompts_too_long",
             count=len(long),
             new_tokens=new_tokens,
             window=window,
-            ids=str(long[:10]),
+            ids=str([prompts[position]["id"] for position in long][:10]),
         )
+    return {
+        position: Reason("prompt_too_long", {"tokens": length, "new_tokens": new_tokens, "window": window})
+        for position, length in long.items()
+    }
 
 
-def plan_batches(encoded, batch_size):
-    """Batches of positions: the longest prompts first (so that memory fails at once, if it does), like with
-    like, so that little is padded. Depends on the whole list alone."""
-    order = sorted(range(len(encoded)), key=lambda position: (-len(encoded[position]), position))
+def plan_batches(encoded, batch_size, left_out=()):
+    """Batches of positions but those `left_out`: the longest prompts first (so that memory fails at once, if it does),
+    like with like, so that little is padded. Depends on the whole list alone."""
+    positions = (position for position in range(len(encoded)) if position not in left_out)
+    order = sorted(positions, key=lambda position: (-len(encoded[position]), position))
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
@@ -149,6 +172,25 @@ def answer(model, tokenizer, rows, seeds, sampling, ends, go_on):
     return answers
 
 
+def answer_in_memory(model, tokenizer, rows, seeds, sampling, ends, child):
+    """`answer`, in halves of halves where memory runs out. Raises what a single row ran into."""
+    try:
+        return answer(model, tokenizer, rows, seeds, sampling, ends, child.go_on)
+    except (RuntimeError, MemoryError) as error:
+        if classify(error).kind != "oom" or len(rows) == 1:
+            raise
+    gc.collect()
+    if model.device.type == "cuda":
+        torch.cuda.empty_cache()
+    half = len(rows) // 2
+    child.events.emit("halved", rows=len(rows))
+    return [
+        answered
+        for part in (slice(None, half), slice(half, None))
+        for answered in answer_in_memory(model, tokenizer, rows[part], seeds[part], sampling, ends, child)
+    ]
+
+
 def tidied(text):
     """An answer with LF as its line end, without blanks behind it and blank lines before it.
 
@@ -176,8 +218,17 @@ def generate(child):
     if left:
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         model = load_model(config["model_path"], dtype=dtype, device=device).eval()
-        encoded = encode(prompts, tokenizer, config["system_prompt"])
-        check_lengths(prompts, encoded, model, sampling["max_new_tokens"])
+        encoded, failing = encode(prompts, tokenizer, config["system_prompt"])
+        failing |= too_long(prompts, encoded, model, sampling["max_new_tokens"])
+        told = [
+            {"id": prompts[position]["id"], "reason": {"code": why.code, "params": why.params}}
+            for position, why in sorted(failing.items())
+            if prompts[position]["id"] not in done
+        ]
+        if told:
+            append(path, b"".join(map(encode_line, told)))
+            done |= {row["id"] for row in told}
+            child.events.emit("progress", done=len(done), total=len(prompts))
         ends = stop_ids(model, tokenizer)
         # In place of the model's own, whose defaults would otherwise mix in.
         model.generation_config = GenerationConfig(
@@ -188,7 +239,7 @@ def generate(child):
             bos_token_id=tokenizer.bos_token_id,
         )
         drawn, began = 0, time.monotonic()
-        for batch in plan_batches(encoded, config["batch_size"]):
+        for batch in plan_batches(encoded, config["batch_size"], left_out=failing):
             if all(prompts[position]["id"] in done for position in batch):
                 continue
             seeds = [
@@ -196,7 +247,7 @@ def generate(child):
                 for position in batch
             ]
             rows = [encoded[position] for position in batch]
-            answers = answer(model, tokenizer, rows, seeds, sampling, ends, child.go_on)
+            answers = answer_in_memory(model, tokenizer, rows, seeds, sampling, ends, child)
             lines = b""
             for position, (text, reason, count) in zip(batch, answers, strict=True):
                 drawn += count

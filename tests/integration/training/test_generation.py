@@ -6,7 +6,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from annotation.models import Assignment, Sampling
+from annotation.importing import import_prompts
+from annotation.models import Assignment, Prompt, Sampling
+from annotation.prompts import correct_prompt
+from annotation.responses import NewResponse, add_responses
 from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent, ModelVersion, Stage
 from jobs import life
@@ -21,7 +24,7 @@ from tests.factories.annotation import (
     make_stage,
 )
 from tests.factories.core import NOW, make_project
-from tests.factories.training import make_base_stage
+from tests.factories.training import make_base_stage, make_sampling
 from tests.tiny_model import build_tiny_model
 from training.generation import (
     launch_generation,
@@ -118,6 +121,21 @@ class TestLaunchGeneration:
         launch_generation(stage=stage, sampling=None, seed=1, by=None, now=NOW)
         assert stage.generation_runs.get().status == Job.Status.QUEUED
 
+    def test_changes_what_it_is_launched_with_again_and_keeps_what_was_drawn_alike(self):
+        stage = make_base_stage()
+        run = stage.generation_runs.get()
+        life.request_cancel(run, by=None, now=NOW)
+        other = {"stage": stage, "seed": 1, "by": None, "now": NOW}
+        launch_generation(sampling=make_sampling(temperature=0.2), **other)
+        assert stage.generation_runs.get().sampling.temperature == 0.2
+        life.request_cancel(stage.generation_runs.get(), by=None, now=NOW)
+        prompt = Prompt.objects.first()
+        add_responses(stage=stage, answers=[NewResponse(prompt, "Yes.", stage.model_version)], now=NOW)
+        with pytest.raises(InvalidInput, match="leave temperature as it was"):
+            launch_generation(sampling=make_sampling(temperature=0.9), **other)
+        launch_generation(sampling=make_sampling(temperature=0.2, batch_size=1), **other)
+        assert stage.generation_runs.get().sampling.batch_size == 1
+
     def test_gives_a_stage_opened_for_import_the_base_model(self):
         team = make_project()
         make_prompts(team.project)
@@ -193,7 +211,7 @@ class TestRunGeneration:
         assert stage.status == Stage.Status.RATING
         assert texts(stage)["talk"]
 
-    def test_fails_with_a_reason_where_the_template_refuses_a_conversation(
+    def test_marks_what_cannot_be_answered_and_goes_on_with_the_rest(
         self, transactional_db, tmp_path, settings
     ):
         settings.BASE_MODEL = str(build_tiny_model(tmp_path / "strict"))
@@ -204,13 +222,55 @@ class TestRunGeneration:
         )
         team = make_project()
         make_conversation(team.project)
+        long = {"id": "long", "prompt": "please " * 1100, "split": "train"}
+        import_prompts(project=team.project, rows=[long], by=team.admin, now=NOW)
         stage = make_base_stage(team, prompts=2)
         run = GenerationRun.objects.get(stage=stage)
         run_generation(pk=run.pk)
         run.refresh_from_db()
-        assert run.status == Job.Status.FAILED
-        assert "refuses 1 of 3 conversations: “System role not supported”" in run.reason
-        assert "['talk']" in run.reason
+        stage.refresh_from_db()
+        assert (run.status, stage.status) == (Job.Status.SUCCEEDED, Stage.Status.RATING)
+        assert stage.responses.count() == 2
+        told = {each.prompt.external_id: each.reason for each in stage.unanswered.select_related("prompt")}
+        assert told.keys() == {"talk", "long"}
+        assert "System role not supported" in told["talk"] and "window of 1024" in told["long"]
+
+    def test_can_be_launched_again_with_room_for_what_did_not_fit(self, transactional_db, tiny_model):
+        team = make_project()
+        rows = [{"id": "long", "prompt": "please " * 900, "split": "train"}]
+        import_prompts(project=team.project, rows=rows, by=team.admin, now=NOW)
+        stage = open_base_stage(
+            project=team.project, by=team.admin, now=NOW, sampling=make_sampling(max_new_tokens=500)
+        )
+        run = GenerationRun.objects.get(stage=stage)
+        run_generation(pk=run.pk)
+        run.refresh_from_db()
+        assert run.status == Job.Status.FAILED and "leave no room for 500 new tokens" in run.reason
+        shorter = {"sampling": make_sampling(max_new_tokens=8), "precision": "fp32"}
+        launch_generation(stage=stage, seed=run.seed, by=team.admin, now=NOW, **shorter)
+        run_generation(pk=run.pk)
+        run.refresh_from_db()
+        assert (run.status, run.precision, stage.responses.count()) == (Job.Status.SUCCEEDED, "fp32", 1)
+        event = AuditEvent.objects.get(verb="generation:relaunch")
+        assert (event.params["before"]["max_new_tokens"], event.params["after"]["max_new_tokens"]) == (500, 8)
+
+    @pytest.mark.once
+    def test_asks_a_prompt_anew_that_was_corrected_while_it_was_answered(self, stage):
+        run, corrected = stage.generation_runs.get(), []
+
+        def clock():
+            rows = read_lines(run_dir_of(run) / "responses.jsonl")
+            if rows and not corrected:
+                prompt = Prompt.objects.get(project=stage.project, external_id=rows[0]["id"])
+                text = "How long does a goose egg take?"
+                corrected.append(correct_prompt(prompt=prompt, text=text, by=None, now=NOW))
+            return timezone.now()
+
+        run_generation(pk=run.pk, clock=clock)
+        stage.refresh_from_db()
+        assert (stage.status, stage.responses.count()) == (Stage.Status.RATING, 6)
+        lines = {line["id"]: line for line in read_lines(run_dir_of(run) / "prompts.jsonl")}
+        assert lines[corrected[0].external_id]["text"] == "How long does a goose egg take?"
 
     def test_gives_the_job_back_when_its_worker_stops_and_the_next_goes_on_without_repeat_or_loss(
         self, slow_stage

@@ -116,6 +116,7 @@ class TestRunTraining:
         assert [measure.step for measure in validation] == [0, 1, 2]
         assert validation[2].loss < validation[0].loss
         assert run.tokens > 0 and run.seconds > 0
+        assert run.kept_step == min(validation[1:], key=lambda measure: measure.loss).step
         assert {"torch", "transformers", "trl", "device"} <= run.library_versions.keys()
 
         stage.refresh_from_db()

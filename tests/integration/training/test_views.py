@@ -7,8 +7,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from annotation.models import Sampling
-from core.models import User
+from annotation.models import Sampling, Unanswered
+from core.models import ModelVersion, User
 from jobs import life
 from jobs.models import Job, JobAttempt
 from jobs.reasons import reason
@@ -115,6 +115,15 @@ class TestStagePanel:
         page = page_of(admin.get(url("stage-panel", team.project, 0)))
         assert "<polyline" in page and "Running" in page
 
+    def test_names_the_prompts_that_could_not_be_answered_and_why(self, admin, team):
+        stage = make_base_stage(team)
+        for prompt in team.project.prompts.all()[:2]:
+            why = {"reason_code": "prompt_refused", "reason_params": {"words": "No <system>"}}
+            Unanswered.objects.create(stage=stage, prompt=prompt, created_at=NOW, **why)
+        page = page_of(admin.get(url("stage-panel", team.project, 0)))
+        assert "2 prompts could not be answered" in page and page.count("No &lt;system&gt;") == 2
+        assert reverse("annotation:prompt", args=[team.project.slug, prompt.pk]) in page
+
     def test_lets_a_lead_look_but_not_act(self, client, team):
         make_base_stage(team)
         client.force_login(team.lead)
@@ -135,6 +144,19 @@ class TestGenerateStage:
         admin.post(url("generate-stage", team.project, 0))
         run.refresh_from_db()
         assert run.status == Job.Status.QUEUED
+
+    def test_launches_what_failed_again_with_other_settings(self, admin, team):
+        run = end_badly(make_base_stage(team).generation_runs.get(), tail=TAIL)
+        address = url("generate-stage", team.project, 0)
+        assert address in page_of(admin.get(url("stage-panel", team.project, 0)))
+        page = page_of(admin.get(address))
+        assert "Memory ran out. Use a smaller batch." in page and 'name="seed"' not in page
+        data = dict(temperature=0.7, top_p=0.95, repetition_penalty=1.1, max_new_tokens=8, batch_size=1)
+        assert admin.post(address, data | {"precision": "fp64"}).status_code == 422
+        admin.post(address, data | {"precision": "bf16"})
+        run.refresh_from_db()
+        assert (run.status, run.sampling.batch_size, run.precision) == (Job.Status.QUEUED, 1, "bf16")
+        assert admin.get(address).status_code == 302
 
     def test_refuses_once_rating_is_open_and_says_so(self, admin, team):
         make_rating_stage(team.project)
@@ -196,6 +218,42 @@ class TestRunPage:
         assert "Memory ran out. Use a smaller batch." in page
         assert "the last line of its output" in page
         assert "Resume" in page and "every 2s" not in page
+
+    def test_offers_a_failed_run_again_with_other_settings(self, admin, team):
+        run = end_badly(make_run(make_trainable_stage(team), batch_size=2, max_length=300, seed=5), tail=TAIL)
+        address = f"{url('launch', team.project, 0)}?like={run.pk}"
+        assert address in page_of(admin.get(url("run", team.project, run.pk)))
+        form = admin.get(address).context["form"]
+        assert [form[name].value() for name in ("batch_size", "max_length", "seed", "base")] == [
+            2,
+            300,
+            5,
+            run.base_id,
+        ]
+        assert admin.get(f"{url('launch', team.project, 0)}?like=99999999999999999999999").status_code == 200
+
+    @pytest.mark.parametrize(
+        ("losses", "kept", "words"),
+        [
+            (
+                [3.0, 2.0, 2.5],
+                2,
+                "Epoch 1 of 2 is kept: its validation loss is the lowest, 2.000 (2.500 after the last).",
+            ),
+            ([3.0, 2.5, 2.0], 4, "Epoch 2 of 2 is kept: its validation loss is the lowest, 2.000."),
+            ([1.0, 2.0, 2.5], 2, "Before any training it was lower, 1.000"),
+            ([], 4, "Epoch 2 of 2 is kept, the last: without a validation loss nothing tells which is best."),
+            ([3.0, 2.0, 2.5], None, "Epoch 2 of 2 is kept, the last:"),
+        ],
+    )
+    def test_says_which_epoch_is_kept_and_why(self, admin, team, losses, kept, words):
+        run = make_run(make_trainable_stage(team), epochs=2)
+        model = ModelVersion.objects.create(project=team.project, name="v1", created_at=NOW)
+        fields = {"status": Job.Status.SUCCEEDED, "total_steps": 4, "kept_step": kept, "model_version": model}
+        TrainingRun.objects.filter(pk=run.pk).update(**fields)
+        for step, loss in zip((0, 2, 4), losses, strict=False):
+            run.measures.create(kind="validation", step=step, epoch=step / 2, loss=loss, created_at=NOW)
+        assert words in page_of(admin.get(url("run", team.project, run.pk)))
 
     def test_polls_and_draws_while_it_runs(self, admin, team):
         run = make_run(make_trainable_stage(team))

@@ -1,9 +1,11 @@
 import json
 import os
+import shutil
 import signal
 
 import pytest
 
+from jobs.files import write_json
 from jobs.supervisor import python_child, supervise
 from training.trainer import generate
 
@@ -96,6 +98,47 @@ class TestGenerate:
         folder = generation("talk", rows, sampling={"temperature": 0, "max_new_tokens": 8})
         assert generate.main([folder.path]) == 0
         assert texts(folder)[1] != texts(folder)[2]
+
+    def test_marks_a_prompt_that_does_not_fit_and_answers_the_others_as_without_it(self, whole, generation):
+        folder = generation("long", [*PROMPTS, {"id": "long", "text": "please " * 1100}])
+        assert generate.main([folder.path]) == 0
+        rows = folder.lines("responses.jsonl")
+        (marked,) = [row for row in rows if "reason" in row]
+        assert (marked["id"], marked["reason"]["code"]) == ("long", "prompt_too_long")
+        assert marked["reason"]["params"]["window"] == 1024
+        answered = {row["id"]: row["text"] for row in rows if "text" in row}
+        assert answered == texts(whole)
+        assert generate.main([folder.path]) == 0 and folder.lines("responses.jsonl") == rows
+
+    def test_marks_a_conversation_that_the_template_refuses(self, generation):
+        chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "c"}]
+        rows = [{"id": 1, "text": "c", "messages": chat}, {"id": 2, "text": "c"}]
+        folder = generation("talk", rows)
+        path = shutil.copytree(folder.config["model_path"], folder.path / "strict")
+        template = "{% if messages[0].role == 'system' %}{{ raise_exception('No system role') }}{% endif %}"
+        (path / "chat_template.jinja").write_text(template + (path / "chat_template.jinja").read_text())
+        write_json(folder.path / "config.json", folder.config | {"model_path": str(path)})
+        assert generate.main([folder.path]) == 0
+        found = {row["id"]: row.get("reason") for row in folder.lines("responses.jsonl")}
+        assert found == {1: {"code": "prompt_refused", "params": {"words": "No system role"}}, 2: None}
+
+    def test_halves_a_batch_for_which_memory_is_short(self, whole, generation, monkeypatch):
+        folder, answer = generation("tight", PROMPTS), generate.answer
+
+        def short(model, tokenizer, rows, *rest):
+            if len(rows) > 1:
+                raise RuntimeError(
+                    "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
+                )
+            return answer(model, tokenizer, rows, *rest)
+
+        monkeypatch.setattr(generate, "answer", short)
+        assert generate.main([folder.path]) == 0
+        assert texts(folder).keys() == texts(whole).keys()
+        assert {event["rows"] for event in folder.kinds("halved")} == {4, 2}
+        monkeypatch.setattr(generate, "answer", lambda *rest: short(None, None, [1, 2]))
+        again = generation("none", PROMPTS[:1])
+        assert generate.main([again.path]) != 0 and again.events[-1]["code"] == "oom"
 
     @pytest.mark.parametrize(
         ("prompts", "config", "code", "words"),
