@@ -39,6 +39,9 @@ def lock_response(pk=None, *, slot=None):
     response.slots = found
     for each in found:
         each.response, each.stage = response, response.stage
+    if response.status == Response.Status.AWAITING_RATINGS and _wanted(found) < response.k:
+        # While this waited, the stage's k became less: what is joined to a locked row is as it was before the wait.
+        response.stage.refresh_from_db(fields=["ratings_per_response"])
     return response
 
 
@@ -46,6 +49,10 @@ def require_changeable(response):
     """Raise Archived where the project of a locked response can only be read."""
     if response.is_archived:
         raise Archived(response.stage.project)
+
+
+def _wanted(slots):
+    return sum(slot.status != Assignment.Status.CLOSED for slot in slots)
 
 
 def _locking(response):

@@ -9,6 +9,7 @@ from annotation.responses import prompts_without_response
 from jobs.models import Job
 from training.models import RunMeasure
 
+UNANSWERED_SHOWN = 10
 RECENT = 64
 """How many of the newest responses the pace is taken from: an interruption long ago does not count."""
 MOST_POINTS = 300
@@ -159,12 +160,10 @@ def kept(run):
     )
 
 
-UNANSWERED_SHOWN = 10
-
-
 def unanswered(stage):
-    """(how many prompts the stage's model could not answer, the first of them with their prompts)."""
+    """The prompts that the stage's model could not answer: `count`, and the `first` of them, as Unanswered rows."""
     answered = Response.objects.filter(stage=stage, prompt=OuterRef("prompt"))
     found = Unanswered.objects.filter(~Exists(answered), stage=stage)
     rows = list(found.select_related("prompt")[: UNANSWERED_SHOWN + 1])
-    return (len(rows) if len(rows) <= UNANSWERED_SHOWN else found.count()), rows[:UNANSWERED_SHOWN]
+    count = len(rows) if len(rows) <= UNANSWERED_SHOWN else found.count()
+    return {"count": count, "first": rows[:UNANSWERED_SHOWN]}
