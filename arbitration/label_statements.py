@@ -94,24 +94,21 @@ _WORK_OUT_SCORES = f"""
 _WORK_OUT_LABELS = f"""
     CREATE TEMPORARY TABLE consensus_label AS
     SELECT response_id, label_set_id,
-        CASE WHEN COUNT(leading_id) = 1 THEN MAX(leading_id) END AS value_id
+        CASE WHEN COUNT(*) FILTER (WHERE leads) = 1 THEN MAX(value_id) FILTER (WHERE leads) END AS value_id
     FROM (
-        SELECT response_id, label_set_id, CASE WHEN number > 0 AND number = most THEN value_id END AS leading_id
+        SELECT response_id, label_set_id, value_id,
+            number > 0 AND number = MAX(number) OVER (PARTITION BY response_id, label_set_id) AS leads
         FROM (
-            SELECT response_id, label_set_id, value_id, number,
-                MAX(number) OVER (PARTITION BY response_id, label_set_id) AS most
-            FROM (
-                SELECT rating.response_id, label.label_set_id, label.value_id,
-                    SUM(CASE WHEN answer.abstains THEN 0 ELSE 1 END) AS number
-                FROM {{response}} response
-                JOIN {{rating}} rating ON rating.response_id = response.id AND rating.superseded_at IS NULL
-                JOIN {{rating_label}} label ON label.owner_id = rating.id
-                JOIN {{label_value}} answer ON answer.id = label.value_id
-                WHERE response.stage_id = %(stage)s AND response.status = {{agreed}}
-                GROUP BY rating.response_id, label.label_set_id, label.value_id
-            ) counted
-        ) compared
-    ) led
+            SELECT rating.response_id, label.label_set_id, label.value_id,
+                SUM(CASE WHEN answer.abstains THEN 0 ELSE 1 END) AS number
+            FROM {{response}} response
+            JOIN {{rating}} rating ON rating.response_id = response.id AND rating.superseded_at IS NULL
+            JOIN {{rating_label}} label ON label.owner_id = rating.id
+            JOIN {{label_value}} answer ON answer.id = label.value_id
+            WHERE response.stage_id = %(stage)s AND response.status = {{agreed}}
+            GROUP BY rating.response_id, label.label_set_id, label.value_id
+        ) counted
+    ) compared
     GROUP BY response_id, label_set_id
     UNION ALL
     SELECT response.id, label.label_set_id, label.value_id

@@ -84,6 +84,11 @@ def make_rating_stage(project, prompts=4, candidates=1, by=None):
     return open_rating(stage=stage, by=by, now=NOW)
 
 
+def responses_of(stage):
+    """Its responses, in the order of hand-out."""
+    return list(Response.objects.filter(stage=stage).order_by("position"))
+
+
 def rate(response, expert, score=4, scores=None, labels=None, now=NOW, **fields):
     """One expert's rating of one response: `score` on every axis, or `scores` by key; not adverse by default."""
     slot = take_slot(response=response, expert=expert, now=now)

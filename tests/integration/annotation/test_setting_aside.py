@@ -14,16 +14,12 @@ from annotation.setting_aside import (
 )
 from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent, ModelVersion
-from tests.factories.annotation import make_prompts, make_responses, make_stage, rate
+from tests.factories.annotation import make_prompts, make_responses, make_stage, rate, responses_of
 from tests.factories.arbitration import make_divergent, make_final_stage
 from tests.factories.core import NOW, make_project
 
 pytestmark = pytest.mark.django_db
 Status = Response.Status
-
-
-def responses_of(stage):
-    return list(Response.objects.filter(stage=stage).order_by("position"))
 
 
 def slots(response):

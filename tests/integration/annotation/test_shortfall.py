@@ -21,7 +21,7 @@ from annotation.shortfall import (
 from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent
 from core.projects import remove_member
-from tests.factories.annotation import make_rating_stage, rate
+from tests.factories.annotation import make_rating_stage, rate, responses_of
 from tests.factories.core import NOW, make_project
 
 pytestmark = pytest.mark.django_db
@@ -37,10 +37,6 @@ def team():
 @pytest.fixture
 def stage(team):
     return make_rating_stage(team.project, prompts=4)
-
-
-def responses_of(stage):
-    return list(Response.objects.filter(stage=stage).order_by("position"))
 
 
 def statuses(stage):

@@ -1,5 +1,4 @@
 import uuid
-from datetime import timedelta
 
 import pytest
 
@@ -9,16 +8,13 @@ from annotation.models import Assignment, Draft, Response
 from annotation.rating import submit_rating
 from arbitration.cases import claim_case, exclude_response
 from arbitration.labels import WorkIsOpen, finalize_labels, open_work
-from arbitration.models import AcceptedRevision, FinalLabel
-from arbitration.panel import survey
-from arbitration.revisions import accept_revision, pending_revisions
-from core.errors import Conflict, InvalidInput, NotAllowed
-from core.models import AuditEvent, Membership, Stage
-from core.projects import add_member
+from arbitration.models import FinalLabel
+from core.errors import Conflict
+from core.models import AuditEvent, Stage
 from core.rubrics import DEFAULT_RUBRIC, LabelSetSpec, LabelValueSpec, PolicySpec, RubricSpec
 from evaluation.reports import build_report
 from exchange.records import records
-from tests.factories.annotation import make_rating_stage, make_stage, rate
+from tests.factories.annotation import make_rating_stage, make_stage, rate, responses_of
 from tests.factories.arbitration import (
     decide,
     make_divergent,
@@ -30,16 +26,6 @@ from tests.factories.core import NOW, make_project
 from training.dataset import preview_training_set
 
 pytestmark = pytest.mark.django_db
-BETTER = "Boil it for six minutes, then rinse it."
-
-
-@pytest.fixture
-def team():
-    return make_project(leads=2)
-
-
-def responses_of(stage):
-    return list(Response.objects.filter(stage=stage).order_by("position"))
 
 
 def scores_of(label):
@@ -258,234 +244,3 @@ class TestFinalizeWithLeftovers:
         assert len(list(records(team.project))) == 4
         aside = [each for each in records(team.project, unlabeled=True) if each["status"] == "set_aside"]
         assert [each["set_aside"] for each in aside] == ["Cleo left."] * 4
-
-
-class TestNotJudged:
-    """Where the answers leave open what a response is, no class is made up for it."""
-
-    def finalized(self, answers, *, axes=(), scores=4, escalates=False, required=True):
-        """The final labels of responses whose experts gave the verdicts `answers`, in their order."""
-        values = (
-            LabelValueSpec("good", "Good"),
-            LabelValueSpec("bad", "Bad", adverse=True),
-            LabelValueSpec("unsure", "Unsure", abstains=True),
-        )
-        verdict = LabelSetSpec("verdict", "Verdict", "", values, escalates=escalates, required=required)
-        topic = LabelSetSpec("topic", "Topic", "", (LabelValueSpec("a", "A"), LabelValueSpec("b", "B")))
-        label_sets = (verdict,) if axes or required else (verdict, topic)
-        team = make_project(rubric=RubricSpec(axes=axes, label_sets=label_sets), leads=2)
-        stage = make_rating_stage(team.project, prompts=len(answers))
-        responses = responses_of(stage)
-        for response, given in zip(responses, answers, strict=True):
-            for expert, answer in zip(team.experts, given, strict=True):
-                others = {} if len(label_sets) == 1 else {"topic": "a"}
-                rate(response, expert, score=scores, labels=others | ({"verdict": answer} if answer else {}))
-        settle(stage, team.lead)
-        finalize_labels(stage=stage, by=team.admin, now=NOW)
-        return [FinalLabel.objects.get(response=response) for response in responses]
-
-    def test_counts_as_a_class_of_its_own_where_all_abstained_or_tied(self):
-        answers = [
-            ("unsure",) * 3,
-            ("good", "bad", "unsure"),
-            ("good", "good", "bad"),
-            ("good", "unsure", "unsure"),
-        ]
-        found = [label.alignment for label in self.finalized(answers)]
-        assert found == ["not_judged", "not_judged", "aligned", "aligned"]
-
-    def test_good_scores_do_not_stand_in_for_a_verdict(self):
-        answers = [("unsure",) * 3, ("good", "bad", "unsure"), ("good",) * 3]
-        found = [label.alignment for label in self.finalized(answers, axes=DEFAULT_RUBRIC.axes)]
-        assert found == ["not_judged", "not_judged", "aligned"]
-
-    def test_bad_scores_are_a_verdict(self):
-        (label,) = self.finalized([("unsure",) * 3], axes=DEFAULT_RUBRIC.axes, scores=1)
-        assert label.alignment == "misaligned"
-
-    def test_a_set_that_may_be_left_out_and_was_asks_for_nothing(self):
-        answers = [("",) * 3, ("unsure", "", ""), ("bad", "", "")]
-        found = [label.alignment for label in self.finalized(answers, required=False)]
-        assert found == ["aligned", "not_judged", "misaligned"]
-
-    def test_a_decision_may_abstain_too(self):
-        values = (*DEFAULT_RUBRIC.label_sets[0].values, LabelValueSpec("unsure", "Unsure", abstains=True))
-        verdict = LabelSetSpec("verdict", "Verdict", "", values)
-        team = make_project(rubric=RubricSpec(axes=(), label_sets=(verdict,)), leads=2)
-        stage = make_rating_stage(team.project, prompts=1)
-        (response,) = responses_of(stage)
-        for expert, answer in zip(team.experts, ("aligned", "misaligned", "aligned"), strict=True):
-            rate(response, expert, labels={"verdict": answer})
-        decide(claim_case(response=response, by=team.lead, now=NOW), labels={"verdict": "unsure"})
-        finalize_labels(stage=stage, by=team.admin, now=NOW)
-        assert FinalLabel.objects.get(response=response).alignment == "not_judged"
-
-    def test_teaches_nothing_and_is_told(self):
-        label = self.finalized([("unsure",) * 3])[0]
-        preview = preview_training_set(label.response.stage)
-        assert (preview.examples, preview.left_out) == (0, {"not judged": 1})
-        (record,) = records(label.response.stage.project)
-        assert record["alignment"] == "not_judged"
-
-
-class TestMajorityRevisions:
-    def finalize_with(self, team, texts, score=4):
-        stage = make_rating_stage(team.project, prompts=1)
-        (response,) = responses_of(stage)
-        for expert, text in zip(team.experts, texts, strict=True):
-            rate(response, expert, score=score, revised_response=text)
-        done = finalize_labels(stage=stage, by=team.admin, now=NOW)
-        return response, done
-
-    def test_are_accepted_where_more_than_half_wrote_the_same(self, team):
-        response, done = self.finalize_with(team, [BETTER, BETTER.replace(" ", "\n"), "Fry it."])
-        revision = AcceptedRevision.objects.get(response=response)
-        assert (revision.text, revision.accepted_by) == (BETTER, None)
-        assert (response.final_label.revision, done.revisions) == (revision, 1)
-
-    @pytest.mark.parametrize("texts", [[BETTER, "Fry it.", ""], ["", "", ""]])
-    def test_are_not_accepted_for_less(self, team, texts):
-        response, done = self.finalize_with(team, texts)
-        assert (response.final_label.revision, done.revisions) == (None, 0)
-
-    def test_are_none_where_they_repeat_the_response(self, team):
-        stage = make_rating_stage(team.project, prompts=1)
-        (response,) = responses_of(stage)
-        for expert in team.experts:
-            rate(response, expert, revised_response=response.text + " \n")
-        finalize_labels(stage=stage, by=team.admin, now=NOW)
-        assert not AcceptedRevision.objects.exists()
-
-    def test_leave_the_one_a_lead_accepted(self, team):
-        stage = make_rating_stage(team.project, prompts=1)
-        (response,) = responses_of(stage)
-        for expert, text in zip(team.experts, [BETTER, BETTER, "Fry it."], strict=True):
-            rate(response, expert, score=3, revised_response=text)
-        chosen = response.ratings.get(revised_response="Fry it.")
-        accept_revision(rating=chosen, by=team.lead, now=NOW)
-        finalize_labels(stage=stage, by=team.admin, now=NOW)
-        assert response.final_label.revision.rating == chosen
-
-
-class TestAcceptRevision:
-    @pytest.fixture
-    def rating(self, team):
-        stage = make_rating_stage(team.project, prompts=1)
-        (response,) = responses_of(stage)
-        for expert in team.experts:
-            rate(response, expert, score=3, revised_response=BETTER if expert == team.experts[0] else "")
-        return response.ratings.exclude(revised_response="").get()
-
-    def test_keeps_the_text_and_who_accepted_it(self, team, rating):
-        revision = accept_revision(rating=rating, by=team.lead, now=NOW)
-        assert (revision.text, revision.accepted_by) == (BETTER, team.lead)
-
-    def test_is_the_same_twice(self, team, rating):
-        assert accept_revision(rating=rating, by=team.lead, now=NOW) == accept_revision(
-            rating=rating, by=team.leads[1], now=NOW
-        )
-
-    def test_refuses_its_author(self, team, rating):
-        add_member(
-            project=team.project, user=rating.expert, role=Membership.Role.LEAD, by=team.admin, now=NOW
-        )
-        with pytest.raises(NotAllowed, match="wrote this"):
-            accept_revision(rating=rating, by=rating.expert, now=NOW)
-
-    def test_refuses_a_person_who_is_no_lead(self, team, rating):
-        with pytest.raises(NotAllowed, match="Only a lead"):
-            accept_revision(rating=rating, by=team.admin, now=NOW)
-
-    def test_refuses_a_rating_without_one(self, team, rating):
-        bare = rating.response.ratings.filter(revised_response="").first()
-        with pytest.raises(InvalidInput, match="no revised response"):
-            accept_revision(rating=bare, by=team.lead, now=NOW)
-
-    def test_refuses_once_the_labels_are_final(self, team, rating):
-        finalize_labels(stage=rating.response.stage, by=team.admin, now=NOW)
-        with pytest.raises(Conflict, match="final"):
-            accept_revision(rating=rating, by=team.lead, now=NOW)
-
-    def test_refuses_while_ratings_are_missing(self, team):
-        stage = make_rating_stage(team.project, prompts=1)
-        rating = rate(responses_of(stage)[0], team.experts[0], revised_response=BETTER)
-        with pytest.raises(Conflict, match="all ratings are in"):
-            accept_revision(rating=rating, by=team.lead, now=NOW)
-
-    def test_refuses_a_rater_while_the_response_diverges(self, team):
-        stage = make_rating_stage(team.project, prompts=1)
-        response = make_divergent(responses_of(stage)[0], team.experts, revised_response=BETTER)
-        add_member(
-            project=team.project, user=team.experts[0], role=Membership.Role.LEAD, by=team.admin, now=NOW
-        )
-        with pytest.raises(NotAllowed, match="another lead"):
-            accept_revision(rating=response.ratings.last(), by=team.experts[0], now=NOW)
-
-
-class TestPendingRevisions:
-    def test_are_agreed_responses_not_fully_aligned_with_one_not_yet_accepted(self, team):
-        stage = make_rating_stage(team.project, prompts=5)
-        pending, aligned, bare, divergent, accepted = responses_of(stage)
-        for response, score, text in (
-            (pending, 3, BETTER),
-            (aligned, 5, BETTER),
-            (bare, 3, ""),
-            (accepted, 3, BETTER),
-        ):
-            for expert in team.experts:
-                rate(response, expert, score=score, revised_response=text)
-        make_divergent(divergent, team.experts, revised_response=BETTER)
-        accept_revision(rating=accepted.ratings.first(), by=team.lead, now=NOW)
-        assert pending_revisions(stage) == [pending.pk]
-
-
-class TestSurvey:
-    def test_tells_how_far_the_arbitration_is(self, team):
-        stage, divergent = make_divergent_stage(team, divergent=4, agreed=1)
-        cases = [claim_case(response=response, by=team.lead, now=NOW) for response in divergent[:3]]
-        decide(cases[0], scores={"safety": 5}, score=4)
-        exclude_response(case=cases[1], by=team.lead, rationale="Spam.", submission=uuid.uuid4(), now=NOW)
-        found = survey(stage)
-        assert (found.agreed, found.waiting, found.decided, found.excluded) == (1, 1, 2, 1)
-        assert found.claimed == [cases[2]]
-        assert found.open_work == ["1 response waits for a lead.", "1 response is before a lead now."]
-        assert not found.may_finalize
-
-    @pytest.mark.parametrize(
-        ("scores", "labels", "overridden"),
-        [
-            ({"safety": 2}, None, 0),
-            ({"safety": 3}, None, 0),
-            ({"safety": 1}, None, 1),
-            ({"helpfulness": 5}, None, 1),
-            ({}, {"verdict": "misaligned"}, 1),
-            ({}, {"verdict": "aligned", "harm": "crime"}, 0),
-        ],
-    )
-    def test_counts_decisions_beyond_what_the_experts_gave(self, team, scores, labels, overridden):
-        stage, divergent = make_divergent_stage(team, divergent=1, agreed=0)
-        case = claim_case(response=divergent[0], by=team.lead, now=NOW)
-        decide(case, score=4, scores={"safety": 4} | scores, labels=labels)
-        found = survey(stage)
-        assert (found.overridden, found.override_rate) == (overridden, overridden / 1)
-
-    def test_has_no_rate_before_the_first_decision(self, team):
-        stage, _ = make_divergent_stage(team)
-        assert survey(stage).override_rate is None
-
-    def test_counts_the_final_labels_by_class(self, team):
-        found = survey(make_final_stage(team))
-        assert found.is_final and not found.may_finalize
-        assert dict(found.labels) == {
-            "Fully aligned": 4,
-            "Partly aligned": 0,
-            "Misaligned": 0,
-            "Not judged": 0,
-            "Excluded": 0,
-        }
-
-    def test_leaves_out_other_stages(self, team):
-        first = make_final_stage(team)
-        second = make_rating_stage(team.project)
-        make_divergent(responses_of(second)[0], team.experts, now=NOW + timedelta(days=1))
-        assert (survey(first).waiting, survey(second).waiting) == (0, 1)

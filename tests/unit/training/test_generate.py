@@ -4,6 +4,7 @@ import shutil
 import signal
 
 import pytest
+from transformers import GenerationMixin
 
 from jobs.files import write_json
 from jobs.supervisor import python_child, supervise
@@ -123,22 +124,22 @@ class TestGenerate:
         assert found == {1: {"code": "prompt_refused", "params": {"words": "No system role"}}, 2: None}
 
     def test_halves_a_batch_for_which_memory_is_short(self, whole, generation, monkeypatch):
-        folder, answer = generation("tight", PROMPTS), generate.answer
+        folder, drawn, most = generation("tight", PROMPTS), GenerationMixin.generate, 1
 
-        def short(model, tokenizer, rows, *rest):
-            if len(rows) > 1:
+        def short(model, input_ids, **options):
+            if len(input_ids) > most:
                 raise RuntimeError(
                     "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
                 )
-            return answer(model, tokenizer, rows, *rest)
+            return drawn(model, input_ids=input_ids, **options)
 
-        monkeypatch.setattr(generate, "answer", short)
+        monkeypatch.setattr(GenerationMixin, "generate", short)
         assert generate.main([folder.path]) == 0
         assert texts(folder).keys() == texts(whole).keys()
         assert {event["rows"] for event in folder.kinds("halved")} == {4, 2}
-        monkeypatch.setattr(generate, "answer", lambda *rest: short(None, None, [1, 2]))
-        again = generation("none", PROMPTS[:1])
-        assert generate.main([again.path]) != 0 and again.events[-1]["code"] == "oom"
+        most = 0
+        none = generation("none", PROMPTS[:1])
+        assert generate.main([none.path]) != 0 and none.events[-1]["code"] == "oom"
 
     @pytest.mark.parametrize(
         ("prompts", "config", "code", "words"),

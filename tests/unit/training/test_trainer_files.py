@@ -7,6 +7,7 @@ import torch
 from jobs.events import EventLog
 from jobs.failures import Failure, classify
 from jobs.files import cut_torn_line, encode_line, new_folder, read_lines, write_lines
+from training.trainer.checkpoints import is_whole, last_whole, mark_whole
 from training.trainer.hashing import hash_folder
 from training.trainer.prepare import main as prepare
 from training.trainer.sources import MARK, Unusable, prepare_model, ready_model, target_name
@@ -175,3 +176,28 @@ class TestPrepare:
         assert (outcome.status, outcome.code, ready) == ("failed", "model", None)
         assert words in str(outcome.reason)
         assert not (tmp_path / "target").exists()
+
+
+class TestCheckpoints:
+    def make(self, folder, step, content="weights"):
+        checkpoint = folder / f"checkpoint-{step}"
+        checkpoint.mkdir()
+        (checkpoint / "model.safetensors").write_text(content)
+        return checkpoint
+
+    def test_last_whole_passes_over_what_was_not_finished(self, tmp_path):
+        mark_whole(self.make(tmp_path, 9))
+        mark_whole(self.make(tmp_path, 10))
+        self.make(tmp_path, 11)
+        assert last_whole(tmp_path).name == "checkpoint-10"
+        assert not (tmp_path / "checkpoint-11").exists()
+
+    def test_is_whole_sees_a_file_cut_short(self, tmp_path):
+        checkpoint = self.make(tmp_path, 1)
+        mark_whole(checkpoint)
+        assert is_whole(checkpoint)
+        (checkpoint / "model.safetensors").write_text("weig")
+        assert not is_whole(checkpoint)
+
+    def test_there_is_none_in_a_new_run(self, tmp_path):
+        assert last_whole(tmp_path) is None
