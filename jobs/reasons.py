@@ -24,8 +24,8 @@ WORDS = {
         "%(attempts)s attempts in a row ended without getting any further: see why each of them ended, mend that, "
         "then resume."
     ),
-    "canceled": _("Cancelled."),
-    "canceled_before": _("Cancelled before it began."),
+    "canceled": _("Canceled."),
+    "canceled_before": _("Canceled before it began."),
     "stalled": _(
         "It stopped making progress and was ended. Resume it; if it stalls again, use smaller batches or a "
         "faster machine."
@@ -42,8 +42,8 @@ WORDS = {
         "The disk is full. Free some space, then resume: what was saved before is whole. (%(words)s)"
     ),
     "out_of_memory": _(
-        "Memory ran out. Use a smaller batch or shorter texts; in training, more gradient accumulation gives the "
-        "same steps in less memory. (%(words)s)"
+        "Memory ran out. Launch it again with a smaller batch or fewer tokens, or in bf16 where the hardware knows it. "
+        "(%(words)s)"
     ),
     # What a child was given to do.
     "config_unreadable": _("config.json can't be read: %(words)s"),

@@ -8,7 +8,7 @@ from django.conf import settings
 from annotation.models import Sampling
 from core.forms import TextField
 from core.limits import LONGEST_REMARK, LONGEST_SYSTEM_PROMPT
-from training.generation import sampling_fields
+from training.generation import MAY_CHANGE, sampling_fields
 from training.models import Precision, TrainingRun
 from training.promotion import promotable
 from training.runs import (
@@ -83,10 +83,15 @@ class SamplingForm(forms.Form):
     )
 
     @classmethod
-    def of_run(cls, run, data=None):
-        """The form with which a generation that ended badly is launched again. Its seed stays."""
+    def of_run(cls, run, data=None, *, answered):
+        """The form with which a generation that ended badly is launched again. Its seed stays.
+
+        So does how responses are drawn, where some prompts are `answered`.
+        """
         form = cls(data, initial=sampling_fields(run.sampling) | {"precision": run.precision})
         del form.fields["seed"]
+        for name, field in form.fields.items():
+            field.disabled = answered and name not in MAY_CHANGE
         return form
 
     def clean_precision(self):

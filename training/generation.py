@@ -172,7 +172,8 @@ class Generation:
             self.attempt.end(Job.Status.SUCCEEDED)
             return
         self.look_at_prompts()
-        self.take_in()
+        # Why an earlier attempt left prompts unanswered may hold no more: what is not marked by now is asked anew.
+        self.responses.take(lambda rows: self.store([row for row in rows if "reason" not in row]))
         left = prompts_without_response(self.stage).count()
         while left:
             self.run_child()
@@ -183,8 +184,9 @@ class Generation:
                 )
             # Prompts that were imported or corrected while it ran are answered in another round.
             self.look_at_prompts()
-        if not Response.objects.filter(stage=self.stage).exists():
-            raise Refused("nothing_answered", count=Unanswered.objects.filter(stage=self.stage).count())
+        marked = Unanswered.objects.filter(stage=self.stage).count()
+        if marked and not Response.objects.filter(stage=self.stage).exists():
+            raise Refused("nothing_answered", count=marked)
         with transaction.atomic():
             lock_stage(self.stage)
             self.attempt.progressed()

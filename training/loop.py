@@ -103,8 +103,7 @@ def _responding(project, stage, is_admin):
     if not is_admin:
         return Step("An admin sees to it that every prompt is answered.")
     here = reverse("stage-detail", args=[project.slug, stage.key])
-    found = generation_progress(stage)
-    if generation is not None and found.done < found.total:
+    if generation is not None and generation.may_resume:
         return Step("The generation stopped before every prompt was answered.", "See why and go on", here)
     return Step("Bring the responses in, then open the rating.", "Open the stage", here)
 

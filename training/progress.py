@@ -41,13 +41,14 @@ def duration(seconds):
 
 
 def generation_progress(stage):
-    """How many of the project's prompts the stage has answered."""
+    """How many of the project's prompts the stage has answered. Those that its model cannot answer are not to come."""
     total = Prompt.objects.in_use().filter(project=stage.project_id).count()
     left = prompts_without_response(stage).count()
+    done = total - left - _unanswered(stage).count()
     newest = list(
         Response.objects.filter(stage=stage).order_by("-id").values_list("created_at", flat=True)[:RECENT]
     )
-    return Progress(total - left, total, _left(newest[::-1], left))
+    return Progress(done, total, _left(newest[::-1], left))
 
 
 def _left(times, steps_left):
@@ -138,8 +139,11 @@ class Kept:
     before: float | None = None
 
     @property
-    def is_last(self):
-        return self.epoch == self.epochs
+    def others(self):
+        """The losses to hold it against, as (when, loss)."""
+        last = None if self.epoch == self.epochs else self.last
+        losses = (("before training", self.before), ("after the last", last))
+        return [(when, loss) for when, loss in losses if loss is not None]
 
     @property
     def has_not_helped(self):
@@ -162,8 +166,13 @@ def kept(run):
 
 def unanswered(stage):
     """The prompts that the stage's model could not answer: `count`, and the `first` of them, as Unanswered rows."""
-    answered = Response.objects.filter(stage=stage, prompt=OuterRef("prompt"))
-    found = Unanswered.objects.filter(~Exists(answered), stage=stage)
+    found = _unanswered(stage)
     rows = list(found.select_related("prompt")[: UNANSWERED_SHOWN + 1])
     count = len(rows) if len(rows) <= UNANSWERED_SHOWN else found.count()
     return {"count": count, "first": rows[:UNANSWERED_SHOWN]}
+
+
+def _unanswered(stage):
+    """The marks that still say something: of prompts in use that got no response since."""
+    answered = Response.objects.filter(stage=stage, prompt=OuterRef("prompt"))
+    return Unanswered.objects.filter(~Exists(answered), stage=stage, prompt__set_aside__isnull=True)

@@ -17,9 +17,9 @@ from training.models import GenerationRun, Promotion, TrainingRun
 def promote(*, stage, model_version, reason, by, now):
     """Make `model_version` the one that the stage after `stage` asks, and say why. Returns the Promotion.
 
-    It completes the stage, opens the next one and launches its generation with the sampling and seed of this
-    stage's. Any version of the project that has weights may go on: made by a run on this stage, as a rule. The same
-    promotion sent twice is one. Raises NotAllowed for whoever is no admin of the project, InvalidInput without a
+    It completes the stage, opens the next one and launches its generation with the sampling, precision and seed of
+    this stage's. Any version of the project that has weights may go on: made by a run on this stage, as a rule. The
+    same promotion sent twice is one. Raises NotAllowed for whoever is no admin of the project, InvalidInput without a
     reason or for a model without weights, Conflict before the labels are final or where the stage was followed
     already, saying by whom, when and why.
     """
@@ -61,6 +61,7 @@ def promote(*, stage, model_version, reason, by, now):
     launch_generation(
         stage=following,
         sampling=former and former.sampling,
+        precision=former and former.precision,
         seed=former.seed if former else stage.project.seed,
         by=by,
         now=now,

@@ -68,9 +68,10 @@ def generate_stage(request, project, stage_key):
     run = GenerationRun.objects.filter(stage=stage).select_related("sampling").first()
     if run is not None and request.method == "GET" and not run.may_resume:
         return redirect(request, _stage_url(stage))
-    as_it_was = run is not None and "temperature" not in request.POST
+    as_it_was = run is not None and "batch_size" not in request.POST
+    answered = run is not None and stage.responses.exists()
     form = (
-        SamplingForm.of_run(run, request.POST or None)
+        SamplingForm.of_run(run, request.POST or None, answered=answered)
         if run
         else SamplingForm(request.POST or None, initial={"seed": project.seed})
     )
@@ -97,7 +98,7 @@ def generate_stage(request, project, stage_key):
         "prompts": _prompts(project),
         "stage": stage,
         "run": run,
-        "answered": run and stage.responses.exists(),
+        "answered": answered,
     }
     return render(request, "training/generate.html", context, status=status)
 
@@ -151,7 +152,8 @@ def stage_panel(request, project, stage_key):
 def launch(request, project, stage_key):
     """What a run would learn from, and the form that launches it."""
     stage = _turn(project, stage_key)
-    like = stage.training_runs.filter(pk=whole_number(request.GET.get("like", ""))).first()
+    before = request.GET.get("like")
+    like = stage.training_runs.filter(pk=whole_number(before)).first() if before else None
     form = LaunchForm(request.POST or None, stage=stage, like=like)
     status, refusals = 200, []
     if request.method == "POST":
@@ -169,6 +171,7 @@ def launch(request, project, stage_key):
     context = {
         "stage": stage,
         "form": form,
+        "like": like,
         "refusals": refusals,
         "final": final,
         "preview": preview,
@@ -182,7 +185,7 @@ def launch(request, project, stage_key):
 def _epochs(form):
     if form.is_bound and form.is_valid():
         return form.cleaned_data["epochs"]
-    return form.fields["epochs"].initial
+    return form.get_initial_for_field(form.fields["epochs"], "epochs")
 
 
 @require_GET

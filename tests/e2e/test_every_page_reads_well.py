@@ -7,7 +7,8 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from annotation.assignment import next_assignment
-from annotation.models import Response
+from annotation.models import Response, Unanswered
+from annotation.responses import NewResponse, add_responses
 from annotation.setting_aside import set_aside_prompt
 from annotation.shortfall import count_fewer_of
 from core.addresses import address_of
@@ -17,7 +18,8 @@ from tests.factories.arbitration import make_divergent
 from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import make_paper_stages
 from tests.factories.exchange import make_upload
-from tests.factories.training import make_run, make_trainable_stage
+from tests.factories.jobs import end_badly
+from tests.factories.training import make_base_stage, make_run, make_trainable_stage
 
 LOOKS = {
     "desk": ({"width": 1440, "height": 900}, "light"),
@@ -151,6 +153,23 @@ class TestPagesOfAFinishedStage:
         check(page)
         check(page, f"{room}stages/0/training/launch/", f"{room}runs/{run.pk}/", f"{room}models/")
         check(page, f"{room}stages/0/promote/", f"{room}training-sets/{run.training_set_id}/")
+
+    def test_of_what_failed_read_well(self, people, check):
+        """A generation that stopped with prompts it could not answer, and a training run."""
+        answering, trained = make_base_stage(), make_trainable_stage()
+        prompts = list(answering.project.prompts.all())
+        answer = NewResponse(prompts[0], "Yes.", answering.model_version)
+        add_responses(stage=answering, answers=[answer], now=NOW)
+        why = {"reason_code": "prompt_refused", "reason_params": {"words": "No system message"}}
+        Unanswered.objects.create(stage=answering, prompt=prompts[1], created_at=NOW, **why)
+        end_badly(answering.generation_runs.get(), tail="RuntimeError: out of memory")
+        room = f"/projects/{answering.project.slug}/"
+        page = people.open(answering.project.memberships.get(role="admin").user.username, path=room)
+        check(page, f"{room}stages/0/", f"{room}stages/0/generation/", f"{room}prompts/{prompts[1].pk}/")
+        run = end_badly(make_run(trained), tail="RuntimeError: out of memory")
+        room = f"/projects/{trained.project.slug}/"
+        page = people.open(trained.project.memberships.get(role="admin").user.username, path=room)
+        check(page, f"{room}runs/{run.pk}/", f"{room}stages/0/training/launch/?like={run.pk}")
 
     def test_of_the_report_read_well(self, people, check):
         team = make_project(name="Garden advice")

@@ -86,7 +86,7 @@ PAGES = {
     "import of responses": 3,
     "arbitration of a stage": 7,
     "finalize": 8,
-    "training of a stage": 11,
+    "training of a stage": 12,
     "launch": 9,
     "promote": 3,
     "run": 14,

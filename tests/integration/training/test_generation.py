@@ -7,13 +7,13 @@ import pytest
 from django.utils import timezone
 
 from annotation.importing import import_prompts
-from annotation.models import Assignment, Prompt, Sampling
+from annotation.models import Assignment, Prompt, Sampling, Unanswered
 from annotation.prompts import correct_prompt
 from annotation.responses import NewResponse, add_responses
 from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent, ModelVersion, Stage
 from jobs import life
-from jobs.files import read_lines
+from jobs.files import read_lines, write_lines
 from jobs.models import Job
 from jobs.run_dir import run_dir_of
 from tests.factories.annotation import (
@@ -246,6 +246,11 @@ class TestRunGeneration:
         run_generation(pk=run.pk)
         run.refresh_from_db()
         assert run.status == Job.Status.FAILED and "leave no room for 500 new tokens" in run.reason
+        # As if it had been one of several, marked before the others failed.
+        why = {"code": "prompt_too_long", "params": {"tokens": 901, "new_tokens": 500, "window": 1024}}
+        write_lines(run_dir_of(run) / "responses.jsonl", [{"id": "long", "reason": why}])
+        mark = {"reason_code": why["code"], "reason_params": why["params"], "created_at": NOW}
+        Unanswered.objects.create(stage=stage, prompt=Prompt.objects.get(), **mark)
         shorter = {"sampling": make_sampling(max_new_tokens=8), "precision": "fp32"}
         launch_generation(stage=stage, seed=run.seed, by=team.admin, now=NOW, **shorter)
         run_generation(pk=run.pk)

@@ -52,9 +52,8 @@ def go_on(stage, model, team, reason=REASON, by=None):
 class TestPromote:
     def test_completes_the_stage_and_lets_the_model_answer_in_the_next(self, team, stage):
         sampling = Sampling.objects.create(temperature=0.3)
-        GenerationRun.objects.create(
-            stage=stage, sampling=sampling, seed=5, status=Job.Status.SUCCEEDED, created_at=NOW
-        )
+        former = dict(sampling=sampling, seed=5, precision="bf16", status=Job.Status.SUCCEEDED)
+        GenerationRun.objects.create(stage=stage, created_at=NOW, **former)
         run = make_tuned(stage)
         promotion = go_on(stage, run.model_version, team)
         stage.refresh_from_db()
@@ -62,7 +61,8 @@ class TestPromote:
         assert (stage.status, following.status) == (Stage.Status.COMPLETE, Stage.Status.RESPONDING)
         assert (following.number, following.model_version) == (1, run.model_version)
         generation = following.generation_runs.get()
-        assert (generation.status, generation.sampling, generation.seed) == (Job.Status.QUEUED, sampling, 5)
+        assert generation.status == Job.Status.QUEUED
+        assert (generation.sampling, generation.seed, generation.precision) == (sampling, 5, "bf16")
         assert (promotion.run, promotion.promoted_by, promotion.reason) == (run, team.admin, REASON)
         event = AuditEvent.objects.get(verb="promotion:make")
         assert (event.project, event.actor, event.target_id) == (stage.project, team.admin, promotion.pk)

@@ -8,6 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation.models import Sampling, Unanswered
+from annotation.responses import NewResponse, add_responses
+from annotation.setting_aside import set_aside_prompt
 from core.models import ModelVersion, User
 from jobs import life
 from jobs.models import Job, JobAttempt
@@ -17,7 +19,9 @@ from tests.factories.core import NOW, make_project
 from tests.factories.jobs import claimed, end_badly
 from tests.factories.training import make_base_stage, make_run, make_trainable_stage
 from training import progress
+from training.generation import MAY_CHANGE
 from training.models import GenerationRun, RunMeasure, TrainingRun
+from training.progress import Progress
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]  # on PostgreSQL the access matrix asks every page
 HTMX = {"HX-Request": "true"}
@@ -120,9 +124,22 @@ class TestStagePanel:
         for prompt in team.project.prompts.all()[:2]:
             why = {"reason_code": "prompt_refused", "reason_params": {"words": "No <system>"}}
             Unanswered.objects.create(stage=stage, prompt=prompt, created_at=NOW, **why)
-        page = page_of(admin.get(url("stage-panel", team.project, 0)))
+        answer = admin.get(url("stage-panel", team.project, 0))
+        page = page_of(answer)
         assert "2 prompts could not be answered" in page and page.count("No &lt;system&gt;") == 2
         assert reverse("annotation:prompt", args=[team.project.slug, prompt.pk]) in page
+        assert answer.context["responses"] == Progress(0, 6)
+        set_aside_prompt(prompt=prompt, reason="It is too long.", by=team.admin, now=NOW)
+        answer = admin.get(url("stage-panel", team.project, 0))
+        assert "1 prompt could not be answered" in page_of(answer)
+        assert answer.context["responses"] == Progress(0, 5)
+
+    def test_leads_on_from_a_generation_that_stopped_because_nothing_could_be_answered(self, admin, team):
+        stage = make_base_stage(team)
+        for prompt in team.project.prompts.all():
+            Unanswered.objects.create(stage=stage, prompt=prompt, created_at=NOW)
+        end_badly(stage.generation_runs.get(), tail=TAIL)
+        assert "The generation stopped before every prompt" in page_of(admin.get(url("loop", team.project)))
 
     def test_lets_a_lead_look_but_not_act(self, client, team):
         make_base_stage(team)
@@ -157,6 +174,18 @@ class TestGenerateStage:
         run.refresh_from_db()
         assert (run.status, run.sampling.batch_size, run.precision) == (Job.Status.QUEUED, 1, "bf16")
         assert admin.get(address).status_code == 302
+
+    def test_keeps_how_responses_are_drawn_where_some_are_there(self, admin, team):
+        stage = make_base_stage(team)
+        end_badly(stage.generation_runs.get(), tail=TAIL)
+        answer = NewResponse(team.project.prompts.first(), "Yes.", stage.model_version)
+        add_responses(stage=stage, answers=[answer], now=NOW)
+        address = url("generate-stage", team.project, 0)
+        fields = admin.get(address).context["form"].fields
+        assert {name for name in fields if not fields[name].disabled} == MAY_CHANGE
+        admin.post(address, dict(max_new_tokens=8, batch_size=1, temperature=2))
+        sampling = stage.generation_runs.get().sampling
+        assert (sampling.max_new_tokens, sampling.batch_size, sampling.temperature) == (8, 1, 0.7)
 
     def test_refuses_once_rating_is_open_and_says_so(self, admin, team):
         make_rating_stage(team.project)
@@ -223,7 +252,9 @@ class TestRunPage:
         run = end_badly(make_run(make_trainable_stage(team), batch_size=2, max_length=300, seed=5), tail=TAIL)
         address = f"{url('launch', team.project, 0)}?like={run.pk}"
         assert address in page_of(admin.get(url("run", team.project, run.pk)))
-        form = admin.get(address).context["form"]
+        answer = admin.get(address)
+        assert "It ended so:" in page_of(answer)
+        form = answer.context["form"]
         assert [form[name].value() for name in ("batch_size", "max_length", "seed", "base")] == [
             2,
             300,
@@ -238,10 +269,10 @@ class TestRunPage:
             (
                 [3.0, 2.0, 2.5],
                 2,
-                "Epoch 1 of 2 is kept: its validation loss is the lowest, 2.000 (2.500 after the last).",
+                "Epoch 1 of 2 is kept: its validation loss is the lowest, 2.000 (3.000 before training, 2.500 after",
             ),
-            ([3.0, 2.5, 2.0], 4, "Epoch 2 of 2 is kept: its validation loss is the lowest, 2.000."),
-            ([1.0, 2.0, 2.5], 2, "Before any training it was lower, 1.000"),
+            ([3.0, 2.5, 2.0], 4, "the lowest, 2.000 (3.000 before training)."),
+            ([1.0, 2.0, 2.5], 2, "Before training it was lower: on the"),
             ([], 4, "Epoch 2 of 2 is kept, the last: without a validation loss nothing tells which is best."),
             ([3.0, 2.0, 2.5], None, "Epoch 2 of 2 is kept, the last:"),
         ],
