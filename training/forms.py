@@ -68,7 +68,7 @@ class SamplingForm(forms.Form):
         choices=Precision.choices,
         initial=Precision.AUTO,
         required=False,
-        help_text="bf16 takes half the memory where the hardware knows it.",
+        help_text="bf16 takes half the memory. Automatic: fp32 on a CPU, bf16 on a GPU.",
     )
     seed = forms.IntegerField(
         min_value=0, max_value=LARGEST_SEED, initial=0, help_text="The same seed draws the same responses."
@@ -158,7 +158,7 @@ class LaunchForm(forms.Form):
         choices=Precision.choices,
         initial=Precision.AUTO,
         required=False,
-        help_text="Weights and optimizer stay fp32.",
+        help_text="Automatic: bf16 where the hardware is quick at it. Weights and optimizer stay fp32.",
     )
     seed = forms.IntegerField(
         min_value=0,

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='generationrun',
             name='precision',
-            field=models.CharField(choices=[('auto', 'As the machine does best'), ('fp32', 'fp32: exact, more memory'), ('bf16', 'bf16: half the memory')], default='auto', max_length=4),
+            field=models.CharField(choices=[('auto', 'Automatic'), ('fp32', 'fp32: exact, more memory'), ('bf16', 'bf16: half the memory')], default='auto', max_length=4),
         ),
         migrations.AddField(
             model_name='trainingrun',
@@ -23,6 +23,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='trainingrun',
             name='precision',
-            field=models.CharField(choices=[('auto', 'As the machine does best'), ('fp32', 'fp32: exact, more memory'), ('bf16', 'bf16: half the memory')], default='auto', max_length=4),
+            field=models.CharField(choices=[('auto', 'Automatic'), ('fp32', 'fp32: exact, more memory'), ('bf16', 'bf16: half the memory')], default='auto', max_length=4),
         ),
     ]

@@ -7,7 +7,7 @@ from jobs.models import Job
 class Precision(models.TextChoices):
     """What a model calculates in."""
 
-    AUTO = "auto", "As the machine does best"
+    AUTO = "auto", "Automatic"
     FP32 = "fp32", "fp32: exact, more memory"
     BF16 = "bf16", "bf16: half the memory"
 
