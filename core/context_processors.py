@@ -16,6 +16,13 @@ WORKPLACE_OF_VIEW = {
     "project-audit": "setup",
     "annotation:prompts": "setup",
     "annotation:import-prompts": "setup",
+    "annotation:prompt": "setup",
+    "annotation:edit-prompt": "setup",
+    "annotation:left": "stages",
+    "annotation:responses": "stages",
+    "annotation:response": "stages",
+    "annotation:stage-panel": "stages",
+    "annotation:stage-agreement": "stages",
 }
 
 

@@ -21,8 +21,9 @@ class TestLeft:
         expert = team.experts[0]
         slot = next_assignment(stage=stage, expert=expert, now=NOW)
         save_draft(response=slot.response, by=expert, fields={"comment": "half a"}, now=NOW)
-        page = as_(team.admin).get(url("left", team, 0)).text
-        assert expert.username in page and url("call-in", team, slot.pk) in page
+        answer = as_(team.admin).get(url("left", team, 0))
+        assert answer.context["workplace"] == "stages"
+        assert expert.username in answer.text and url("call-in", team, slot.pk) in answer.text
         answer = as_(team.admin).post(url("call-in", team, slot.pk), follow=True)
         assert "What " + expert.username + " had written is kept" in answer.text
         assert "Nobody holds a response" in answer.text
