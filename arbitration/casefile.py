@@ -11,6 +11,7 @@ from django.utils.crypto import salted_hmac
 from annotation.answers import load_answers
 from annotation.models import DivergenceReason, Involvement, Rating
 from arbitration.diff import Changes, word_diff
+from arbitration.models import RejectedRevision
 from core.policies import whole
 from core.staff import lay_out
 from core.texts import tidy
@@ -28,6 +29,7 @@ class Opinion:
     scores: list[int | None]
     labels: list
     changes: Changes | None = None
+    is_rejected: bool = False
 
     @property
     def scored(self):
@@ -115,13 +117,17 @@ def open_files(responses):
     found = found.select_related("axis", "label_set", "asked_by").prefetch_related("values")
     for reason in found.annotate(response=F("divergence__response"), k=F("divergence__ratings_needed")):
         reasons[reason.response].append(reason)
+    rejections = RejectedRevision.objects.standing().filter(rating__response__in=responses)
+    rejected = set(rejections.values_list("rating", flat=True))
     return [
-        _file(each, ratings[each.pk], superseded[each.pk], given, declined[each.pk], reasons[each.pk])
+        _file(
+            each, ratings[each.pk], superseded[each.pk], given, declined[each.pk], reasons[each.pk], rejected
+        )
         for each in responses
     ]
 
 
-def _file(response, ratings, superseded, given, declined, reasons):
+def _file(response, ratings, superseded, given, declined, reasons, rejected):
     policy = whole(response.stage.policy)
     people = [rating.expert for rating in [*ratings, *superseded]]
     people += [involvement.user for involvement in declined]
@@ -131,6 +137,8 @@ def _file(response, ratings, superseded, given, declined, reasons):
     opinions = [
         _opinion(rating, given[rating.pk], names, axes, label_sets, response.text) for rating in ratings
     ]
+    for opinion in opinions:
+        opinion.is_rejected = opinion.rating.pk in rejected
     opinions.sort(key=lambda opinion: (len(opinion.who), opinion.who))
     tracks = [
         AxisTrack(

@@ -10,10 +10,10 @@ from annotation.models import Divergence, Involvement, Response
 from arbitration.decisions import check_consensus, check_rationale, unchanged, write_decision
 from arbitration.models import Case, Decision
 from arbitration.queue import queue
-from arbitration.revisions import accept, check_acceptable, pass_over
+from arbitration.revisions import accept, as_edited, check_acceptable, pass_over, reject
 from core import audit
 from core.access import ADMIN, LEAD
-from core.errors import Conflict, NotAllowed
+from core.errors import Conflict, InvalidInput, NotAllowed
 from core.locks import require_open
 from core.models import Stage
 from core.transitions import StatusConflict, transition
@@ -127,13 +127,27 @@ def call_in_case(*, case, by, now):
 
 
 @transaction.atomic
-def resolve_case(*, case, by, scores, labels, rationale, submission, now, accept_rating=None, finding=None):
+def resolve_case(
+    *,
+    case,
+    by,
+    scores,
+    labels,
+    rationale,
+    submission,
+    now,
+    accept_rating=None,
+    accept_text=None,
+    reject_ratings=(),
+    finding=None,
+):
     """Set the consensus on a case: any values, with the reason why. The same submission twice is one decision.
 
     `scores`: {axis key: 1…5} for every axis; `labels`: {label set key: value key}, the required ones at least;
-    `accept_rating`: a rating of the response whose revised response the consensus accepts; where it was decided before,
-    none means that none is accepted any more. `finding`: the key of the divergence that the lead had before them, if it
-    is another than that of the case. A claim that has lapsed is taken again if nobody else holds the case.
+    `accept_rating`: a rating of the response whose revised response the consensus accepts, with `accept_text` where the
+    lead edited it; where it was decided before, none means that none is accepted any more. `reject_ratings`: those
+    whose revised responses are nothing to learn from. `finding`: the key of the divergence that the lead had before
+    them, if it is another than that of the case. A claim that has lapsed is taken again if nobody else holds the case.
 
     Raises InvalidInput with every fault found, NotAllowed for another's case, Conflict where someone else took or
     settled it, or an expert changed a rating meanwhile.
@@ -141,16 +155,23 @@ def resolve_case(*, case, by, scores, labels, rationale, submission, now, accept
     case = own_case(case, by=by)
     response, policy = case.response, case.response.stage.policy
     consensus = check_consensus(policy, scores=scores, labels=labels, rationale=rationale)
+    if accept_rating in reject_ratings:
+        raise InvalidInput("You accept and reject the same revised response: choose one of both.")
+    text = None if accept_rating is None else as_edited(accept_rating, accept_text)
     if earlier := _same_submission(case, submission):
-        return unchanged(earlier, Decision.Outcome.CONSENSUS, consensus, accept_rating)
+        accepted = None if accept_rating is None else (accept_rating.pk, text)
+        rejected = {rating.pk for rating in reject_ratings}
+        return unchanged(earlier, Decision.Outcome.CONSENSUS, consensus, accepted, rejected)
     if response.was_settled:
-        pass_over(response, now=now, but=accept_rating)
-    if accept_rating is not None:
-        check_acceptable(accept_rating, response=response, by=by)
+        pass_over(response, now=now)
+    for rating in [*([accept_rating] if accept_rating else []), *reject_ratings]:
+        check_acceptable(rating, response=response, by=by)
     case = hold(case, by=by, now=now, finding=finding)
     decision = write_decision(case, Decision.Outcome.CONSENSUS, consensus, submission=submission, now=now)
+    for rating in reject_ratings:
+        reject(rating, by=by, now=now)
     if accept_rating is not None:
-        accept(accept_rating, by=by, now=now)
+        accept(accept_rating, text=text, by=by, now=now)
     _close(case, Response.Status.RESOLVED, decision, by=by, now=now)
     return decision
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from annotation.answers import Answers, Fault, InvalidAnswers, check_answers, load_answers, write_answers
-from arbitration.models import AcceptedRevision, Decision
+from arbitration.models import AcceptedRevision, Decision, RejectedRevision
 from core.errors import Conflict
 from core.limits import asked_text
 from core.policies import whole
@@ -44,14 +44,20 @@ def _rationale(text):
     return rationale, [Fault(what, part="rationale")] if what else []
 
 
-def unchanged(decision, outcome, consensus, accept_rating=None):
-    """The decision that a form became when it was sent before. Raises Conflict where it says something else now."""
+def unchanged(decision, outcome, consensus, accepted=None, rejected=frozenset()):
+    """The decision that a form became when it was sent before. Raises Conflict where it says something else now.
+
+    `accepted`: the key of the rating whose revised response is accepted, and the text; `rejected`: keys of ratings.
+    """
     stored = Consensus(decision.rationale, load_answers(Decision, [decision.pk])[decision.pk])
-    accepted = AcceptedRevision.objects.filter(
-        response=decision.case.response_id, accepted_by=decision.lead_id, created_at=decision.created_at
-    )
-    then = (decision.outcome, stored, accepted.values_list("rating", flat=True).first())
-    if then != (outcome, consensus, accept_rating and accept_rating.pk):
+    response, at = decision.case.response_id, decision.created_at
+    taken = AcceptedRevision.objects.filter(
+        response=response, accepted_by=decision.lead_id, created_at=at
+    ).values_list("rating", "text")
+    refused = RejectedRevision.objects.filter(
+        rating__response=response, rejected_by=decision.lead_id, created_at=at
+    ).values_list("rating", flat=True)
+    if (decision.outcome, stored, taken.first(), set(refused)) != (outcome, consensus, accepted, rejected):
         raise Conflict(CHANGED_SINCE)
     return decision
 

@@ -4,10 +4,12 @@ import uuid
 
 from annotation.answer_fields import LABEL, SCORE, answer_fields, differences, read_score
 from annotation.models import Divergence, Rating
-from core.addresses import named
+from core.addresses import address_of, named
 from core.errors import InvalidInput
 from core.policies import whole
 from core.texts import tidy
+
+EDITED = "edited-"
 
 
 def read_scores(data):
@@ -62,3 +64,33 @@ def read_revision(data, response):
     if rating is None:
         raise InvalidInput("The revised response you chose is not one of this case: reload the page.")
     return rating
+
+
+def read_edited(data, rating):
+    """What the lead made of the revised response that they accept, or None where the form holds no text of theirs."""
+    return data.get(EDITED + address_of(rating)) if rating else None
+
+
+def told_of_revisions(file, data):
+    """What the form shows of each revised response of a CaseFile, with what was filled in so far."""
+    chosen, rejected = data.get("revision", ""), data.getlist("reject")
+    return [
+        {
+            "opinion": opinion,
+            "address": (address := address_of(opinion.rating)),
+            "accepted": address == chosen,
+            "rejected": address in rejected or (not data and opinion.is_rejected),
+            "text": (text := data.get(EDITED + address, opinion.rating.revised_response)),
+            "edited": text != opinion.rating.revised_response,
+        }
+        for opinion in file.revisions
+    ]
+
+
+def read_rejected(data, response):
+    """The ratings whose revised responses are rejected. Raises InvalidInput for one of another response."""
+    chosen = {named(Rating, key) for key in data.getlist("reject")}
+    found = list(Rating.objects.current().filter(response=response, pk__in=chosen)) if chosen else []
+    if len(found) < len(chosen):
+        raise InvalidInput("A revised response you rejected is not one of this case: reload the page.")
+    return found

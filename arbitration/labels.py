@@ -9,8 +9,9 @@ from django.db.models.functions import Coalesce
 from annotation.counting import count_responses
 from annotation.models import Rating, Response
 from annotation.setting_aside import set_aside_what_is_open
+from arbitration.diff import normalised
 from arbitration.label_statements import write_final_labels
-from arbitration.models import AcceptedRevision, Case
+from arbitration.models import AcceptedRevision, Case, RejectedRevision
 from arbitration.outcomes import chunks, gather, most_written
 from arbitration.revisions import drop_outdated
 from core.errors import Conflict
@@ -86,8 +87,8 @@ def finalize_labels(*, stage, by, now, set_aside_because=""):
 
     What is open is set aside before where a reason for that is given: it gets no label and is counted. Agreed responses
     get their label by the policy's rule, arbitrated ones the lead's decision, and excluded ones a label that says so.
-    Text that more than half of a response's k experts wrote as its revision is accepted. Raises WorkIsOpen with the
-    list of what is open, and Conflict for a stage that is already final.
+    Text that more than half of a response's k experts wrote as its revision is accepted, unless a lead rejected it.
+    Raises WorkIsOpen with the list of what is open, and Conflict for a stage that is already final.
     """
     stage = lock_stage(stage)
     if stage.status in Stage.FINAL:
@@ -127,9 +128,12 @@ def _accept_most_written(stage, *, now):
     number = 0
     for rows in chunks(responses, "text", "wanted"):
         found = gather([pk for pk, *_ in rows])
+        refused = _rejected([pk for pk, *_ in rows])
         new = []
         for pk, text, k in rows:
             revisions = found[pk].revisions
+            unwanted = {normalised(revisions[rating]) for rating in revisions.keys() & refused}
+            revisions = {key: each for key, each in revisions.items() if normalised(each) not in unwanted}
             rating = most_written(revisions, text, max(k, len(found[pk].ratings)))
             if rating is not None:
                 new.append(
@@ -138,6 +142,12 @@ def _accept_most_written(stage, *, now):
         AcceptedRevision.objects.bulk_create(new)
         number += len(new)
     return number
+
+
+def _rejected(responses):
+    """The ratings of these responses whose revised texts a lead rejected."""
+    rejections = RejectedRevision.objects.standing().filter(rating__response__in=responses)
+    return set(rejections.values_list("rating", flat=True))
 
 
 def _sentence(count, one, many):

@@ -1,11 +1,12 @@
 from django.urls import path
 
-from arbitration import stage_views, views
+from arbitration import revision_views, stage_views, views
 
 app_name = "arbitration"
 urlpatterns = [
     path("arbitrate/", views.queue_page, name="queue"),
     path("arbitrate/waiting/", views.waiting, name="waiting"),
+    path("arbitrate/arrived/", views.arrived, name="arrived"),
     path("arbitrate/next/", views.claim_next, name="claim-next"),
     path("arbitrate/responses/<response:response>/", views.look, name="look"),
     path("arbitrate/responses/<response:response>/claim/", views.claim, name="claim"),
@@ -18,8 +19,9 @@ urlpatterns = [
     path("arbitrate/cases/<case:case>/one-more/", views.one_more, name="one-more"),
     path("arbitrate/cases/<case:case>/reopen/", views.reopen, name="reopen"),
     path("arbitrate/decisions/", views.decisions, name="decisions"),
-    path("arbitrate/revisions/", views.revisions, name="revisions"),
-    path("arbitrate/revisions/<rating:rating>/accept/", views.accept, name="accept-revision"),
+    path("arbitrate/revisions/", revision_views.revisions, name="revisions"),
+    path("arbitrate/revisions/<rating:rating>/accept/", revision_views.accept, name="accept-revision"),
+    path("arbitrate/revisions/<rating:rating>/reject/", revision_views.reject, name="reject-revision"),
     path("stages/<stage:stage_key>/finalize/", stage_views.finalize, name="finalize"),
     path("stages/<stage:stage_key>/arbitration/", stage_views.stage_panel, name="stage-panel"),
 ]

@@ -4,6 +4,7 @@ import uuid
 
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -12,10 +13,10 @@ from django.views.decorators.http import require_GET
 
 from annotation.answer_fields import SCORE, faults_by_field, label_fields, told
 from annotation.answers import InvalidAnswers, with_answers
-from annotation.models import Involvement, Rating, Response, load_earlier
+from annotation.models import Involvement, Response
 from annotation.prompt_list import MOST_FOUND
 from arbitration import forms
-from arbitration.casefile import open_file, open_files
+from arbitration.casefile import open_file
 from arbitration.cases import (
     claim_case,
     claim_next_case,
@@ -24,18 +25,19 @@ from arbitration.cases import (
     release_case,
     resolve_case,
 )
+from arbitration.diff import word_diff
 from arbitration.history import history_of
 from arbitration.models import AcceptedRevision, Case, Decision
 from arbitration.queue import FILTERS, ORDERS, as_shown, count_by_reason, not_theirs, open_to, queue
 from arbitration.reopening import ask_one_more, reopen_decision, return_case
-from arbitration.revisions import accept_revision, pending_revisions
 from core.access import ADMIN, EXPERT, LEAD, form_only, project_view
 from core.errors import Conflict, DomainError
 from core.http import flash, redirect
 from core.models import Stage
 from core.policies import whole
+from core.texts import tidy
 
-QUEUE_PAGE, REVISIONS_PAGE, DECISIONS_PAGE = 50, 10, 50
+QUEUE_PAGE, DECISIONS_PAGE = 50, 50
 
 
 @require_GET
@@ -93,6 +95,16 @@ def waiting(request, project):
 
 @require_GET
 @project_view(LEAD)
+def arrived(request, project):
+    """News for a queue that shows nothing, and asks again and again: empty until a case is there."""
+    open_now = open_to(stages=project.stages.in_rating(), lead=request.user, now=timezone.now())
+    if not open_now.exists():
+        return HttpResponse(status=204)
+    return render(request, "arbitration/_arrived.html", {"project": project})
+
+
+@require_GET
+@project_view(LEAD)
 def look(request, project, response):
     """A response of the queue with all that was said about it, before anybody takes it."""
     waiting = open_to(stages=project.stages.in_rating(), lead=request.user, now=timezone.now())
@@ -110,7 +122,7 @@ def claim(request, project, response):
     try:
         case = claim_case(response=response, by=request.user, now=timezone.now())
     except Conflict as error:
-        return _lead_on(request, project, error)
+        return lead_on(request, project, error)
     return redirect(request, _case_url(project, case))
 
 
@@ -134,7 +146,9 @@ def resolve(request, project, case):
             labels=forms.read_labels(request.POST),
             rationale=request.POST.get("rationale", ""),
             submission=forms.read_submission(request.POST),
-            accept_rating=forms.read_revision(request.POST, case.response),
+            accept_rating=(chosen := forms.read_revision(request.POST, case.response)),
+            accept_text=forms.read_edited(request.POST, chosen),
+            reject_ratings=forms.read_rejected(request.POST, case.response),
             finding=forms.read_finding(request.POST),
             now=timezone.now(),
         )
@@ -240,39 +254,6 @@ def decisions(request, project):
     return render(request, "arbitration/decisions.html", {"page_obj": page, "tab": "decisions"})
 
 
-@require_GET
-@project_view(LEAD)
-def revisions(request, project):
-    """Revised responses the consensus could accept, on responses that are agreed and not fully aligned."""
-    pending = [pk for stage in project.stages.in_rating() for pk in pending_revisions(stage)]
-    page = Paginator(pending, REVISIONS_PAGE).get_page(request.GET.get("page"))
-    responses = Response.objects.select_related("prompt", "stage__policy__rubric").in_bulk(
-        list(page.object_list)
-    )
-    load_earlier([response.prompt for response in responses.values()])
-    files = open_files([responses[pk] for pk in page.object_list])
-    context = {
-        "page_obj": page,
-        "files": files,
-        "tab": "revisions",
-        "simulated": any(f.simulated for f in files),
-    }
-    return render(request, "arbitration/revisions.html", context)
-
-
-@form_only
-@project_view(LEAD)
-def accept(request, project, rating):
-    """Accept one revised response."""
-    rating = get_object_or_404(Rating, pk=rating, response__stage__project=project)
-    try:
-        accept_revision(rating=rating, by=request.user, now=timezone.now())
-    except Conflict as error:
-        return _lead_on(request, project, error)
-    flash(request, "The revised response is accepted.")
-    return redirect(request, reverse("arbitration:revisions", args=[project.slug]))
-
-
 def _cases_of(request, project):
     """The cases whose pages this person may open: their own, and as an admin all decided ones that they have no part
     in as an expert."""
@@ -304,11 +285,16 @@ def _render_case(request, case, error=None):
     file = open_file(case.response)
     decision = with_answers(Decision.objects.filter(case=case)).first()
     faults = faults_by_field(error.faults) if isinstance(error, InvalidAnswers) else {}
+    accepted = AcceptedRevision.objects.standing().filter(response=case.response).first()
     context = {
         "case": case,
         "file": file,
         "decision": decision,
-        "accepted": AcceptedRevision.objects.standing().filter(response=case.response).first(),
+        "accepted": accepted,
+        "accepted_changes": word_diff(tidy(case.response.text), accepted.text)
+        if accepted and accepted.edited
+        else None,
+        "revisions": forms.told_of_revisions(file, request.POST),
         "history": history_of(file),
         "holds": holds,
         "is_held": case.status == Case.Status.CLAIMED and holds,
@@ -366,7 +352,7 @@ def _to_next_case(request, project):
     return redirect(request, _case_url(project, case))
 
 
-def _lead_on(request, project, error):
+def lead_on(request, project, error):
     """The page for what came too late, with what to do instead."""
     context = {"project": project, "message": str(error), "error": error}
     return render(request, "arbitration/too_late.html", context, status=error.status_code)

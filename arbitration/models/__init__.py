@@ -1,6 +1,6 @@
 from arbitration.models.case import Case, Decision, DecisionLabel, DecisionScore
 from arbitration.models.label import FinalLabel, FinalLabelValue, FinalScore
-from arbitration.models.revision import AcceptedRevision
+from arbitration.models.revision import AcceptedRevision, RejectedRevision
 
 __all__ = [
     "AcceptedRevision",
@@ -11,4 +11,5 @@ __all__ = [
     "FinalLabel",
     "FinalLabelValue",
     "FinalScore",
+    "RejectedRevision",
 ]

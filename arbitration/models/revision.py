@@ -14,8 +14,8 @@ class AcceptedRevision(models.Model):
 
     Either more than half of the experts wrote the same text (`accepted_by` empty), or a lead who is not its
     author accepted one (with or without a decision on the scores). `rating` is the (first) rating that
-    carries it; the text is kept here as it was accepted. It has `superseded_at` from when a decision accepted another
-    or none.
+    carries it; the text is kept here as it was accepted. Where the lead `edited` it, the text is the lead's own, and
+    the rating is what it was made from. It has `superseded_at` from when a decision accepted another or none.
     """
 
     response = models.ForeignKey(
@@ -25,6 +25,7 @@ class AcceptedRevision(models.Model):
         "annotation.Rating", on_delete=models.PROTECT, related_name="accepted_revisions"
     )
     text = models.TextField()
+    edited = models.BooleanField(default=False, db_default=False)
     accepted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -43,3 +44,35 @@ class AcceptedRevision(models.Model):
 
     def __str__(self):
         return f"Revision of {self.response_id}"
+
+
+class RejectedRevisionQuerySet(models.QuerySet):
+    def standing(self):
+        """Those that hold: not taken back by accepting the text after all."""
+        return self.filter(superseded_at=None)
+
+
+class RejectedRevision(models.Model):
+    """A revised response that a lead does not want the model to learn, whoever else wrote the same.
+
+    It has `superseded_at` from when a lead accepted the rating's text after all.
+    """
+
+    rating = models.ForeignKey(
+        "annotation.Rating", on_delete=models.PROTECT, related_name="rejected_revisions"
+    )
+    rejected_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    superseded_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RejectedRevisionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rating"], condition=Q(superseded_at=None), name="rejection_current_per_rating"
+            ),
+        ]
+
+    def __str__(self):
+        return f"Rejection of {self.rating_id}"

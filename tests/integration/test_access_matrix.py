@@ -103,6 +103,7 @@ annotation:open-rating        405/302 405/404 405/404 405/403 405/403 405/403 40
 annotation:import-responses   302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
 arbitration:queue             302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
 arbitration:waiting           302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
+arbitration:arrived           302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
 arbitration:claim-next        405/302 405/404 405/404 405/403 405/403 405/302 405/302 405/403
 arbitration:look              302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
 arbitration:claim             405/302 405/404 405/404 405/403 405/403 405/302 405/302 405/403
@@ -117,6 +118,7 @@ arbitration:reopen            405/302 405/404 405/404 405/403 405/403 405/404 40
 arbitration:decisions         302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 arbitration:revisions         302/405 404/405 404/405 403/405 403/405 200/405 200/405 403/405
 arbitration:accept-revision   405/302 405/404 405/404 405/403 405/403 405/302 405/302 405/403
+arbitration:reject-revision   405/302 405/404 405/404 405/403 405/403 405/302 405/302 405/403
 arbitration:finalize          302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/409
 arbitration:stage-panel       302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 training:generate             302/302 404/404 404/404 403/403 403/403 403/403 403/403 302/302
@@ -253,6 +255,7 @@ def world():
         "arbitration:reopen": {"case": decided.pk},
         "arbitration:claim": {"response": waiting.pk},
         "arbitration:accept-revision": {"rating": Rating.objects.filter(response=revised).first().pk},
+        "arbitration:reject-revision": {"rating": Rating.objects.filter(response=revised).first().pk},
         "training:launch": {"stage_key": base.key},
         "evaluation:figure-file": {"key": "score-safety"},
     }

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from annotation.models import Response
 from arbitration.cases import claim_case, release_case
-from arbitration.models import AcceptedRevision, Case, Decision
+from arbitration.models import AcceptedRevision, Case, Decision, RejectedRevision
 from core.addresses import address_of
 from core.rubrics import PolicySpec
 from tests.factories.annotation import make_rating_stage
@@ -194,6 +194,26 @@ class TestResolve:
         as_lead.post(url("resolve", team, case.pk), filled(revision=address_of(rating)))
         assert AcceptedRevision.objects.get().rating == rating
         assert "accepted" in as_lead.get(url("case", team, case.pk)).text
+
+    def test_accepts_one_as_edited_and_rejects_another(self, as_lead, team, now):
+        stage = make_rating_stage(team.project, prompts=1)
+        response = make_divergent(Response.objects.get(stage=stage), team.experts, revised_response=BETTER)
+        case = claim_case(response=response, by=team.lead, now=now)
+        one, other, _ = map(address_of, response.ratings.all())
+        form = filled(revision=one, reject=[one], **{f"edited-{one}": "Seven minutes."})
+        refused = as_lead.post(url("resolve", team, case.pk), form)
+        assert "choose one of both" in refused.text
+        assert "Seven minutes." in refused.text  # kept in the form
+        form["reject"] = [other]
+        for _ in range(2):
+            assert as_lead.post(url("resolve", team, case.pk), form).status_code == 302
+        accepted = AcceptedRevision.objects.get()
+        assert (address_of(accepted.rating), accepted.text, accepted.edited) == (one, "Seven minutes.", True)
+        assert [address_of(each.rating) for each in RejectedRevision.objects.all()] == [other]
+        form[f"edited-{one}"] = "Eight minutes."
+        assert as_lead.post(url("resolve", team, case.pk), form).status_code == 409
+        page = as_lead.get(url("case", team, case.pk)).text
+        assert "accepted, edited" in page and "rejected" in page
 
 
 class TestExclude:

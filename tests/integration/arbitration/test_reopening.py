@@ -139,12 +139,12 @@ class TestReopenDecision:
         one, other, _ = response.ratings.all()
         case = claim_case(response=response, by=team.lead, now=NOW)
         decision = decide(case, accept_rating=one)
-        for accepted, standing in ((other, [other.pk]), (None, [])):
+        for accepted, standing in ((other, [other.pk]), (other, [other.pk]), (None, [])):
             reopen_decision(decision=decision, by=team.lead, reason="Again.", now=NOW)
             case = claim_case(response=response, by=team.lead, now=NOW)
             decision = decide(case, accept_rating=accepted)
             assert list(AcceptedRevision.objects.standing().values_list("rating", flat=True)) == standing
-        assert AcceptedRevision.objects.count() == 2
+        assert AcceptedRevision.objects.count() == 3
 
 
 class TestReturnCase:

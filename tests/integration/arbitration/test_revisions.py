@@ -4,7 +4,7 @@ import pytest
 
 from arbitration.labels import finalize_labels
 from arbitration.models import AcceptedRevision
-from arbitration.revisions import accept_revision, pending_revisions
+from arbitration.revisions import accept_revision, pending_revisions, reject_revision
 from core.errors import Conflict, InvalidInput, NotAllowed
 from core.models import Membership
 from core.projects import add_member
@@ -53,6 +53,16 @@ class TestMajorityRevisions:
         accept_revision(rating=chosen, by=team.lead, now=NOW)
         finalize_labels(stage=stage, by=team.admin, now=NOW)
         assert response.final_label.revision.rating == chosen
+
+    def test_are_not_accepted_where_a_lead_rejected_the_text(self, team):
+        stage = make_rating_stage(team.project, prompts=1)
+        (response,) = responses_of(stage)
+        for expert, text in zip(team.experts, [BETTER, BETTER.replace(" ", "\n"), ""], strict=True):
+            rate(response, expert, score=3, revised_response=text)
+        reject_revision(rating=response.ratings.first(), by=team.lead, now=NOW)
+        assert pending_revisions(stage) == [response.pk]
+        finalize_labels(stage=stage, by=team.admin, now=NOW)
+        assert not AcceptedRevision.objects.exists()
 
 
 class TestAcceptRevision:

@@ -6,8 +6,9 @@ from django.utils import timezone
 
 from annotation.models import Response
 from arbitration.cases import claim_case
-from arbitration.models import AcceptedRevision, Case, FinalLabel
+from arbitration.models import AcceptedRevision, Case, FinalLabel, RejectedRevision
 from core.access import page_at
+from core.addresses import address_of
 from core.models import Membership, Stage, User
 from core.projects import add_member
 from tests.factories.annotation import make_rating_stage, rate
@@ -112,6 +113,13 @@ class TestQueuePage:
     def test_says_when_no_rating_is_under_way(self, as_lead, team):
         assert "No rating is under way" in as_lead.get(url("queue", team)).text
 
+    def test_tells_who_waits_when_a_case_has_come_and_takes_none(self, as_lead, team, diverging):
+        assert "A case is waiting for you" in as_lead.get(url("arrived", team)).text
+        assert not Case.objects.exists()
+        Stage.objects.update(status=Stage.Status.LABELS_FINAL)
+        assert as_lead.get(url("arrived", team)).status_code == 204
+        assert url("arrived", team) in as_lead.get(url("queue", team)).text
+
     def test_shows_the_cases_one_holds(self, as_lead, team, case):
         assert url("case", team, case.pk) in as_lead.get(url("queue", team)).text
 
@@ -170,6 +178,25 @@ class TestRevisions:
         assert as_lead.post(url("accept-revision", team, rating.pk)).url == url("revisions", team)
         assert AcceptedRevision.objects.get().accepted_by == team.lead
         assert "No revision to accept" in as_lead.get(url("revisions", team)).text
+
+    def test_accepts_what_the_lead_made_of_one(self, as_lead, team, response):
+        rating = response.ratings.exclude(revised_response="").get()
+        accept = url("accept-revision", team, rating.pk)
+        form = {f"edited-{address_of(rating)}": "Boil it\r\nfor seven minutes."}
+        assert as_lead.post(accept, {f"edited-{address_of(rating)}": "  "}).status_code == 422
+        assert as_lead.post(accept, form).status_code == 302
+        accepted = AcceptedRevision.objects.get()
+        assert (accepted.text, accepted.edited) == ("Boil it\nfor seven minutes.", True)
+        assert (accepted.rating, accepted.accepted_by) == (rating, team.lead)
+
+    def test_rejects_one_and_lists_it_no_more(self, as_lead, team, response):
+        rating = response.ratings.exclude(revised_response="").get()
+        for _ in range(2):
+            assert as_lead.post(url("reject-revision", team, rating.pk)).status_code == 302
+        assert RejectedRevision.objects.get().rejected_by == team.lead
+        assert "No revision to accept" in as_lead.get(url("revisions", team)).text
+        as_lead.post(url("accept-revision", team, rating.pk))
+        assert not RejectedRevision.objects.standing().exists()
 
     def test_offers_nobody_their_own(self, client, team, response):
         author = team.experts[0]
