@@ -105,7 +105,7 @@ class RatingForm:
     def questions(self):
         """The axes and label sets as HTML. Of an empty form it never changes: each process keeps it."""
         if self.fields or self.faults:
-            return _render_questions(self)
+            return render_questions(self)
         return worked_out(self.policy, _render_empty)
 
     @property
@@ -153,8 +153,9 @@ def _turn(text):
 
 
 def _render_empty(policy):
-    return _render_questions(RatingForm(policy))
+    return render_questions(RatingForm(policy))
 
 
-def _render_questions(form):
+def render_questions(form):
+    """The axes and label sets of a RatingForm as HTML."""
     return render_to_string("annotation/_questions.html", {"form": form})

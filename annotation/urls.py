@@ -1,6 +1,6 @@
 from django.urls import path
 
-from annotation.views import left, mine, prompts, rate, stage
+from annotation.views import left, mine, preview, prompts, rate, stage
 
 app_name = "annotation"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("ratings/<rating:pk>/take-back/", rate.take_back, name="take-back"),
     path("ratings/<rating:pk>/correct/", mine.correct, name="correct"),
     path("my-ratings/called-in/", mine.called_in, name="called-in"),
+    path("setup/preview/", preview.rubric_preview, name="rubric-preview"),
     path("prompts/", prompts.prompts, name="prompts"),
     path("prompts/<int:pk>/", prompts.prompt_page, name="prompt"),
     path("prompts/<int:pk>/edit/", prompts.edit, name="edit-prompt"),

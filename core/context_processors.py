@@ -12,6 +12,8 @@ WORKPLACE_OF_VIEW = {
     "stage-detail": "stages",
     "arbitration:finalize": "stages",
     "project-setup": "setup",
+    "setup-guidelines": "setup",
+    "setup-people": "setup",
     "project-itself": "setup",
     "project-audit": "setup",
     "annotation:prompts": "setup",

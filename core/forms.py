@@ -66,7 +66,7 @@ class GuidelinesForm(forms.Form):
     guidelines = TextField(
         required=False,
         label="Text",
-        rows=10,
+        rows=24,
         max_length=LONGEST_REMARK,
         help_text="Markdown. Experts open it with one key while they rate.",
     )
@@ -268,6 +268,7 @@ class RubricEditor:
     """
 
     def __init__(self, *, policy=None, data=None):
+        self.is_sent = data is not None
         if data is None:
             rubric, rules = specs_of(policy)
             self.policy = PolicyForm(initial=vars(rules) | {"version": policy.version}, prefix="policy")
@@ -302,7 +303,9 @@ class RubricEditor:
                 data[f"labels-{total}-escalates"] = data[f"labels-{total}-required"] = "on"
                 data[f"labels-{total}-values-TOTAL_FORMS"] = 2
                 data[f"labels-{total}-values-INITIAL_FORMS"] = 0
-        return cls(data=data)
+        grown = cls(data=data)
+        grown.is_sent = False  # it is not judged yet
+        return grown
 
     def is_valid(self):
         valid = all([part.is_valid() for part in (self.policy, self.axes, self.label_sets)])

@@ -1,10 +1,11 @@
-"""A project's setup in the browser: guidelines, rubric and policy, people."""
+"""A project's setup in the browser, a tab each: rubric and policy, guidelines, people."""
 
 from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
 
 from core.access import ADMIN, form_only, project_view
 from core.account_views import show_link
@@ -12,22 +13,30 @@ from core.accounts import create_account
 from core.errors import DomainError
 from core.forms import AccountForm, GuidelinesForm, MemberForm, RubricEditor
 from core.guidelines import Overtaken, current, write_guidelines
+from core.limits import LONGEST_REMARK
 from core.models import Membership, Stage
 from core.projects import add_member, remove_member, revise
 from core.rubric_keys import RubricKeys
+from core.setup_faults import faults_of
+from core.texts import tidy
 
 
+@require_safe
 @project_view(ADMIN)
 def project_setup(request, project):
-    return _page(request, project)
+    """The rubric and policy, with what experts will see of them."""
+    return _rubric(request, project)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @project_view(ADMIN)
-@form_only
 def setup_guidelines(request, project):
+    """The guidelines, to be read and written on."""
+    if request.method != "POST":
+        return _guidelines(request, project, _guidelines_form(project))
     form = GuidelinesForm(request.POST)
     if not form.is_valid():
-        return _page(request, project, guidelines=form, status=422)
+        return _guidelines(request, project, form, status=422)
     seen = form.cleaned_data["version"]
     try:
         written = write_guidelines(
@@ -39,20 +48,35 @@ def setup_guidelines(request, project):
         )
     except Overtaken as error:
         form = GuidelinesForm(initial=form.cleaned_data | {"version": error.newest.version})
-        return _page(request, project, guidelines=form, overtaken=error, status=error.status_code)
+        return _guidelines(request, project, form, overtaken=error, status=error.status_code)
     said = "Nothing has changed." if written.version == seen else f"Saved as version {written.version}."
     messages.success(request, said)
-    return redirect("project-setup", slug=project.slug)
+    return redirect("setup-guidelines", slug=project.slug)
+
+
+@form_only
+@project_view(ADMIN)
+def guidelines_preview(request, project):
+    """The guidelines as they stand in the editor, set as experts will read them; not more than can be saved."""
+    text = tidy(request.POST.get("guidelines", ""))[:LONGEST_REMARK]
+    return render(request, "core/_guidelines_preview.html", {"text": text})
+
+
+@require_safe
+@project_view(ADMIN)
+def setup_people(request, project):
+    """Who has which role, and ways to give one."""
+    return _people(request, project)
 
 
 @project_view(ADMIN)
 @form_only
 def setup_rubric(request, project):
     if "add" in request.POST:
-        return _page(request, project, editor=RubricEditor.grown(request.POST, request.POST["add"]))
+        return _rubric(request, project, editor=RubricEditor.grown(request.POST, request.POST["add"]))
     editor = RubricEditor(data=request.POST)
     if not editor.is_valid():
-        return _page(request, project, editor=editor, status=422)
+        return _rubric(request, project, editor=editor, status=422)
     rubric, policy = editor.specs(RubricKeys(project))
     seen = editor.policy.cleaned_data["version"]
     try:
@@ -66,7 +90,7 @@ def setup_rubric(request, project):
         )
     except DomainError as error:
         faults = [str(error), *getattr(error, "errors", [])]
-        return _page(request, project, editor=editor, faults=faults, status=error.status_code)
+        return _rubric(request, project, editor=editor, faults=faults, status=error.status_code)
     said = "Nothing has changed." if new.version == seen else f"Saved as version {new.version}."
     messages.success(request, said)
     return redirect("project-setup", slug=project.slug)
@@ -77,11 +101,11 @@ def setup_rubric(request, project):
 def setup_member_add(request, project):
     form = MemberForm(request.POST, prefix="member")
     if not form.is_valid():
-        return _page(request, project, member=form, status=422)
+        return _people(request, project, member=form, status=422)
     role = Membership.Role(form.cleaned_data["role"])
     add_member(project=project, user=form.person, role=role, by=request.user, now=timezone.now())
     messages.success(request, f"{form.person} is now {role.label.lower()} here.")
-    return redirect("project-setup", slug=project.slug)
+    return redirect("setup-people", slug=project.slug)
 
 
 @project_view(ADMIN)
@@ -105,10 +129,10 @@ def setup_account(request, project):
         else:
             add_member(project=project, user=person, role=data["role"], by=request.user, now=now)
             if not data["password"]:
-                return show_link(request, person, onward=reverse("project-setup", args=[project.slug]))
+                return show_link(request, person, onward=reverse("setup-people", args=[project.slug]))
             messages.success(request, f"{person} can sign in as “{person.username}”.")
-            return redirect("project-setup", slug=project.slug)
-    return _page(request, project, account=form, status=422)
+            return redirect("setup-people", slug=project.slug)
+    return _people(request, project, account=form, status=422)
 
 
 @project_view(ADMIN)
@@ -127,7 +151,7 @@ def setup_member_remove(request, project, pk):
         messages.success(
             request, f"{membership.user} is no longer {membership.get_role_display().lower()} here."
         )
-    return redirect("project-setup", slug=project.slug)
+    return redirect("setup-people", slug=project.slug)
 
 
 def _guidelines_form(project):
@@ -135,33 +159,33 @@ def _guidelines_form(project):
     return GuidelinesForm(initial={"guidelines": newest.text, "version": newest.version})
 
 
-def _page(
-    request,
-    project,
-    *,
-    status=200,
-    editor=None,
-    faults=(),
-    guidelines=None,
-    overtaken=None,
-    member=None,
-    account=None,
-):
-    people = {}
-    for membership in project.memberships.select_related("user").order_by("user__username", "role"):
-        people.setdefault(membership.user, []).append(membership)
+def _rubric(request, project, *, status=200, editor=None, faults=()):
     policy = project.policy
+    editor = editor or RubricEditor(policy=policy)
     context = {
         "project": project,
         "policy": policy,
-        "editor": editor or RubricEditor(policy=policy),
-        "faults": faults,
-        "guidelines": guidelines or _guidelines_form(project),
-        "overtaken": overtaken,
-        "people": people,
-        "member": member or MemberForm(prefix="member"),
-        "account": account or AccountForm(prefix="account"),
+        "editor": editor,
+        "faults": faults_of(editor, faults),
         "waiting": project.stages.turns().filter(status=Stage.Status.RESPONDING).first(),
         "rating": project.stages.filter(status=Stage.Status.RATING).first(),
     }
     return render(request, "core/project_setup.html", context, status=status)
+
+
+def _guidelines(request, project, form, *, status=200, overtaken=None):
+    context = {"project": project, "guidelines": form, "overtaken": overtaken}
+    return render(request, "core/setup_guidelines.html", context, status=status)
+
+
+def _people(request, project, *, status=200, member=None, account=None):
+    people = {}
+    for membership in project.memberships.select_related("user").order_by("user__username", "role"):
+        people.setdefault(membership.user, []).append(membership)
+    context = {
+        "project": project,
+        "people": people,
+        "member": member or MemberForm(prefix="member"),
+        "account": account or AccountForm(prefix="account"),
+    }
+    return render(request, "core/setup_people.html", context, status=status)

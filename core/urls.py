@@ -32,6 +32,12 @@ urlpatterns = [
     path("projects/<slug:slug>/audit/", audit_views.project_audit, name="project-audit"),
     path("projects/<slug:slug>/setup/", setup_views.project_setup, name="project-setup"),
     path("projects/<slug:slug>/setup/guidelines/", setup_views.setup_guidelines, name="setup-guidelines"),
+    path(
+        "projects/<slug:slug>/setup/guidelines/preview/",
+        setup_views.guidelines_preview,
+        name="setup-guidelines-preview",
+    ),
+    path("projects/<slug:slug>/setup/people/", setup_views.setup_people, name="setup-people"),
     path("projects/<slug:slug>/setup/rubric/", setup_views.setup_rubric, name="setup-rubric"),
     path("projects/<slug:slug>/setup/members/", setup_views.setup_member_add, name="setup-member-add"),
     path("projects/<slug:slug>/setup/accounts/", setup_views.setup_account, name="setup-account"),

@@ -13,6 +13,7 @@ urlpatterns = [
     path("runs/<int:pk>/", views.run_page, name="run"),
     path("runs/<int:pk>/cancel/", views.cancel, name="cancel"),
     path("runs/<int:pk>/resume/", views.resume, name="resume"),
+    path("setup/checklist/", loop_views.checklist, name="checklist"),
     path("loop/", loop_views.loop, name="loop"),
     path("models/", views.models_page, name="models"),
     path("training-sets/<int:pk>/", views.training_set_page, name="training-set"),

@@ -18,7 +18,7 @@ class TestSomebodyInvited:
         make_rating_stage(team.project, by=team.admin)
         concord.start("web")
 
-        admin = people.open(team.admin.username, path=f"/projects/{team.project.slug}/setup/")
+        admin = people.open(team.admin.username, path=f"/projects/{team.project.slug}/setup/people/")
         admin.get_by_text("Someone without an account").click()
         account = admin.get_by_role("form", name="Create an account")
         account.get_by_label("Username").fill("Noor")
