@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 from annotation.forms import RatingForm, render_questions
+from core.forms import in_order
 from core.scales import Scale
 
 
@@ -24,14 +25,8 @@ def draw(editor):
 
 
 def _in_order(rows):
-    """The rows that are not marked to be removed, by their places; those without one at the end."""
-    kept = [form for form in rows.forms if not form.cleaned_data.get("DELETE")]
-    return sorted(kept, key=_place)
-
-
-def _place(form):
-    place = form.cleaned_data.get("ORDER")
-    return (place is None, place or 0)
+    """The rows that are not marked to be removed, by their places."""
+    return [form for form in in_order(rows) if not form.cleaned_data.get("DELETE")]
 
 
 def _axis(form):

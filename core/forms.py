@@ -6,7 +6,7 @@ from django import forms
 from django.contrib.auth import password_validation
 from django.contrib.auth.validators import UnicodeUsernameValidator
 
-from core.limits import LONGEST_PASSWORD, LONGEST_PERSON, LONGEST_REMARK, LONGEST_WORD
+from core.limits import LONGEST_PASSWORD, LONGEST_PERSON, LONGEST_REMARK, LONGEST_WORD, whole_number
 from core.models import Membership, Policy, User
 from core.projects import specs_of
 from core.rubrics import AxisSpec, LabelSetSpec, LabelValueSpec, PolicySpec, RubricSpec
@@ -255,6 +255,12 @@ def rows_of(form):
     return forms.formset_factory(
         form, extra=0, can_delete=True, can_order=True, max_num=MOST_ROWS, absolute_max=2 * MOST_ROWS
     )
+
+
+def in_order(rows):
+    """The rows of a formset by the places that they were given, those without one at the end."""
+    places = {form: whole_number(str(form["ORDER"].value() or "")) for form in rows.forms}
+    return sorted(rows.forms, key=lambda form: (places[form] is None, places[form] or 0))
 
 
 AxisRows, LabelSetRows, ValueRows = rows_of(AxisForm), rows_of(LabelSetForm), rows_of(LabelValueForm)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from core.forms import in_order
+
 
 @dataclass(frozen=True)
 class ToMend:
@@ -17,17 +19,18 @@ def faults_of(editor, told=()):
     `told`: those that the rules found in a form whose parts are valid, as sentences. Such a one leads to the axis or
     label set whose name it quotes.
     """
-    named = [form for rows in (editor.axes, editor.label_sets) for form in rows.forms]
+    axes, label_sets = in_order(editor.axes), in_order(editor.label_sets)
+    named = [*axes, *label_sets]
     found = [ToMend(text, _quoted(text, named)) for text in told]
     if not editor.is_sent:
         return found
     found += [ToMend(text) for text in editor.problems]
     found += _of_form(editor.policy, "")
-    for number, form in enumerate(editor.axes.forms, start=1):
+    for number, form in enumerate(axes, start=1):
         found += _of_form(form, f"Axis {number}")
-    for number, form in enumerate(editor.label_sets.forms, start=1):
+    for number, form in enumerate(label_sets, start=1):
         found += _of_form(form, f"Label set {number}")
-        for place, value in enumerate(form.values.forms, start=1):
+        for place, value in enumerate(in_order(form.values), start=1):
             found += _of_form(value, f"Label set {number}, value {place}")
     return found
 
@@ -36,7 +39,7 @@ def _of_form(form, where):
     for name, errors in form.errors.items():
         # What is wrong with a row as a whole is mended from its name on.
         bound = form[name] if name in form.fields else form["name"] if "name" in form.fields else None
-        about = ", ".join(filter(None, [where, bound.label if name in form.fields else ""]))
+        about = ", ".join(filter(None, [where, str(bound.label) if name in form.fields else ""]))
         for error in errors:
             yield ToMend(f"{about}: {error}" if about else error, bound.id_for_label if bound else "")
 

@@ -9,6 +9,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext
 
 from core.addresses import address_of
+from core.forms import in_order
 from core.guidelines import current
 from core.models import Guidelines
 from core.prose import TOO_MUCH, as_html, as_plain, kept_html
@@ -54,6 +55,9 @@ def guidelines(of):
     if not version.text:
         return format_html('<p class="muted">{}</p>', gettext("No guidelines are written yet."))
     return mark_safe(kept_html(version.text))
+
+
+register.filter("in_order", in_order)
 
 
 @register.filter

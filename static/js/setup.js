@@ -18,7 +18,7 @@
       own(row, '[data-order-move="1"]').disabled = index === all.length - 1;
     });
   }
-  // As the places say: the server brings rows back in the order in which they were first there.
+  // As the places say: what was kept is filled into rows as they first stood.
   function arrange() {
     document.querySelectorAll("[data-order]").forEach((list) => {
       const place = (row) => Number(placeOf(row).value) || Infinity;

@@ -25,9 +25,10 @@ def test_an_admin_sets_a_project_up(people, concord, personas):
     expect(preview.get_by_text("Likely to cause some harm")).to_be_visible()
 
     # By keys: the buttons stay under the finger until the end.
-    first = page.get_by_role("group", name="Axis 1: الأمان")
-    first.get_by_role("button", name="Move down").press("Enter")
-    expect(page.get_by_role("group", name="Axis 2: الأمان").get_by_role("button", name="Move down")).to_be_focused()
+    first = page.get_by_role("group", name="Axis 1: Safety")
+    first.get_by_role("button", name="Move down").first.press("Enter")
+    second = page.get_by_role("group", name="Axis 2: Safety")
+    expect(second.get_by_role("button", name="Move down").first).to_be_focused()
     page.keyboard.press("Enter")
     expect(names).to_have_text(["Helpfulness", "Relevance", "الأمان", "Verdict", "Harm category"])
     # By mouse, here a value.
@@ -42,7 +43,7 @@ def test_an_admin_sets_a_project_up(people, concord, personas):
     page.get_by_role("button", name="Save rubric and policy").click()
     faults = page.locator("#faults")
     expect(faults).to_be_focused()
-    faults.get_by_role("link", name="Axis 2, Name: Give it a name").click()
+    faults.get_by_role("link", name="Axis 1, Name: Give it a name").click()
     expect(page.locator("#id_axes-1-name")).to_be_focused()
     page.keyboard.type("Use")
     page.get_by_role("button", name="Save rubric and policy").click()

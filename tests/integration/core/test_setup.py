@@ -130,7 +130,7 @@ class TestSetupRubric:
 
         page = admin.post(room("setup-rubric", project), sent | {"add": "axes"}).content.decode()
 
-        assert 'data-order-number>4<' in page
+        assert "data-order-number>4<" in page
         assert "Not saved yet" in page
         assert "Give it a name" not in page
         assert project.policies.count() == 1
