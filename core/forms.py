@@ -5,6 +5,7 @@ import re
 from django import forms
 from django.contrib.auth import password_validation
 from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.utils.functional import cached_property
 
 from core.limits import LONGEST_PASSWORD, LONGEST_PERSON, LONGEST_REMARK, LONGEST_WORD, whole_number
 from core.models import Membership, Policy, User
@@ -129,6 +130,11 @@ class Row(forms.Form):
         validators=[shows_itself],
         error_messages={"required": "Give it a name, or mark it to be removed."},
     )
+
+    @cached_property
+    def changed_data(self):
+        """The place alone makes no row of a blank one."""
+        return [name for name in super().changed_data if name != "ORDER"]
 
     def key_or_new(self, keys):
         return self.cleaned_data["key"] or keys.give(self.cleaned_data["name"])

@@ -63,6 +63,7 @@ def set_up(page):
     page.get_by_role("button", name="Create project").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Setup")
     expect(page.get_by_label("Ratings per response (k)")).to_have_value("3")
+    page.get_by_role("link", name="People").click()
     for name, role in [*((name, "Expert") for name in EXPERTS), ("lena", "Lead reviewer")]:
         page.get_by_text("Someone without an account").click()
         form = page.get_by_role("form", name="Create an account")
