@@ -172,7 +172,7 @@ class TestAnAdmin:
         page.get_by_role("button", name="Add an axis").click()
         page.locator('[name="axes-3-name"]').fill("Warmth")
         page.locator('[name="axes-3-question"]').fill("Is it kind?")
-        page.get_by_role("link", name="Guidelines").click()
+        page.get_by_role("link", name="Guidelines").first.click()
         page.get_by_label("Text").fill("Be kind.")
         page.get_by_role("button", name="Save guidelines").click()
         expect(page.get_by_role("link", name="version 2")).to_be_visible()
