@@ -27,6 +27,8 @@ class EntranceMiddleware:
         if "%00" in asked:
             # Nobody types one, and no database takes it. Not taken out: what stands around it could make another.
             request.META["QUERY_STRING"] = asked.replace("%00", "%20")
+        if request.encoding:
+            request.encoding = None  # UTF-8: a charset that a form names may be no encoding of texts at all
         if NO_ROOM in request.META:
             return no_room(request)
         size = whole_number(request.META.get("CONTENT_LENGTH") or "0")

@@ -120,8 +120,8 @@ class Departure:
         if not self.left:
             self.forget()
 
-    def begin_to_leave(self):
-        """No thread writes any more: from now on its time is counted."""
+    def count_from_now(self):
+        """Begin the time that the client has for what is put aside."""
         self.taken_at = time.monotonic()
         self.ends_at = self.taken_at + TAKING_SECONDS + self.left / SLOWEST
 
@@ -162,7 +162,7 @@ class Departure:
     def _wait_and_send(self, data):
         with self.room.a_thread_waits(), selectors.DefaultSelector() as selector:
             selector.register(self.client, selectors.EVENT_WRITE)
-            self.begin_to_leave()
+            self.count_from_now()
             while self.left or data:
                 selector.select(1)
                 if self.left:

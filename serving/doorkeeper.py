@@ -168,7 +168,7 @@ class Doorkeeper(ThreadWorker):
         goes_on = not fs.cancelled() and not fs.exception() and fs.result()
         self.forget(conn)
         if conn.departure.left:
-            conn.departure.begin_to_leave()
+            conn.departure.count_from_now()
             self.departing[conn] = goes_on, rest
             self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self.on_taking, conn))
         else:

@@ -3,8 +3,10 @@
 The forms are those that the pages show, found anew each time, so that a new form or field is tried as well.
 """
 
+import json
 import re
 from html.parser import HTMLParser
+from urllib.parse import quote
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -44,6 +46,35 @@ FILLED_IN = dict.fromkeys(("score-safety", "score-helpfulness", "score-relevance
     "submission": "00000000-0000-4000-8000-000000000000",
 }
 ASKED = ("q", "page", "split", "stage", "reason", "model", "seen", "next", "status")
+FORM = "application/x-www-form-urlencoded"
+PARTS = "multipart/form-data; boundary=part"
+
+
+def pairs(names, value):
+    return "&".join(f"{quote(name)}={value}" for name in names).encode()
+
+
+def parts(names, more=""):
+    """A form in parts; `more`: what each part's header says besides its name."""
+    each = [
+        f'--part\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\na\0b\r\n' for name in names
+    ]
+    return "".join([*each, "--part--\r\n"]).encode()
+
+
+BODIES = {
+    "half a surrogate": (FORM, lambda names: pairs(names, "%ED%A0%80%FF%00")),
+    "each field three times": (FORM, lambda names: pairs([*names] * 3, "1")),
+    "a hundred thousand fields": (FORM, lambda names: b"&f=1" * 100_000),
+    "a name of a hundred thousand letters": (PARTS, lambda names: parts([*names, "n" * 100_000])),
+    "no form": ("application/json", lambda names: json.dumps(dict.fromkeys(names, 1)).encode()),
+    "no encoding of texts": (f"{PARTS}; charset=rot13", parts),
+    "an encoding without replacement": (f"{FORM}; charset=idna", lambda names: pairs(names, "%FF")),
+    "files for fields": (PARTS, lambda names: parts(names, '; filename="../a\0\u202e.csv"')),
+    "broken off": (PARTS, lambda names: parts(names)[:-20]),
+    "no boundary": ("multipart/form-data", parts),
+    "no base64": (PARTS, lambda names: parts(names, "\r\nContent-Transfer-Encoding: base64")),
+}
 FILES = {
     "digits.jsonl": b'{"prompt": "a", "id": ' + b"9" * 5000 + b"}",
     "digits-as-text.jsonl": b'{"prompt_id": "p1", "text": "a", "model": "m", "candidate": "%s"}'
@@ -97,11 +128,11 @@ def kinds(fields):
     return list({re.sub(r"\d+", "0", name): name for name in reversed(fields)}.values())
 
 
-def answer(world, who, method, url, data=None):
+def answer(world, who, method, url, data=None, **more):
     client = world.clients[who]
     cookies = client.cookies.copy()
     with transaction.atomic():
-        got = getattr(client, method)(url, data)
+        got = getattr(client, method)(url, data, **more)
         if got.streaming:
             b"".join(got.streaming_content)
         transaction.set_rollback(True)
@@ -167,6 +198,15 @@ class TestEveryForm:
                 status = answer(world, who, "post", url, fields | changed).status_code
                 if status >= 500:
                     broken.append(f"{url} to {who}, {name}: {what}: {status}")
+        assert broken == []
+
+    def test_takes_any_body(self, world, forms):
+        broken = []
+        for url, (who, fields) in forms.items():
+            for what, (kind, body) in BODIES.items():
+                status = answer(world, who, "post", url, body(fields), content_type=kind).status_code
+                if status >= 500:
+                    broken.append(f"{url} to {who}: {what}: {status}")
         assert broken == []
 
 

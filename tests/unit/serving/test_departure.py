@@ -98,7 +98,7 @@ class TestIsLate:
         answer = Departure(ends[0], Room(folder=None, most=100_000_000, waiting=1))
         for block in BLOCKS:
             answer.sendall(block)
-        answer.begin_to_leave()
+        answer.count_from_now()
         now = time.monotonic()
         assert not answer.is_late(now + departure.TAKING_SECONDS - 1)
         assert answer.is_late(now + departure.TAKING_SECONDS + 1)
