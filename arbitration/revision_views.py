@@ -10,8 +10,8 @@ from django.views.decorators.http import require_GET
 from annotation.models import Rating, Response, load_earlier
 from arbitration.casefile import open_files
 from arbitration.forms import read_edited
+from arbitration.refusing import lead_on
 from arbitration.revisions import accept_revision, pending_revisions, reject_revision
-from arbitration.views import lead_on
 from core.access import LEAD, form_only, project_view
 from core.errors import Conflict, InvalidInput
 from core.http import flash, redirect

@@ -29,6 +29,7 @@ from arbitration.diff import word_diff
 from arbitration.history import history_of
 from arbitration.models import AcceptedRevision, Case, Decision
 from arbitration.queue import FILTERS, ORDERS, as_shown, count_by_reason, not_theirs, open_to, queue
+from arbitration.refusing import lead_on
 from arbitration.reopening import ask_one_more, reopen_decision, return_case
 from core.access import ADMIN, EXPERT, LEAD, form_only, project_view
 from core.errors import Conflict, DomainError
@@ -350,12 +351,6 @@ def _to_next_case(request, project):
         flash(request, "Nothing is waiting for you.")
         return redirect(request, reverse("arbitration:queue", args=[project.slug]))
     return redirect(request, _case_url(project, case))
-
-
-def lead_on(request, project, error):
-    """The page for what came too late, with what to do instead."""
-    context = {"project": project, "message": str(error), "error": error}
-    return render(request, "arbitration/too_late.html", context, status=error.status_code)
 
 
 def _case_url(project, case):
