@@ -29,9 +29,9 @@ class Basis:
     lacking_variety: tuple = ()
 
 
-def caveats_of(bases, comparisons=()):
+def caveats_of(bases, comparisons=(), neighbours=None):
     """Sentences for the stages given (those with final labels, in order) and the comparisons of them, most important
-    first."""
+    first. `neighbours`: see report_parts.Report."""
     if not bases:
         return []
     said = []
@@ -65,6 +65,11 @@ def caveats_of(bases, comparisons=()):
         said += power
     elif fewest < FEW_PROMPTS:
         said.append(f"{fewest} held-out prompts are few: only large changes will show on them.")
+    if neighbours and neighbours[0]:
+        said.append(
+            f"{neighbours[0]} of {neighbours[1]} held-out prompts say nearly the same as a training prompt (a cosine "
+            "of 0.9 or more): part of a gain may be learned by heart."
+        )
     said.append(
         "Each stage is one training run with one seed and one draw of answers; another seed would give other numbers."
     )

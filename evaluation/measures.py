@@ -65,35 +65,27 @@ def cosines(stage, encoder):
     return table[:, 0].astype(np.int64), table[:, 1], table[:, 2].astype(bool)
 
 
-def truncated(stage, encoder):
-    """(held-out prompts, held-out responses) of the stage that the encoder read by their beginning alone."""
-    of_stage = {"encoder": encoder, "is_truncated": True}
-    answered = Response.objects.filter(stage=stage, prompt=OuterRef("prompt"))
-    prompts = PromptEmbedding.objects.filter(Exists(answered), **of_stage, prompt__split=HELD_OUT)
-    responses = CoherenceScore.objects.filter(
-        **of_stage, response__stage=stage, response__prompt__split=HELD_OUT
-    )
-    return prompts.count(), responses.count()
-
-
 def held_out_responses(stage):
-    """(responses, prompts) of the stage in the held-out split."""
-    responses = Response.objects.filter(stage=stage, prompt__split=HELD_OUT)
-    return tuple(responses.aggregate(n=Count("id"), prompts=Count("prompt", distinct=True)).values())
-
-
-def oddities(stage, encoder):
-    """What is odd about the texts of held-out responses, counted: {"cut_off", "empty", "echoes", "other_script"}. The
-    last two are 0 as far as nobody looked."""
-    held_out = Response.objects.filter(stage=stage, prompt__split=HELD_OUT)
-    scores = CoherenceScore.objects.filter(response__in=held_out, encoder=encoder)
-    return held_out.aggregate(
+    """The stage's held-out responses, counted: {"responses", "prompts", "cut_off", "empty"}."""
+    return Response.objects.filter(stage=stage, prompt__split=HELD_OUT).aggregate(
+        responses=Count("id"),
+        prompts=Count("prompt", distinct=True),
         cut_off=Count("id", filter=Q(finish_reason=Response.CUT_OFF)),
         empty=Count("id", filter=Q(text__regex=BLANK)),
-    ) | scores.aggregate(
+    )
+
+
+def seen_by_encoder(stage, encoder):
+    """What scoring saw of the stage's held-out responses, counted: {"echoes", "other_script", "truncated_responses",
+    "truncated_prompts"}; the last three are 0 as far as nobody looked."""
+    answered = Response.objects.filter(stage=stage, prompt=OuterRef("prompt"))
+    prompts = PromptEmbedding.objects.filter(Exists(answered), encoder=encoder, prompt__split=HELD_OUT)
+    scores = CoherenceScore.objects.filter(response__stage=stage, response__prompt__split=HELD_OUT)
+    return scores.filter(encoder=encoder).aggregate(
         echoes=Count("id", filter=Q(cosine__gte=CoherenceScore.ECHO)),
         other_script=Count("id", filter=Q(other_script=True)),
-    )
+        truncated_responses=Count("id", filter=Q(is_truncated=True)),
+    ) | {"truncated_prompts": prompts.filter(is_truncated=True).count()}
 
 
 def set_aside(stage):

@@ -91,7 +91,10 @@ class StageReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the page, the terminal and the JSON show. `coherence_with`: what cosines compare a response with."""
+    """Everything the page, the terminal and the JSON show. `coherence_with`: what cosines compare a response with.
+
+    `neighbours`: (held-out prompts that mean nearly what a training prompt does, held-out prompts compared), or None.
+    """
 
     project: str
     slug: str
@@ -99,6 +102,7 @@ class Report:
     simulated: bool
     encoder: str
     coherence_with: str
+    neighbours: tuple[int, int] | None
     axes: list[Axis]
     stages: list[StageReport]
     comparisons: list[Comparison]

@@ -14,6 +14,7 @@ from evaluation.caveats import Basis, caveats_of
 from evaluation.comparisons import Endpoint, compare
 from evaluation.encoders import encoder_in_force
 from evaluation.models import ScoringRun
+from evaluation.neighbours import held_out_neighbours
 from evaluation.per_prompt import PerPrompt
 from evaluation.report_parts import Agreement, Axis, Coherence, Report, StageReport
 from evaluation.statistics import estimate
@@ -43,6 +44,7 @@ def build_report(project):
         for after in range(1, len(endpoints))
         for before in sorted({0, after - 1})
     ]
+    neighbours = held_out_neighbours(project, encoder) if bases and encoder else None
     return Report(
         project=project.name,
         slug=project.slug,
@@ -50,10 +52,11 @@ def build_report(project):
         simulated=any(stage.simulated for stage in built),
         encoder=str(encoder or ""),
         coherence_with="last user message",
+        neighbours=neighbours,
         axes=list(axes.values()),
         stages=built,
         comparisons=comparisons,
-        caveats=caveats_of(bases, comparisons),
+        caveats=caveats_of(bases, comparisons, neighbours),
         bin_edges=[float(edge) for edge in BINS],
     )
 
@@ -104,7 +107,6 @@ def _stage_report(stage, axes, encoder, waiting):
     of_stage = {axis.key: axes[axis.key, axis.scale] for axis in stage.policy.rubric.axes.all()}
     scores = {of_stage[key].key: each for key, each in measures.scores_by_axis(stage).items()}
     classes, not_judged, excluded = measures.alignment(stage)
-    responses, prompts = measures.held_out_responses(stage)
     endpoints = [
         Endpoint(
             f"score:{axis.key}",
@@ -130,10 +132,8 @@ def _stage_report(stage, axes, encoder, waiting):
             Endpoint("coherent", "Coherent share", "share", PerPrompt.grouped(asked, coherent)),
         ]
         counts, _ = np.histogram(np.clip(cosine, BINS[0], BINS[-1]), bins=BINS)
-        prompts_cut, responses_cut = measures.truncated(stage, encoder)
         numbers = {
-            "truncated_prompts": prompts_cut,
-            "truncated_responses": responses_cut,
+            **measures.seen_by_encoder(stage, encoder),
             "coherence": _coherence(asked, cosine, coherent),
             "refusals": _coherence(asked[refuses], cosine[refuses], coherent[refuses]),
             "others": _coherence(asked[~refuses], cosine[~refuses], coherent[~refuses]),
@@ -144,15 +144,13 @@ def _stage_report(stage, axes, encoder, waiting):
     report = StageReport(
         **_facts(stage),
         final=True,
-        responses=responses,
-        prompts=prompts,
+        **measures.held_out_responses(stage),
         labeled=int(classes["aligned"].counts.sum()),
         not_judged=not_judged,
         excluded=excluded,
         set_aside=aside,
         set_aside_because=because,
         unanswered=measures.unanswered(stage),
-        **measures.oddities(stage, encoder),
         scores={
             axis.key: estimate(
                 scores[axis.key].sums, scores[axis.key].counts, lowest=axis.lowest, highest=axis.highest

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from annotation.conversations import Message, digest
+from annotation.importing.near import Near
 from annotation.importing.reports import PromptReport
 from annotation.importing.row_models import PromptRow
 from annotation.importing.spool import Spool
@@ -66,7 +67,8 @@ def import_prompts(
     """Take in prompts from `rows` (Rows of a file, or dicts). Returns a PromptReport.
 
     Fields: `prompt`, or `messages` ([{"role", "content"}, …], the last one the user's); optional `id` (else made from
-    the digest), `split` (else drawn, see `draw_split`), `tags` (a list, or words separated by ";"), `reference`.
+    the digest), `split` (else drawn, see `draw_split`, or that of a question like it, see near.py), `tags` (a list, or
+    words separated by ";"), `reference`.
     Raises InvalidInput naming every fault by line and field, also an id or conversation that is there twice or is in
     the project already; with `skip`, a conversation that the project has is left out and counted instead.
 
@@ -126,7 +128,7 @@ def _check(project, rows, spool, seen, skip, on_prompt):
     """Put the rows as NewPrompts into the spool; a PromptReport. Raises InvalidInput with every fault."""
     faults, report = Faults(), PromptReport()
     there = Prompt.objects.filter(project=project) if seen else Prompt.objects.none()
-    typed = typed_rows(PromptRow, rows, faults)
+    typed, near = typed_rows(PromptRow, rows, faults), Near(spool, there)
     while batch := [(line, _new_prompt(project, row)) for line, row in islice(typed, BATCH)]:
         ids, digests = _found(there, batch)
         new = []
@@ -139,6 +141,7 @@ def _check(project, rows, spool, seen, skip, on_prompt):
                 IN_PROJECT if prompt.external_id in ids else _claim(spool, "i", prompt.external_id, line)
             )
             _tell_twins(faults, line, prompt, same_digest, same_id)
+            prompt = _beside_its_like(near, line, prompt, report)
             report.count(prompt)
             on_prompt(line, prompt)
             new.append((line, prompt))
@@ -147,6 +150,18 @@ def _check(project, rows, spool, seen, skip, on_prompt):
     if not report.total and not report.there:
         raise InvalidInput(NO_RECORDS)
     return report
+
+
+def _beside_its_like(near, line, prompt, report):
+    """The prompt, in the split of a question like it where its own was drawn."""
+    split = near.split_beside(prompt)
+    if split is None or split == prompt.split:
+        return prompt
+    if prompt.drawn:
+        report.followed += 1
+        return prompt._replace(split=split)
+    report.across(line)
+    return prompt
 
 
 def _left_out(there, batch, skip, *, written=0):

@@ -34,6 +34,8 @@ class PromptReport(Report):
 
     `drawn`: how many had their split drawn by seed. `conversations`: how many have messages before the question;
     in `uneven` of those user and assistant do not take turns. `marked`: how many spell a chat template's own marks.
+    `followed`: how many went into the split of a question like theirs; `apart`: how many are in another split than it,
+    as they say themselves, `apart_lines` the first of these.
     """
 
     drawn: int = 0
@@ -41,6 +43,9 @@ class PromptReport(Report):
     uneven: int = 0
     marked: int = 0
     with_reference: int = 0
+    followed: int = 0
+    apart: int = 0
+    apart_lines: list = field(default_factory=list)
     splits: dict = field(default_factory=dict)
     tags: dict = field(default_factory=dict)
 
@@ -56,10 +61,16 @@ class PromptReport(Report):
         for tag in prompt.tags:
             _add(self.tags, tag)
 
+    def across(self, line):
+        """Count a prompt whose like is in another split."""
+        self.apart += 1
+        if len(self.apart_lines) < LINES_SHOWN:
+            self.apart_lines.append(line)
+
     @property
     def notes(self):
         """What the person who brings them should know, a sentence each."""
-        notes = []
+        notes = self._notes_of_likeness()
         if self.conversations:
             notes.append(f"{self.conversations} are conversations with messages before the question.")
         if self.uneven:
@@ -67,6 +78,22 @@ class PromptReport(Report):
                 f"In {self.uneven} of them user and assistant do not take turns: some chat templates refuse those."
             )
         return notes + _notes_of_marks(self.marked)
+
+    def _notes_of_likeness(self):
+        notes = []
+        if self.followed:
+            notes.append(
+                f"{self.followed} differ from another question only in case, accents, blanks or punctuation, and went "
+                "into its split."
+            )
+        if self.apart:
+            lines = ", ".join(map(str, self.apart_lines)) + ", …" * (self.apart > len(self.apart_lines))
+            notes.append(
+                f"{self.apart} differ only in case, accents, blanks or punctuation from a question in another split "
+                f"(line{'s' * (self.apart > 1)} {lines}): a model would be asked what it has learned. Give them "
+                "the same split."
+            )
+        return notes
 
 
 @dataclass

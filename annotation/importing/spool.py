@@ -17,7 +17,7 @@ class Spool:
             PRAGMA journal_mode = OFF;
             PRAGMA synchronous = OFF;
             BEGIN;
-            CREATE TABLE keys (key TEXT PRIMARY KEY, line INTEGER) WITHOUT ROWID;
+            CREATE TABLE keys (key TEXT PRIMARY KEY, place ANY) WITHOUT ROWID;
             CREATE TABLE batches (number INTEGER PRIMARY KEY, value BLOB);
             """
         )
@@ -28,14 +28,14 @@ class Spool:
     def __exit__(self, *exception):
         self._database.close()
 
-    def claim(self, key, line):
-        """None where no row has claimed `key` before, else the line of the first that did."""
+    def claim(self, key, place):
+        """None where no row has claimed `key` before, else the place of the first that did: its line, or its split."""
         taken = self._database.execute(
-            "INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (key, line)
+            "INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (key, place)
         ).rowcount
         if taken:
             return None
-        return self._database.execute("SELECT line FROM keys WHERE key = ?", (key,)).fetchone()[0]
+        return self._database.execute("SELECT place FROM keys WHERE key = ?", (key,)).fetchone()[0]
 
     def put(self, batch):
         """Keep a list of values made of plain things."""

@@ -229,6 +229,60 @@ class TestPreviewPrompts:
         assert not Prompt.objects.exists()
 
 
+class TestQuestionsThatAreAlike:
+    LIKE = ("How do I bake bread?", "how do I bake  bread", "HOW DO I BAKE BREAD!", "How do I bake bréad…")
+
+    def splits(self, project):
+        return dict(Prompt.objects.filter(project=project).values_list("text", "split"))
+
+    def test_are_drawn_into_one_split(self, project):
+        for number in range(12):
+            rows = [
+                {"prompt": f"{number} {text}", "id": f"{number}-{place}"}
+                for place, text in enumerate(self.LIKE)
+            ]
+            report = bring(project, *rows)
+            assert {self.splits(project)[row["prompt"]] for row in rows} == {
+                draw_split(project.seed, f"{number}-0")
+            }
+        assert report.total == 4 and len(set(self.splits(project).values())) > 1
+
+    def test_follow_those_of_the_project_and_tell_how_many(self, project):
+        bring(project, {"prompt": self.LIKE[0], "split": "held-out"})
+        new = [{"prompt": text, "id": f"p{place}"} for place, text in enumerate(self.LIKE[1:])]
+        drawn_elsewhere = sum(draw_split(project.seed, row["id"]) != "held-out" for row in new)
+        report = bring(project, *new)
+        assert set(self.splits(project).values()) == {"held-out"}
+        assert report.followed == drawn_elsewhere > 0
+        assert f"{drawn_elsewhere} differ from another question only in case" in report.notes[0]
+
+    def test_are_told_by_line_where_they_say_their_splits(self, project):
+        rows = [
+            {"prompt": text, "split": split}
+            for text, split in zip(self.LIKE, ("train", "test", "train", "dev"), strict=True)
+        ]
+        report = preview_prompts(project=project, rows=rows)
+        assert report.splits == {"train": 2, "held-out": 1, "validation": 1}
+        assert "(lines 2, 4): a model would be asked what it has learned" in report.notes[0]
+
+    def test_are_no_others(self, project):
+        """Other words, other numbers, next to no letters, another history."""
+        first = {"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hello."}
+        report = preview_prompts(
+            project=project,
+            rows=[
+                {"prompt": "How do I bake bread?", "split": "train"},
+                {"prompt": "How do I bake breads?", "split": "test"},
+                {"prompt": "What is 12 times 3?", "split": "train"},
+                {"prompt": "What is 12 times 4?", "split": "test"},
+                {"prompt": "2 + 2?", "split": "train"},
+                {"prompt": "2 - 2?", "split": "test"},
+                {"messages": [*first, {"role": "user", "content": "How do I bake bread"}], "split": "test"},
+            ],
+        )
+        assert (report.apart, report.followed) == (0, 0)
+
+
 class TestDrawSplit:
     def test_gives_60_15_25_in_the_long_run(self):
         drawn = Counter(draw_split(7, f"prompt-{number}") for number in range(20_000))

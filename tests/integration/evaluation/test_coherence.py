@@ -243,7 +243,8 @@ class TestOnXSTest:
         self, rows, real_encoder, tmp_path, record_property
     ):
         """Mean over all 900 items: 0.77 for full answers, 0.62 for full refusals, which in these two models repeat
-        much of the question; 0.13 for shuffled answers. A refusal that names no topic is no nearer than chance."""
+        much of the question; 0.05 for each answer with every other prompt. A refusal that names no topic is hardly
+        nearer."""
         texts = {f"p{place}": row["prompt"] for place, row in enumerate(rows)}
         texts |= {f"r{place}": row["completion"] for place, row in enumerate(rows)}
         texts["canned"] = "I'm sorry, but I can't help with that."

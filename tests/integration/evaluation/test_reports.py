@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 from scipy.stats import binomtest
 
@@ -7,10 +8,12 @@ from annotation.agreement import count_values, krippendorff_alpha
 from annotation.models import Divergence
 from core.models import ModelVersion, Stage, User
 from evaluation.models import CoherenceScore, PromptEmbedding, ScoringRun
+from evaluation.neighbours import held_out_neighbours
 from evaluation.reports import as_json, build_report
 from evaluation.tables import groups_of
 from jobs.models import Job
 from jobs.reasons import as_fields, told
+from tests.factories.annotation import make_prompts
 from tests.factories.arbitration import make_final_stage
 from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import (
@@ -186,6 +189,28 @@ class TestWhatIsOddAboutTheTexts:
 
     def test_is_told_where_it_may_pass_for_a_gain(self, report):
         assert "were cut off: 25 % of Base" in " ".join(report.caveats)
+
+
+class TestHeldOutNeighbours:
+    def embed(self, project, *given):
+        """Prompts of (split, angle): two of them are near where their angles are."""
+        encoder = make_encoder()
+        for split, angle in given:
+            (prompt,) = make_prompts(project, count=1, splits=(split,))
+            vector = np.array([np.cos(angle), np.sin(angle)], dtype="<f4").tobytes()
+            PromptEmbedding.objects.create(encoder=encoder, prompt=prompt, vector=vector)
+        return encoder
+
+    def test_counts_held_out_prompts_beside_a_training_prompt(self):
+        project = make_project().project
+        given = ("train", 0.0), ("held-out", 0.2), ("held-out", 0.6), ("validation", 0.6), ("held-out", -0.3)
+        encoder = self.embed(project, *given)
+        assert held_out_neighbours(project, encoder) == (2, 3)
+
+    def test_is_unknown_without_vectors_of_both(self):
+        project = make_project().project
+        encoder = self.embed(project, ("held-out", 0.2))
+        assert held_out_neighbours(project, encoder) is None
 
 
 class TestInProgress:

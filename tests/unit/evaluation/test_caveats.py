@@ -77,6 +77,10 @@ class TestCaveatsOf:
         assert "were cut off: 87 % of Base and 20 % of Stage 1." in said
         assert "cut off" not in text(basis())
 
+    def test_counts_the_prompts_that_were_learned(self):
+        assert "2 of 117 held-out prompts say nearly" in " ".join(caveats_of([basis()], [], (2, 117)))
+        assert "say nearly" not in " ".join(caveats_of([basis()], [], (0, 117)))
+
     def test_counts_what_is_excluded(self):
         assert "1 held-out response that a lead excluded counts" in text(basis(excluded=1))
         assert "3 held-out responses that leads excluded count" in text(basis(excluded=3))
