@@ -8,7 +8,6 @@ from django.conf import settings
 from annotation.models import Sampling
 from core.forms import TextField
 from core.limits import LONGEST_REMARK, LONGEST_SYSTEM_PROMPT
-from training.generation import MAY_CHANGE, sampling_fields
 from training.models import Precision, TrainingRun
 from training.promotion import promotable
 from training.runs import (
@@ -19,10 +18,27 @@ from training.runs import (
     MOST_EPOCHS,
     SHORTEST_EXAMPLE,
 )
+from training.sampling import MAY_CHANGE, sampling_fields
 
 
 def default_of(model, name):
     return model._meta.get_field(name).default
+
+
+class OrInitial:
+    """Mixed into a field: where nothing is sent, as by a form of before it was there, its initial value counts."""
+
+    def clean(self, value):
+        return super().clean(self.initial if value in self.empty_values else value)
+
+
+class NumberOrInitial(OrInitial, forms.IntegerField):
+    pass
+
+
+class PrecisionField(OrInitial, forms.ChoiceField):
+    def __init__(self, **kwargs):
+        super().__init__(choices=Precision.choices, initial=Precision.AUTO, **kwargs)
 
 
 class SamplingForm(forms.Form):
@@ -64,10 +80,7 @@ class SamplingForm(forms.Form):
         label="Prompts at a time",
         help_text="More is quicker and takes more memory.",
     )
-    precision = forms.ChoiceField(
-        choices=Precision.choices,
-        initial=Precision.AUTO,
-        required=False,
+    precision = PrecisionField(
         help_text="bf16 takes half the memory. Automatic: fp32 on a CPU, bf16 on a GPU.",
     )
     seed = forms.IntegerField(
@@ -93,9 +106,6 @@ class SamplingForm(forms.Form):
         for name, field in form.fields.items():
             field.disabled = answered and name not in MAY_CHANGE
         return form
-
-    def clean_precision(self):
-        return self.cleaned_data["precision"] or Precision.AUTO
 
     def sampling(self):
         """The Sampling row of a valid form."""
@@ -146,18 +156,14 @@ class LaunchForm(forms.Form):
         initial=default_of(TrainingRun, "batch_size"),
         help_text="Examples a step.",
     )
-    max_length = forms.IntegerField(
+    max_length = NumberOrInitial(
         min_value=SHORTEST_EXAMPLE,
         max_value=LONGEST_EXAMPLE,
         initial=default_of(TrainingRun, "max_length"),
-        required=False,
         label="Longest example",
         help_text="In tokens. Longer ones are left out; shorter takes less memory.",
     )
-    precision = forms.ChoiceField(
-        choices=Precision.choices,
-        initial=Precision.AUTO,
-        required=False,
+    precision = PrecisionField(
         help_text="Automatic: bf16 where the hardware is quick at it. Weights and optimizer stay fp32.",
     )
     seed = forms.IntegerField(
@@ -178,12 +184,6 @@ class LaunchForm(forms.Form):
             base.empty_label, base.initial, base.required = None, stage.model_version, True
         else:
             base.empty_label = f"The base model ({settings.BASE_MODEL})"
-
-    def clean_max_length(self):
-        return self.cleaned_data["max_length"] or self.fields["max_length"].initial
-
-    def clean_precision(self):
-        return self.cleaned_data["precision"] or Precision.AUTO
 
     def clean_learning_rate(self):
         rate = self.cleaned_data["learning_rate"]

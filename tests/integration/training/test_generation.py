@@ -26,13 +26,9 @@ from tests.factories.annotation import (
 from tests.factories.core import NOW, make_project
 from tests.factories.training import make_base_stage, make_sampling
 from tests.tiny_model import build_tiny_model
-from training.generation import (
-    launch_generation,
-    open_base_stage,
-    response_seed,
-    run_generation,
-)
+from training.generation import launch_generation, open_base_stage, run_generation
 from training.models import GenerationRun
+from training.sampling import response_seed
 
 
 def texts(stage):

@@ -19,9 +19,9 @@ from tests.factories.core import NOW, make_project
 from tests.factories.jobs import claimed, end_badly
 from tests.factories.training import make_base_stage, make_run, make_trainable_stage
 from training import progress
-from training.generation import MAY_CHANGE
 from training.models import GenerationRun, RunMeasure, TrainingRun
 from training.progress import Progress
+from training.sampling import MAY_CHANGE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]  # on PostgreSQL the access matrix asks every page
 HTMX = {"HX-Request": "true"}

@@ -1,0 +1,181 @@
+"""One attempt of a generation: a child process answers the prompts, and what it writes is taken in batch by batch."""
+
+from django.db import transaction
+
+from annotation.conversations import as_chat
+from annotation.models import Prompt, Response, Unanswered, load_earlier
+from annotation.responses import NewResponse, add_responses, open_rating, prompts_without_response
+from core.locks import lock_stage
+from core.models import Stage
+from jobs.files import read_lines, write_json, write_lines
+from jobs.life import NotFinished, Refused
+from jobs.models import Job
+from jobs.run_dir import Tail
+from jobs.supervisor import python_child
+from training.model_store import ready_folder
+from training.sampling import response_seed, sampling_fields
+
+
+class Generation:
+    """One attempt's way through a stage's prompts."""
+
+    def __init__(self, attempt):
+        self.attempt, self.run = attempt, attempt.job
+        self.stage = Stage.objects.select_related("project", "model_version").get(pk=self.run.stage_id)
+        self.prompts = {}
+        self.outdated = False
+        self.responses = Tail(attempt.run_dir / "responses.jsonl")
+
+    def answer_every_prompt(self):
+        if self.stage.status != Stage.Status.RESPONDING:
+            # Somebody imported the responses meanwhile and opened rating.
+            self.attempt.end(Job.Status.SUCCEEDED)
+            return
+        self.look_at_prompts()
+        # Why an earlier attempt left prompts unanswered may hold no more: what is not marked by now is asked anew.
+        self.responses.take(lambda rows: self.store([row for row in rows if "reason" not in row]))
+        left = prompts_without_response(self.stage).count()
+        while left:
+            self.run_child()
+            before, left = left, prompts_without_response(self.stage).count()
+            if left >= before and not self.outdated:
+                raise RuntimeError(
+                    f"The generation said it was done and left {left} prompts without response."
+                )
+            # Prompts that were imported or corrected while it ran are answered in another round.
+            self.look_at_prompts()
+        marked = Unanswered.objects.filter(stage=self.stage).count()
+        if marked and not Response.objects.filter(stage=self.stage).exists():
+            raise Refused("nothing_answered", count=marked)
+        with transaction.atomic():
+            lock_stage(self.stage)
+            self.attempt.progressed()
+            open_rating(stage=self.stage, by=self.run.created_by, now=self.attempt.clock())
+            self.attempt.end(Job.Status.SUCCEEDED)
+
+    def look_at_prompts(self):
+        prompts = list(Prompt.objects.in_use().filter(project=self.stage.project_id))
+        load_earlier(prompts)
+        self.prompts = {prompt.external_id: prompt for prompt in prompts}
+
+    def run_child(self):
+        model = ready_folder(self.stage.model_version, attempt=self.attempt)
+        self.write_run_dir(model)
+        try:
+            self.attempt.run_child(
+                python_child("training.trainer.generate", self.attempt.run_dir), on_event=self.hear
+            )
+        except NotFinished:
+            # What the child saved outlives how it ended.
+            self.take_in()
+            raise
+        self.take_in()
+
+    def write_run_dir(self, model):
+        """The child's task. All prompts, also on a resume: the whole list fixes the batches."""
+        write_lines(
+            self.attempt.run_dir / "prompts.jsonl",
+            [self.line(prompt) for prompt in self.prompts.values()],
+        )
+        self.write_what_is_done()
+        sampling = sampling_fields(self.run.sampling)
+        write_json(
+            self.attempt.run_dir / "config.json",
+            {
+                "model_path": str(model),
+                "prompts_file": "prompts.jsonl",
+                "seed": self.run.seed,
+                "batch_size": sampling.pop("batch_size"),
+                "system_prompt": sampling.pop("system_prompt") or None,
+                "sampling": sampling,
+                "precision": self.run.precision,
+            },
+        )
+
+    def line(self, prompt):
+        """What the child reads of a prompt: its question, and of a conversation all of its messages."""
+        line = {
+            "id": prompt.external_id,
+            "text": prompt.text,
+            "seed": response_seed(self.run.seed, prompt),
+        }
+        return line | {"messages": as_chat(prompt.conversation)} if prompt.earlier_count else line
+
+    def write_what_is_done(self):
+        """What stands, for the child to go on behind it: as it wrote it, or as an attempt on another host stored it.
+
+        What it wrote of a prompt that was corrected since, or left unanswered under other settings, is asked anew.
+        """
+        stored = self.stage.responses.values_list("prompt__external_id", "text", "finish_reason")
+        rows = {
+            key: {"id": key, "text": text, "finish_reason": why, "tokens": 0} for key, text, why in stored
+        }
+        marks = Unanswered.objects.filter(stage=self.stage).select_related("prompt")
+        for mark in marks:
+            why = {"code": mark.reason_code, "params": mark.reason_params}
+            rows.setdefault(mark.prompt.external_id, {"id": mark.prompt.external_id, "reason": why})
+        if self.responses.path.exists():
+            written = {row["id"]: row for row in read_lines(self.responses.path)}
+            if written.keys() == rows.keys():
+                return
+            rows = {key: written.get(key, row) for key, row in rows.items()}
+        write_lines(self.responses.path, rows.values())
+        self.responses.offset = self.responses.path.stat().st_size
+        self.outdated = False
+
+    def hear(self, event):
+        if event["kind"] == "progress":
+            self.take_in()
+
+    def take_in(self):
+        """Store the responses that the child has written since we last looked, while the job is ours."""
+        self.responses.take(self.store)
+
+    def store(self, rows):
+        rows = [row for row in rows if row["id"] in self.prompts]
+        if not rows:
+            return
+        with transaction.atomic():
+            # The stage before the job, as whoever launches it again locks them.
+            lock_stage(self.stage)
+            self.attempt.beat()
+            asked = self.still_as_asked(rows)
+            answers = [self.answer(row) for row in asked if "reason" not in row]
+            created = add_responses(stage=self.stage, answers=answers, now=self.attempt.clock())
+            marked = self.mark([row for row in asked if "reason" in row])
+        if created or marked:
+            self.attempt.progressed()
+
+    def still_as_asked(self, rows):
+        """The rows of prompts that say what they said when the child was given them."""
+        asked = [self.prompts[row["id"]].pk for row in rows]
+        now = dict(Prompt.objects.filter(pk__in=asked).values_list("external_id", "digest"))
+        kept = [row for row in rows if now.get(row["id"]) == self.prompts[row["id"]].digest]
+        self.outdated = self.outdated or len(kept) < len(rows)
+        return kept
+
+    def mark(self, rows):
+        """Note why prompts have no answer; they stop nothing else."""
+        marks = [
+            Unanswered(
+                stage=self.stage,
+                prompt=self.prompts[row["id"]],
+                reason_code=row["reason"]["code"],
+                reason_params=row["reason"]["params"],
+                created_at=self.attempt.clock(),
+            )
+            for row in rows
+        ]
+        Unanswered.objects.bulk_create(marks, ignore_conflicts=True)
+        return len(marks)
+
+    def answer(self, row):
+        prompt = self.prompts[row["id"]]
+        return NewResponse(
+            prompt=prompt,
+            text=row["text"],
+            model_version=self.stage.model_version_id,
+            sampling=self.run.sampling_id,
+            seed=response_seed(self.run.seed, prompt),
+            finish_reason=row["finish_reason"],
+        )
