@@ -102,13 +102,14 @@ def set_aside_what_is_open(stage, *, reason, by, now):
     For a caller whose transaction has locked the stage.
     """
     reason = checked_reason(reason, "what is open is set aside")
-    aside = _note(stage.project, reason, by, now)
     is_open = {"stage": stage, "status__in": Response.ACTIVE}
     # As `lock_response` does it, of all at once and in one order, so that whoever is writing a rating is waited for.
     slots = Assignment.objects.select_for_update(of=("self", "response"), no_key=True)
     slots = slots.filter(stage=stage, response__status__in=Response.ACTIVE).order_by("response_id", "slot")
-    for _ in slots.select_related("response").only("slot", "response__id").iterator():
-        pass
+    locked = sum(1 for _ in slots.select_related("response").only("slot", "response__id").iterator())
+    if not locked:
+        return 0
+    aside = _note(stage.project, reason, by, now)
     with audit.Trail() as trail:
         held = Assignment.objects.filter(
             stage=stage, response__status__in=Response.ACTIVE, status=Assignment.Status.LEASED

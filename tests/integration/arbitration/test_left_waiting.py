@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from annotation.assignment import next_assignment
-from annotation.models import Assignment, Draft, Response, Shortfall
+from annotation.models import Assignment, Draft, Response, SettingAside, Shortfall
 from annotation.rating import NOT_OPEN, submit_rating
 from annotation.setting_aside import set_aside_response
 from annotation.shortfall import count_fewer, let_the_lead_decide
@@ -129,6 +129,7 @@ class TestSettingAside:
             lambda: finalize_labels(stage=stage, by=None, now=NOW, set_aside_because=REASON),
         )
         assert (done.arbitrated, done.set_aside, status_of(case.response)) == (1, 0, Status.LABELED)
+        assert not SettingAside.objects.exists()
 
 
 class TestFewerRatings:
