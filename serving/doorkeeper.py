@@ -49,9 +49,6 @@ class Doorkeeper(ThreadWorker):
         self.departing = {}
         self.leaving = {}
         self.stored = 0
-        self.room = Room(
-            folder=settings.FILE_UPLOAD_TEMP_DIR, most=MOST_STORED, waiting=max(1, self.cfg.threads // 2)
-        )
         self.next_look = 0.0
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = FILES_EACH * self.worker_connections + FILES_KEPT_FREE
@@ -60,6 +57,12 @@ class Doorkeeper(ThreadWorker):
         self.most = max((files - FILES_KEPT_FREE) // FILES_EACH, self.cfg.threads + 1)
         self.worker_connections = self.most + 1  # the loop never stops accepting: see make_room
         super().init_process()
+
+    def load_wsgi(self):
+        super().load_wsgi()  # by which the settings are known
+        self.room = Room(
+            folder=settings.FILE_UPLOAD_TEMP_DIR, most=MOST_STORED, waiting=max(1, self.cfg.threads // 2)
+        )
 
     # --- a request comes in ----------------------------------------------------------------------------------
 

@@ -148,9 +148,10 @@ class Team(Live):
         }
         self.services = composed.services(ENV | {"WEB_WORKERS": "2", "CONCORD_SECURE": "0"})
         web = self.services["web"]["environment"]
-        # The image sets CONCORD_VAR; manage.py in this class runs in the services' environment.
+        # The image sets CONCORD_VAR; manage.py in this class runs in the services' environment. There, nobody names
+        # the settings to them.
         self.env = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"},
             **composed.by_hand({"command": ["python"], "environment": web}, replace=self.replace)[1],
             "CONCORD_VAR": str(var),
             "CONCORD_BASE_MODEL": settings.BASE_MODEL,
