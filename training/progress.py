@@ -152,16 +152,13 @@ class Kept:
 
 
 def kept(run):
-    """What of a run was Kept; None before it has made a model. Runs from before epochs were compared kept the last."""
-    if run.model_version_id is None or not run.total_steps:
+    """What of a run was Kept; None before it has made a model, and for runs from before that was noted."""
+    if run.model_version_id is None or not run.kept_step:
         return None
     losses = dict(run.measures.filter(kind=RunMeasure.Kind.VALIDATION).values_list("step", "loss"))
-    step = run.kept_step or run.total_steps
-    epoch = round(step * run.epochs / run.total_steps)
-    compared = losses if run.kept_step else {}
-    return Kept(
-        epoch, run.epochs, loss=compared.get(step), last=compared.get(run.total_steps), before=compared.get(0)
-    )
+    epoch = round(run.kept_step * run.epochs / run.total_steps)
+    last, before = losses.get(run.total_steps), losses.get(0)
+    return Kept(epoch, run.epochs, loss=losses.get(run.kept_step), last=last, before=before)
 
 
 def unanswered(stage):
