@@ -88,7 +88,10 @@ class ExpertProgress:
 
     @property
     def an_hour(self):
-        """Ratings an hour lately, breaks included; None before the second, or where they came at one moment."""
+        """Ratings an hour lately, breaks included; None before the second, where they came at one moment, and of
+        simulated experts, whose pace says nothing."""
+        if self.expert.is_simulated:
+            return None
         took = (self.last_rating_at - self.since).total_seconds() if self.since else 0
         return (self.recent - 1) * 3600 / took if took > 0 else None
 
