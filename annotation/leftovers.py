@@ -5,6 +5,7 @@ from django.db.models import Count, Q
 
 from annotation.counting import shown_responses
 from annotation.models import Assignment, Response, Shortfall, load_earlier
+from annotation.searching import LONGEST_SEARCH
 from core.models import Membership
 
 PER_PAGE = 50
@@ -37,7 +38,7 @@ def response_list(stage, *, status="", words="", page=None):
     if status in Response.Status.values:
         found = found.filter(status=status)
     if words:
-        prompts = stage.project.prompts.filter(external_id__startswith=words).order_by()
+        prompts = stage.project.prompts.filter(external_id__startswith=words[:LONGEST_SEARCH]).order_by()
         found = found.filter(prompt__in=prompts.values("pk"))
     paginator = Paginator(found.select_related("prompt", "set_aside").order_by("position"), PER_PAGE)
     if not words:

@@ -50,6 +50,9 @@ class Asked:
             day = date.fromisoformat(sent.get("day", ""))
         except ValueError:
             day = None
+        else:
+            # At the ends of the calendar a day has no beginning or no end in some zone.
+            day = min(max(day, date.min + timedelta(days=2)), date.max - timedelta(days=2))
         person, kind = sent.get("person", ""), sent.get("kind", "")
         return cls(
             person=person if person == SYSTEM or whole_number(person) else "",

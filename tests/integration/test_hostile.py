@@ -11,8 +11,10 @@ from urllib.parse import quote
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
+from django.test import RequestFactory
 from django.urls import reverse
 
+from config.wsgi import application
 from core.projects import create_project
 from core.stages import open_stage
 from exchange.models import FileImport
@@ -217,7 +219,7 @@ class TestEveryAddress:
         for name in ADDRESSES:
             for what, value in WORST.items():
                 for who in ("expert", "lead", "admin"):
-                    asked = dict.fromkeys(ASKED, value[:3000])
+                    asked = dict.fromkeys(ASKED, value[:3000]) | {"q": 20 * value[:3000], "day": "9999-12-31"}
                     status = answer(world, who, "get", world.address(name), asked).status_code
                     if status >= 500:
                         broken.append(f"{name} to {who}: {what}: {status}")
@@ -236,6 +238,14 @@ class TestEveryAddress:
                         if status >= 500:
                             broken.append(f"{name} to {who}, {method}: {status}")
         assert broken == []
+
+    @pytest.mark.parametrize("kind", ["text/plain; charset*=utf-8''%00", "text/plain; a*=no-encoding''%ff"])
+    def test_takes_any_content_type(self, kind):
+        # Before any middleware: as the web server asks.
+        environ = RequestFactory().generic("POST", "/login/", b"a=b").environ | {"CONTENT_TYPE": kind}
+        answered = []
+        application(environ, lambda status, headers: answered.append(status))
+        assert answered == ["403 Forbidden"]
 
     @pytest.mark.parametrize("cookie", ['"\\000aaaaaaaaaaaaaaaa"', "\x7f" * 32, "a" * 3000, "'; --aaaaaaaa"])
     @pytest.mark.parametrize("name", ["sessionid", "csrftoken", "messages"])

@@ -2,9 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from core import audit_words
-from core.audit_page import KINDS, PER_PAGE
+from core.audit_page import KINDS, PER_PAGE, Asked, events
 from core.closing import delete_project
 from core.models import AuditEvent
 from tests.factories.annotation import make_rating_stage, rate
@@ -76,6 +77,12 @@ class TestProjectAudit:
         assert len(keys(first)) == PER_PAGE and first.context["newest"] is None
         second = look(**dict(pair.split("=") for pair in first.context["earlier"].split("&")))
         assert max(keys(second)) < min(keys(first)) and second.context["newest"] == "kind=project"
+
+    @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+    @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Midway"])
+    def test_knows_the_ends_of_the_calendar(self, day, zone):
+        with timezone.override(zone):
+            assert events(None, Asked.of({"day": day})) == []
 
     @pytest.mark.parametrize("asked", [{"person": "x"}, {"kind": "x"}, {"day": "x"}, {"before": "9" * 30}])
     def test_passes_over_what_it_does_not_understand(self, look, asked):
