@@ -19,7 +19,7 @@ from evaluation.encoders import encoder_in_force
 from evaluation.models import KeptReport, ScoringRun
 
 # Raise it when the meaning or shape of the report changes: kept copies are then computed again.
-VERSION = 6
+VERSION = 7
 # Up to here a report is computed within a request if the worker has not come to it; above, the page waits for it.
 SMALL = 5_000  # responses
 # A worker that has not stored what it claimed after this time is taken for lost.

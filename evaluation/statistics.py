@@ -19,7 +19,7 @@ difference where there is none.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
@@ -130,7 +130,7 @@ def paired_shares(before, after, *, seed):
     """
     before, after = _in_order(before, after)
     plain = paired_difference(before, after, lowest=0, highest=1, seed=seed)
-    if plain is None or not np.isin(np.concatenate([before, after]), (0.0, 1.0)).all():
+    if plain is None or not _are_hits(before, after):
         return plain
     return Difference(
         plain.value,
@@ -191,16 +191,29 @@ def holm(p_values):
 def detectable(before, after, *, tests):
     """The smallest true change that is found eight times in ten among prompts whose answers change as these do.
 
-    By the normal approximation, at the level that the hardest of `tests` tests has under Holm's correction. None where
-    nothing changed, or with fewer than FEWEST_PAIRS prompts.
+    By the normal approximation, at the level that the hardest of `tests` tests has under Holm's correction; of shares
+    of single responses with what McNemar's exact test loses because hits are whole numbers, and with at least as many
+    prompts that change as such a change needs. None where nothing changed, or with fewer than FEWEST_PAIRS prompts.
     """
     before, after = _in_order(before, after)
     change = _without_float_dust(after - before)
-    spread = _spread(change)
-    if len(change) < FEWEST_PAIRS or not spread:
+    prompts, spread = len(change), _spread(change)
+    if prompts < FEWEST_PAIRS or not spread:
         return None
     away = stats.norm.isf(SIGNIFICANCE / 2 / tests) + stats.norm.isf(1 - POWER)
-    return float(away * spread / np.sqrt(len(change)))
+    if not _are_hits(before, after):
+        return float(away * spread / np.sqrt(prompts))
+    changed = np.abs(change).mean()
+
+    def lacking(share):
+        return share - 1 / prompts - away * np.sqrt((max(changed, share) - share**2) / prompts)
+
+    return float(optimize.brentq(lacking, 0, 1))
+
+
+def _are_hits(before, after):
+    """Whether each prompt has one response, so that its share is 0 or 1."""
+    return bool(np.isin(np.concatenate([before, after]), (0.0, 1.0)).all())
 
 
 def _score_interval(sums, counts, lowest, highest):

@@ -213,5 +213,16 @@ class TestDetectable:
         power = TTestPower().power(found / spread, nobs=200, alpha=0.05 / 4)
         assert power == pytest.approx(0.8, abs=0.01)
 
+    @pytest.mark.parametrize(("prompts", "changed"), [(60, 12), (117, 12), (200, 70)])
+    def test_of_shares_is_found_by_mcnemars_exact_test(self, prompts, changed):
+        before = np.array([1.0] * (changed // 2) + [0.0] * (prompts - changed // 2))
+        after = np.roll(before, changed // 2)
+        found = detectable(before, after, tests=3)
+        often = max(changed / prompts, found)
+        flips = np.random.default_rng(3).binomial(prompts, often, 4_000)
+        down = np.random.default_rng(4).binomial(flips, (often + found) / 2 / often)
+        p = [stats.binomtest(int(k), int(n)).pvalue if n else 1 for k, n in zip(down, flips, strict=True)]
+        assert 0.77 <= np.mean(np.array(p) < 0.05 / 3) <= 0.93
+
     def test_is_unknown_where_nothing_changed(self):
         assert detectable(ONES, ONES, tests=1) is None
