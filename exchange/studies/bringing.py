@@ -69,10 +69,11 @@ def bring(study: Study, *, name, by, now, progress) -> Brought:
 
 
 def stored_items(study: Study, stage) -> list[Item]:
-    """The study's items with the answers as the database holds them, for figures over what was really brought."""
+    """The study's items with the answers as the database holds them, for figures over what was really brought; what
+    was corrected since is not the study's."""
     responses = Response.objects.filter(stage=stage).select_related("prompt", "model_version")
     answers = {response.pk: {} for response in responses}
-    ratings = Rating.objects.filter(response__stage=stage).select_related("expert")
+    ratings = Rating.objects.filter(response__stage=stage, supersedes=None).select_related("expert")
     for rating in with_answers(ratings):
         answers[rating.response_id][str(rating.expert)] = answer_of(rating)
     adjudicated = {item.key: item.adjudicated for item in study.items}

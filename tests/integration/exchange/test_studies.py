@@ -1,4 +1,5 @@
 import os
+import uuid
 from contextlib import contextmanager
 from dataclasses import replace
 from io import StringIO
@@ -8,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
+from annotation.correcting import correct_rating
 from annotation.deciding import replay, stored_reasons
 from annotation.importing import import_prompts
 from annotation.models import Divergence, Rating, Response
@@ -130,6 +132,19 @@ class TestBring:
 
     def test_stores_what_the_figures_are_made_of(self, study):
         found = brought(study)
+        assert figures_of("xstest", stored_items(study, found.stage)) == figures_of("xstest", study.items)
+        rating = Rating.objects.filter(response__status=Response.Status.AGREED).first()
+        labels = {answer.label_set.key: answer.value.key for answer in rating.labels.all()}
+        question = rating.policy.rubric.label_sets.get(key="verdict")
+        labels["verdict"] = question.values.exclude(key=labels["verdict"]).first().key
+        correct_rating(
+            rating=rating,
+            by=rating.expert,
+            scores={},
+            labels=labels,
+            submission=uuid.uuid4(),
+            now=NOW,
+        )
         assert figures_of("xstest", stored_items(study, found.stage)) == figures_of("xstest", study.items)
 
 
