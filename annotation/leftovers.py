@@ -1,10 +1,10 @@
 """What is left of a stage, as its pages show it: who holds what, what was decided on it, what was set aside."""
 
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from annotation.counting import shown_responses
-from annotation.models import Assignment, Response, Shortfall, load_earlier
+from annotation.models import Assignment, Draft, Response, Shortfall, load_earlier
 from annotation.searching import LONGEST_SEARCH
 from core.models import Membership
 
@@ -12,12 +12,15 @@ PER_PAGE = 50
 
 
 def what_is_left(stage):
-    """What annotation/left.html shows of a stage, as a dict. `held`: the slots open on a screen, the oldest first."""
+    """What annotation/left.html shows of a stage, as a dict. `held`: the slots open on a screen, the oldest first;
+    `is_returned` marks those that a lead gave back to their experts."""
     counts = shown_responses(stage)
     held = Assignment.objects.filter(stage=stage, status=Assignment.Status.LEASED)
-    held = (
-        held.select_related("expert", "response__prompt").defer("response__text").order_by("leased_at", "pk")
+    held = held.select_related("expert", "response__prompt").defer("response__text")
+    asked = Draft.objects.filter(
+        response=OuterRef("response"), expert=OuterRef("expert"), returned__isnull=False
     )
+    held = held.annotate(is_returned=Exists(asked)).order_by("leased_at", "pk")
     return {
         "held": list(held[:PER_PAGE]),
         "awaiting": counts.get(Response.Status.AWAITING_RATINGS, 0),

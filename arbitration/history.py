@@ -13,18 +13,28 @@ from arbitration.models import Decision
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happened: `facts` are pairs of what and how it was (and became), `words` what somebody wrote."""
+    """One thing that happened: `facts` are pairs of what and how it was (and became), `words` what somebody wrote,
+    `before` what a comment was that has changed since."""
 
     at: datetime
     what: str
     facts: list[tuple[str, str]] = field(default_factory=list)
     words: str = ""
+    before: str = ""
+    is_decision: bool = False
 
 
 def history_of(file):
     """The Steps of a CaseFile's response, in order; empty where nothing was ever decided anew or changed."""
     steps = chain(_decisions(file), _reopened(file), _returns(file), _changes(file))
     return sorted(steps, key=lambda step: step.at)
+
+
+def folded(history):
+    """The context of arbitration/_history.html: the last decision with what came after it, and what came `earlier`."""
+    decided = [place for place, step in enumerate(history) if step.is_decision]
+    last = decided[-1] if decided else 0
+    return {"history": history[last:], "earlier": history[:last]}
 
 
 def _decisions(file):
@@ -35,7 +45,8 @@ def _decisions(file):
     given = load_answers(Decision, [decision.pk for decision in past])
     for decision in past:
         what = gettext("Decided: %(outcome)s") % {"outcome": decision.get_outcome_display()}
-        yield Step(decision.created_at, what, _told(file, given[decision.pk]), decision.rationale)
+        facts = _told(file, given[decision.pk])
+        yield Step(decision.created_at, what, facts, decision.rationale, is_decision=True)
 
 
 def _reopened(file):
@@ -65,7 +76,7 @@ def _changes(file):
         before = dict(_told(file, given[old.pk]))
         if new is None:
             what = gettext("%(who)s took a rating back") % {"who": who}
-            yield Step(old.superseded_at, what, list(before.items()), old.comment)
+            yield Step(old.superseded_at, what, list(before.items()), before=old.comment)
             continue
         now = dict(_told(file, given[new.pk]))
         facts = [
@@ -74,7 +85,7 @@ def _changes(file):
             if before.get(asked) != now.get(asked)
         ]
         what = gettext("%(who)s corrected a rating") % {"who": who}
-        yield Step(new.submitted_at, what, facts, old.comment if old.comment != new.comment else "")
+        yield Step(new.submitted_at, what, facts, before=old.comment if old.comment != new.comment else "")
 
 
 def _told(file, answers):

@@ -26,7 +26,7 @@ from arbitration.cases import (
     resolve_case,
 )
 from arbitration.diff import word_diff
-from arbitration.history import history_of
+from arbitration.history import folded, history_of
 from arbitration.models import AcceptedRevision, Case, Decision
 from arbitration.queue import FILTERS, ORDERS, as_shown, count_by_reason, not_theirs, open_to, queue
 from arbitration.refusing import lead_on
@@ -111,7 +111,7 @@ def look(request, project, response):
     waiting = open_to(stages=project.stages.in_rating(), lead=request.user, now=timezone.now())
     related = ("prompt", "stage__policy__rubric")
     file = open_file(get_object_or_404(waiting.select_related(*related), pk=response))
-    context = {"file": file, "history": history_of(file), "simulated": file.simulated}
+    context = {"file": file, **folded(history_of(file)), "simulated": file.simulated}
     return render(request, "arbitration/look.html", context)
 
 
@@ -296,7 +296,7 @@ def _render_case(request, case, error=None):
         if accepted and accepted.edited
         else None,
         "revisions": forms.told_of_revisions(file, request.POST),
-        "history": history_of(file),
+        **folded(history_of(file)),
         "holds": holds,
         "is_held": case.status == Case.Status.CLAIMED and holds,
         "is_late": case.status == Case.Status.CLAIMED and holds and case.lease_until <= now,

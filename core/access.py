@@ -41,7 +41,7 @@ def signed_in(view):
     def inner(request, *args, **kwargs):
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)
-        return redirect_to_login(_came_from(request))
+        return redirect_to_login(came_from(request))
 
     return inner
 
@@ -99,7 +99,7 @@ def _is_page(path):
         return False
 
 
-def _came_from(request):
+def came_from(request):
     """The page that a request belongs to: what was asked for, or where the form that was sent stands."""
     if request.method in ("GET", "HEAD"):
         return page_at(request.get_full_path())

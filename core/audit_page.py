@@ -18,6 +18,7 @@ KINDS = {
     "policy": _("Rubric and policy"),
     "user": _("Accounts"),
     "fileimport": _("Files"),
+    "prompt": _("Prompts"),
     "stage": _("Stages"),
     "response": _("Responses"),
     "assignment": _("Slots"),

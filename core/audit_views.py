@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from core.access import ADMIN, project_view, site_admin
 from core.audit_page import KINDS, PER_PAGE, SYSTEM, Asked, events, people_of
-from core.audit_words import told
+from core.audit_words import status_told, told
 
 LONGEST_VALUE = 200
 NUMBERED = {"stage", "policy", "generationrun", "trainingset", "trainingrun", "scoringrun"}
@@ -52,18 +52,23 @@ def _row(event):
     return {
         "event": event,
         "told": told(event.verb),
+        "moved": [status_told(event.verb, each) for each in (event.from_status, event.to_status) if each],
         "number": event.target_id if event.target_type in NUMBERED else "",
         "params": [
-            (name.replace("_", " "), _short(value)) for name, value in named if _says_something(name, value)
+            (name.replace("_", " "), _short(name, value))
+            for name, value in named
+            if _says_something(name, value)
         ],
     }
 
 
 def _says_something(name, value):
-    # The key of an account stands beside its name.
-    return name != "user" and value not in ("", None, [])
+    # The key of an account stands beside its name, that of a setting aside beside its reason on the page of what it is.
+    return name not in ("user", "aside") and value not in ("", None, [])
 
 
-def _short(value):
+def _short(name, value):
+    if name == "because":
+        return str(value).replace("_", " ")
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

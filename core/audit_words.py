@@ -1,5 +1,8 @@
 """What the events of the audit trail are called, in the reader's language."""
 
+from functools import cache
+
+from django.apps import apps
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
@@ -20,6 +23,7 @@ WORDS = {
     "case:claim": _("Case claimed"),
     "case:claimed": _("Case claimed"),
     "case:released": _("Case given back"),
+    "case:lapsed": _("Time for a case ran out"),
     "case:returned": _("Case returned to the experts"),
     "case:resolved": _("Case settled"),
     "decision:reopen": _("Decision reopened"),
@@ -37,6 +41,9 @@ WORDS = {
     "project:guidelines": _("Guidelines changed"),
     "project:rename": _("Project renamed"),
     "promotion:make": _("Model promoted"),
+    "prompt:bring-back": _("Prompt brought back"),
+    "prompt:correct": _("Prompt corrected"),
+    "prompt:set-aside": _("Prompt set aside"),
     "prompts:import": _("Prompts imported"),
     "rating:correct": _("Rating corrected"),
     "rating:submit": _("Rating submitted"),
@@ -47,25 +54,45 @@ WORDS = {
     "response:decline": _("Expert could not judge"),
     "response:divergent": _("Experts diverged"),
     "response:excluded": _("Response excluded"),
+    "response:fewer-ratings": _("Fewer ratings of a response count"),
     "response:labeled": _("Labels written"),
     "response:one_more": _("One more rating asked for"),
     "response:resolved": _("Response settled"),
     "response:return": _("Response returned to its experts"),
+    "response:set_aside": _("Response set aside"),
     "responses:copy": _("Responses copied"),
     "responses:import": _("Responses imported"),
     "revision:accept": _("Revision accepted"),
     "scoring:open": _("Coherence launched"),
+    "shortfall:settle": _("What had ratings enough was settled"),
     "stage:finalize": _("Labels finalized"),
     "stage:open": _("Stage opened"),
     "stage:rating": _("Rating opened"),
+    "stage:shortfall": _("Decided what is left of a stage"),
     "trainingrun:launch": _("Training launched"),
     "trainingset:freeze": _("Training set frozen"),
 }
 
 
 def told(verb):
-    """The event's name; one that has none yet is told by its verb."""
+    """The event's name; that of a move which has none is told by the names of the thing and its new status."""
     if verb in WORDS:
         return gettext(WORDS[verb])
     noun, _colon, done = verb.partition(":")
-    return f"{noun.replace('_', ' ').capitalize()}: {done.replace('_', ' ')}"
+    model = _moving().get(noun)
+    thing = str(model._meta.verbose_name) if model else noun.replace("_", " ")
+    return f"{thing[:1].upper()}{thing[1:]}: {status_told(verb, done)}"
+
+
+def status_told(verb, status):
+    """What a status is called that an event left or reached, by the table of moves of what its verb is about."""
+    model = _moving().get(verb.partition(":")[0])
+    labels = dict(model.Status.choices) if model else {}
+    label = str(labels.get(status, status.replace("_", " ")))
+    return f"{label[:1].lower()}{label[1:]}"
+
+
+@cache
+def _moving():
+    """{name as in verbs: model with a table of moves}."""
+    return {model._meta.model_name: model for model in apps.get_models() if hasattr(model, "TRANSITIONS")}

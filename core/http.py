@@ -14,6 +14,7 @@ from django.template.loader import get_template
 from django.urls import reverse
 
 from core import disk
+from core.access import SAFE, came_from
 from core.errors import DomainError
 
 TAKEN = "concord-taken"
@@ -90,6 +91,7 @@ class DomainErrorMiddleware:
             "message": str(exception),
             "errors": getattr(exception, "errors", []),
             "sent": sent_texts(request),
+            "onward": None if request.method in SAFE else came_from(request),
         }
         return render_page_or_fragment(
             request, "core/error.html", "core/_error.html", context, status=exception.status_code
