@@ -3,23 +3,32 @@ light, on a phone in the dark, where whatever is touched is as large as a finger
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from annotation.assignment import next_assignment
-from annotation.models import Response, Unanswered
+from annotation.assignment import call_in, next_assignment
+from annotation.models import Rating, Response, Unanswered
 from annotation.responses import NewResponse, add_responses
 from annotation.setting_aside import set_aside_prompt
 from annotation.shortfall import count_fewer_of
+from arbitration.cases import claim_case
+from arbitration.models import Case
+from arbitration.reopening import reopen_decision, return_case
 from core.addresses import address_of
 from core.models import Stage, User
 from tests.factories.annotation import make_conversation, make_prompts, make_rating_stage, rate
-from tests.factories.arbitration import make_divergent
+from tests.factories.arbitration import decide, make_divergent
 from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import make_paper_stages
 from tests.factories.exchange import make_upload
 from tests.factories.jobs import end_badly
 from tests.factories.training import make_base_stage, make_run, make_trainable_stage
+
+
+def address(team, name, pk):
+    return reverse(name, args=[team.project.slug, pk])
+
 
 LOOKS = {
     "desk": ({"width": 1440, "height": 900}, "light"),
@@ -108,6 +117,9 @@ class TestPagesOfARatingStage:
         expect(page.get_by_text("Not saved yet")).to_be_visible()
         check(page)
         check(page, f"{room}ratings/", f"{room}guidelines/", "/password/", "/account/", "/no/")
+        rating = Rating.objects.filter(expert=team.experts[0]).first()
+        own = [address(team, f"annotation:{name}", rating.pk) for name in ("my-rating", "correct")]
+        check(people.open(team.experts[0].username, path=f"{room}ratings/"), None, *own)
 
     def test_read_well_to_a_lead(self, people, check, team):
         room = f"/projects/{team.project.slug}/"
@@ -117,6 +129,14 @@ class TestPagesOfARatingStage:
         expect(page.get_by_role("heading", name="Consensus")).to_be_visible()
         check(page)
         check(page, f"{room}arbitrate/decisions/", f"{room}arbitrate/revisions/")
+        case = Case.objects.get()
+        reopen_decision(decision=decide(case), by=team.lead, reason="Mixed up with another.", now=NOW)
+        check(page, address(team, "arbitration:case", case.pk))
+        check(page, address(team, "arbitration:look", case.response_id))
+        again = claim_case(response=case.response, by=team.lead, now=timezone.now())
+        check(page, address(team, "arbitration:case", again.pk))
+        return_case(case=again, by=team.lead, question="Is it safe?", now=timezone.now())
+        check(page, address(team, "arbitration:case", again.pk))
 
     def test_read_well_to_an_admin(self, people, check, team):
         room = f"/projects/{team.project.slug}/"
@@ -129,12 +149,17 @@ class TestPagesOfARatingStage:
         check(page, f"{room}setup/guidelines/", f"{room}setup/people/")
         check(page, f"{room}stages/0/ratings/", f"{room}stages/0/responses/", f"{room}stages/0/agreement/")
         prompt, response = team.project.prompts.first(), Response.objects.order_by("position").last()
-        next_assignment(stage=response.stage, expert=team.experts[3], now=timezone.now())
+        slot = next_assignment(stage=response.stage, expert=team.experts[3], now=timezone.now())
         count_fewer_of(response=response, ratings_needed=2, reason="Nobody else.", by=team.admin, now=NOW)
         one = f"{room}responses/{address_of(response)}/"
         check(
             page, f"{room}stages/0/left/", f"{room}stages/0/left/responses/", f"{room}stages/0/finalize/", one
         )
+        page.goto(f"{room}stages/0/left/")
+        call_in(assignment=slot, by=team.admin, now=timezone.now())
+        page.get_by_role("button", name="Call in").click()
+        expect(page.get_by_role("link", name="Back to the page")).to_be_visible()
+        check(page)
         set_aside_prompt(prompt=response.prompt, reason="It holds a number.", by=team.admin, now=NOW)
         check(page, one, f"{room}prompts/?aside=on", f"{room}prompts/{response.prompt_id}/")
         check(page, f"{room}prompts/{prompt.pk}/edit/")

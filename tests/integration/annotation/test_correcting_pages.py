@@ -88,6 +88,8 @@ class TestAReturnedResponse:
         assert "A lead asks" in page.text and "Is &lt;six&gt; minutes safe?" in page.text
         assert "As I said." in page.text and team.lead.username not in page.text
         assert client_count(as_(expert), team) == 1
+        left = as_(team.admin).get(url("left", team, response.stage.key)).text
+        assert left.count("a lead asked") == 3
 
 
 def client_count(client, team):

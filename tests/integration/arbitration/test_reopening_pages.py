@@ -76,7 +76,7 @@ class TestReturn:
         assert (refused.status_code, "Write what you want to ask" in refused.text) == (422, True)
         as_lead.post(url("return", team, case.pk), {"question": "Sure?"})
         page = as_lead.get(url("case", team, case.pk)).text
-        assert "before its experts again" in page and "Sure?" in page
+        assert "You gave it back to the experts: it comes" in page and "Sure?" in page
 
     def test_says_where_nobody_is_left_to_ask(self, as_lead, team, case):
         refused = as_lead.post(url("one-more", team, case.pk))

@@ -41,6 +41,7 @@ class TestProjectAudit:
         assert keys(page) == sorted(keys(page), reverse=True)
         text = page.content.decode()
         assert "Rating submitted" in text and "Role given" in text and str(team.experts[0]) in text
+        assert "held by an expert → rated" in text
 
     def test_shows_nothing_of_another_project(self, team, look):
         make_project()
