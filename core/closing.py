@@ -40,6 +40,7 @@ def copy_project(*, project, name, by, now, with_people=False):
     rubric, policy = specs_of(project.policy)
     guidelines = current(project).text
     copy = create_project(name=name, by=by, now=now, guidelines=guidelines, rubric=rubric, policy=policy)
+    Project.objects.filter(pk=copy.pk).update(base_model=project.base_model)
     if with_people:
         for membership in project.memberships.filter(user__is_active=True).select_related("user"):
             add_member(project=copy, user=membership.user, role=membership.role, by=by, now=now)

@@ -14,6 +14,7 @@ WORKPLACE_OF_VIEW = {
     "project-setup": "setup",
     "setup-guidelines": "setup",
     "setup-people": "setup",
+    "training:base-model": "setup",
     "project-itself": "setup",
     "project-audit": "setup",
     "annotation:prompts": "setup",

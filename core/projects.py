@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from core import audit
@@ -192,10 +193,17 @@ def specs_of(policy):
     return RubricSpec(axes, label_sets), kept
 
 
-def base_model(project, *, location, now):
+def base_location(project):
+    """Where the project's untrained model comes from: its own choice, else the model of the settings."""
+    return project.base_model or settings.BASE_MODEL
+
+
+def base_model(project, *, now):
     """The project's untrained model, made on first use."""
     model, _ = ModelVersion.objects.get_or_create(
-        project=project, name=BASE_MODEL_NAME, defaults={"location": location, "created_at": now}
+        project=project,
+        name=BASE_MODEL_NAME,
+        defaults={"location": base_location(project), "created_at": now},
     )
     return model
 

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from annotation.models import Sampling
 from annotation.rows import quoted
+from core.projects import base_location
 from jobs.supervisor import REPOSITORY, child_environment, python_child
 from training.model_store import ARTIFACT, place_of
 from training.trainer.sources import MARK, target_name
@@ -68,7 +69,7 @@ class Fitting:
 def _location(project):
     newest = project.stages.turns().select_related("model_version").order_by("-number").first()
     model = newest and newest.model_version
-    return model.location if model else settings.BASE_MODEL
+    return model.location if model else base_location(project)
 
 
 def _folder_of(location):

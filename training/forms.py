@@ -3,11 +3,13 @@
 import uuid
 
 from django import forms
-from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from annotation.models import Sampling
 from core.forms import TextField
 from core.limits import LONGEST_REMARK, LONGEST_SYSTEM_PROMPT
+from core.projects import base_location
+from training.base_model import LONGEST
 from training.models import Precision, TrainingRun
 from training.promotion import promotable
 from training.runs import (
@@ -183,7 +185,7 @@ class LaunchForm(forms.Form):
         if stage.model_version is not None and stage.model_version.location:
             base.empty_label, base.initial, base.required = None, stage.model_version, True
         else:
-            base.empty_label = f"The base model ({settings.BASE_MODEL})"
+            base.empty_label = f"The base model ({base_location(stage.project)})"
 
     def clean_learning_rate(self):
         rate = self.cleaned_data["learning_rate"]
@@ -207,3 +209,17 @@ class PromotionForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["model_version"].of_stage(stage)
         self.fields["model_version"].empty_label = "Choose a model"
+
+
+class BaseModelForm(forms.Form):
+    """Where a project's base model comes from."""
+
+    location = forms.CharField(
+        required=False,
+        label=_("Model"),
+        max_length=LONGEST,
+        widget=forms.TextInput(attrs={"list": "models", "autocomplete": "off", "spellcheck": "false"}),
+        help_text=_(
+            "A hub id such as owner/name, package:NAME for one that comes as a wheel, or an absolute folder."
+        ),
+    )

@@ -1,6 +1,5 @@
 """A stage's model version answers every prompt: launched here, once or again; an attempt at it is in answering.py."""
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -24,14 +23,14 @@ from training.sampling import MAY_CHANGE, default_sampling, sampling_fields
 def open_base_stage(*, project, by, now, sampling=None, seed=None, precision=None):
     """Begin the project's loop: open the base stage with the base model and let it answer every prompt.
 
-    The base model is the one the settings name; `seed` is the project's unless given. Raises InvalidInput
-    without prompts, Conflict once the loop has begun.
+    The base model is the project's, else the one the settings name; `seed` is the project's unless given. Raises
+    InvalidInput without prompts, Conflict once the loop has begun.
     """
     if project.stages.turns().exists():
         raise Conflict("The loop of this project has begun already: go on from its newest stage.")
     if not Prompt.objects.in_use().filter(project=project).exists():
         raise InvalidInput("There is nothing to answer yet: import prompts first.")
-    base = base_model(project, location=settings.BASE_MODEL, now=now)
+    base = base_model(project, now=now)
     stage = open_stage(project=project, model_version=base, by=by, now=now)
     seed = project.seed if seed is None else seed
     launch_generation(stage=stage, sampling=sampling, seed=seed, precision=precision, by=by, now=now)
@@ -98,7 +97,7 @@ def _give_base_model(stage, *, now):
         raise Conflict("Responses were imported for this stage already: import the missing ones too.")
     if stage.number:
         raise Conflict("This stage waits for imported responses: import them.")
-    stage.model_version = base_model(stage.project, location=settings.BASE_MODEL, now=now)
+    stage.model_version = base_model(stage.project, now=now)
     stage.save(update_fields=["model_version"])
 
 

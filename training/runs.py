@@ -4,7 +4,6 @@ import json
 import math
 import shutil
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -115,7 +114,7 @@ def default_base(stage, *, now):
     """The model version that training on this stage starts from."""
     if stage.model_version is not None and stage.model_version.location:
         return stage.model_version
-    return base_model(stage.project, location=settings.BASE_MODEL, now=now)
+    return base_model(stage.project, now=now)
 
 
 def run_training(*, pk, clock=timezone.now, stopping=worker_is_stopping):

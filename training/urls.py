@@ -1,6 +1,6 @@
 from django.urls import path
 
-from training import loop_views, promotion_views, views
+from training import base_model_views, loop_views, promotion_views, views
 
 app_name = "training"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("runs/<int:pk>/", views.run_page, name="run"),
     path("runs/<int:pk>/cancel/", views.cancel, name="cancel"),
     path("runs/<int:pk>/resume/", views.resume, name="resume"),
+    path("setup/model/", base_model_views.base_model, name="base-model"),
     path("setup/checklist/", loop_views.checklist, name="checklist"),
     path("loop/", loop_views.loop, name="loop"),
     path("models/", views.models_page, name="models"),

@@ -14,6 +14,7 @@ from core.errors import DomainError
 from core.http import flash, redirect, render_page_or_fragment
 from core.limits import whole_number
 from core.models import Stage
+from core.projects import base_location
 from jobs import life
 from jobs.queries import attempts_of
 from training import progress
@@ -52,7 +53,13 @@ def start(request, project):
         except DomainError as error:
             refusal = str(error)
         status = 422
-    context = {"form": form, "refusal": refusal, "prompts": _prompts(project), "stage": None}
+    context = {
+        "form": form,
+        "refusal": refusal,
+        "prompts": _prompts(project),
+        "stage": None,
+        "location": base_location(project),
+    }
     return render(request, "training/generate.html", context, status=status)
 
 
@@ -99,6 +106,7 @@ def generate_stage(request, project, stage_key):
         "stage": stage,
         "run": run,
         "answered": answered,
+        "location": stage.model_version.location if stage.model_version else base_location(project),
     }
     return render(request, "training/generate.html", context, status=status)
 

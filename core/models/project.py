@@ -12,7 +12,8 @@ class Project(models.Model):
     """One alignment effort: its prompts, rubric, policy, people, stages and models.
 
     `seed` draws the splits of prompts that come without one and the order of hand-out. `guidelines_version` is the
-    newest of its guidelines (core/guidelines.py). An archived project is out of the lists and can only
+    newest of its guidelines (core/guidelines.py). `base_model` is where its untrained model comes from; "" is the model
+    of the settings. An archived project is out of the lists and can only
     be read; one with `deleted_at` is nobody's any more, and what is left of it is being removed (core/closing.py).
     """
 
@@ -20,6 +21,7 @@ class Project(models.Model):
     slug = models.SlugField(max_length=80, unique=True)
     guidelines_version = models.PositiveIntegerField(default=1)
     seed = models.PositiveIntegerField(default=0)
+    base_model = models.CharField(max_length=300, blank=True, default="", db_default="")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
