@@ -1,6 +1,6 @@
 // Drafts on the server, of forms with data-draft-url: saved shortly after a change, and at the latest two seconds after
 // it while somebody types on. What could not be saved stays kept in this browser (kept.js) and is tried again.
-//   data-draft-form, -turn, -version   the draft that the server had when it made the page: the key of the form that
+//   data-draft-form, -turn, -edition   the draft that the server had when it made the page: the key of the form that
 //                                      wrote it, in its how-manieth save, and the draft's version.
 "use strict";
 

@@ -210,18 +210,17 @@ const kept = (() => {
     Object.assign(about, { initial: fieldsOf(form), dirty: false, timer: null });
     remove(keyOf(about.name));
   }
+  // A plain form is being sent: the key of its entry, by which the answer says that the server has it; "" for none.
   function send(form, submitter) {
     const about = forms.get(form);
-    if (!about) return;
+    if (!about) return "";
     if (safe) about.dirty = true;
     about.initial = null;
     write(form);
-    if (submitter && "keptStays" in submitter.dataset) return;
+    if (submitter && "keptStays" in submitter.dataset) return "";
     const key = keyOf(about.name);
     store(() => sessionStorage.setItem(SENT, JSON.stringify({ name: about.name, key })));
-    const field = document.createElement("input");
-    Object.assign(field, { type: "hidden", name: "kept", value: key });
-    form.append(field);
+    return key;
   }
   const cookie = /(?:^|; )concord-taken="?([^;"]*)/.exec(document.cookie)?.[1];
   if (cookie) {

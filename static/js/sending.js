@@ -109,14 +109,19 @@ const sending = (() => {
 
   // --- plain forms. A second submit, by a double click or a key held down, finds the first under way.
   function go(form, submitter) {
-    if (submitter?.name) {
-      const chosen = document.createElement("input");
-      Object.assign(chosen, { type: "hidden", name: submitter.name, value: submitter.value });
-      form.append(chosen);
-    }
+    const way = form.getAttribute("action");
+    const key = kept.send(form, submitter);
+    const said = { ...(submitter?.name && { [submitter.name]: submitter.value }), ...(key && { kept: key }) };
+    const fields = Object.entries(said).map(([name, value]) =>
+      Object.assign(document.createElement("input"), { type: "hidden", name, value }),
+    );
+    form.append(...fields);
     if (submitter?.hasAttribute("formaction")) form.setAttribute("action", submitter.getAttribute("formaction"));
-    kept.send(form, submitter);
     HTMLFormElement.prototype.submit.call(form);
+    // Stopped by its person, the page stays; another button of the form then says and does another thing.
+    fields.forEach((field) => field.remove());
+    if (way === null) form.removeAttribute("action");
+    else form.setAttribute("action", way);
   }
   window.addEventListener("submit", async (event) => {
     const form = event.target;
