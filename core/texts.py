@@ -41,8 +41,14 @@ TOO_MANY_MARKS = re.compile(f"{ANY_MARK.pattern}{{31}}")
 
 # Marks that make another letter of one, and no accent: nukta, the voicing of kana, virama.
 LETTERS_OF_THEIR_OWN = (7, 8, 9)
-# Letters whose stroke Unicode does not take apart.
-STROKES = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "ـ": ""})
+# Letters whose stroke Unicode does not take apart, and signs as printers set them and keyboards lack them.
+PLAINER = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "ـ": ""}
+    | dict.fromkeys("‘’‚‛ʼ′", "'")
+    | dict.fromkeys("“”„‟", '"')
+    | dict.fromkeys("‐–—−", "-")
+    | {"⁄": "/"}
+)
 
 
 def tidy(text):
@@ -75,7 +81,8 @@ def recognized(text):
 def folded(text):
     """The form in which a search compares: without case and accents, in every script; each run of blanks is one.
 
-    Vowels and harakat that stand as marks above or below letters go too, as people search without them.
+    Quotes and dashes are those of the keyboard. Vowels and harakat that stand as marks above or below
+    letters go too, as people search without them.
     """
     if not text.isascii():
         text = INVISIBLE.sub(lambda found: found[1] or "", text)
@@ -83,7 +90,7 @@ def folded(text):
             text = ANY_MARK.sub("", text)
         apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
         kept = (each for each in apart if not _is_accent(each))
-        text = unicodedata.normalize("NFC", "".join(kept)).translate(STROKES)
+        text = unicodedata.normalize("NFC", "".join(kept)).translate(PLAINER)
     return " ".join(text.casefold().split())
 
 

@@ -45,6 +45,7 @@ class TestPromptList:
         ("words", "ids"),
         [
             ("CHERCHE", ["École-1"]),
+            ("l'élève", ["École-1"]),
             ("eleve", ["École-1"]),
             ("E\u0301LE\u0300VE", ["École-1"]),
             ("ecole-1", ["École-1"]),

@@ -108,6 +108,7 @@ class TestFolded:
             ("ＡＢＣ１２", "abc12"),
             ("a\u00a0\n b", "A b"),
             ("z\u200bw\ufeff", "ZW"),
+            ("don’t “quote” – ½", 'DON\'T "quote" - 1/2'),
         ],
     )
     def test_is_the_same_whatever_case_and_accents(self, one, other):
