@@ -1,5 +1,6 @@
 """What an intake takes: the records of a file, each with the line it stands on, or plain dicts."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -89,6 +90,6 @@ def kind_of(value) -> str:
 
 def quoted(value) -> str:
     """A value of a file as a fault names it: in quotes, short, with nothing in it that cannot be shown."""
-    text = str(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     text = text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
     return "“" + "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text) + "”"

@@ -80,6 +80,7 @@ class TestQuoted:
         assert quoted("a\x00b\n\ud800\u202e") == "“a\\x00b\\n\\ud800\\u202e”"
         assert len(quoted("x" * 10_000)) == 43
         quoted("\ud800").encode()
+        assert quoted(True) == "“true”" and quoted({"a": None}) == '“{"a": null}”'
 
 
 class TestTypedRows:
