@@ -28,6 +28,16 @@ class TestEveryTemplate:
         for tag in re.findall(r"<script\b[^>]*>", text):
             assert "src=" in tag or "application/json" in tag, f"an inline script is blocked: {tag}"
 
+    def test_tells_the_zone_of_every_time_of_day(self, path):
+        times = re.findall(r"""(?:date|time|now):?\s*["']([^"']*H:i[^"']*)["']""", path.read_text())
+
+        assert [each for each in times if not each.endswith(" T")] == []
+
+    def test_lets_the_direction_of_a_field_follow_what_is_typed(self, path):
+        fields = re.findall(r"""<textarea[^>]*>|<input type="(?:search|text)"[^>]*>""", path.read_text())
+
+        assert [each for each in fields if 'dir="auto"' not in each and " hidden" not in each] == []
+
     def test_loads_nothing_from_elsewhere(self, path):
         sources = re.findall(r"(?:src|href)=[\"'](https?://[^\"']+)", path.read_text())
 
