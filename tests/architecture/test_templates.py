@@ -38,6 +38,10 @@ class TestEveryTemplate:
 
         assert [each for each in fields if 'dir="auto"' not in each and " hidden" not in each] == []
 
+    def test_begins_a_text_to_edit_on_a_new_line(self, path):
+        """Browsers leave out a line end right behind the tag, which else is the first of the text."""
+        assert not re.search(r"<textarea\b(?:[^>{]|\{\{.*?\}\}|\{%.*?%\})*>[^<\n]", path.read_text())
+
     def test_loads_nothing_from_elsewhere(self, path):
         sources = re.findall(r"(?:src|href)=[\"'](https?://[^\"']+)", path.read_text())
 
