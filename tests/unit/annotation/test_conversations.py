@@ -54,7 +54,7 @@ class TestReadMessages:
             ([{"content": "Hi"}], "messages, turn 1: has no role"),
             ([{"role": "user"}], "messages, turn 1: has no content"),
             ([{"role": "tool", "content": "Hi"}, user()], "messages, turn 1: “tool” is no role"),
-            ([{"role": ["user"], "content": "Hi"}], "messages, turn 1: “['user']” is no role"),
+            ([{"role": ["user"], "content": "Hi"}], 'messages, turn 1: “["user"]” is no role'),
             ([user() | {"name": "Ann"}], "messages, turn 1: unknown field “name”"),
             ([user(["Hi"])], "messages, turn 1: expected a text as content, found a list"),
             ([user(" \u200b ")], "messages, turn 1: is empty"),
