@@ -149,6 +149,12 @@ class TestServe:
         assert f"Port {port} on 127.0.0.1 is in use" in words
         assert f"make run PORT={port + 1}" in words
 
+    def test_refuses_a_full_disk_and_says_what_to_do(self, served, monkeypatch):
+        monkeypatch.setenv("CONCORD_LEAST_FREE_MB", str(2**40))
+        code, words = served.start("--no-demo").end()
+        assert code == 1
+        assert "is full" in words and "Free some space" in words
+
 
 class TestCtrlC:
     @pytest.mark.deep

@@ -1,6 +1,7 @@
 """`manage.py serve`: the whole of Concord on one machine, until Ctrl-C."""
 
 import os
+import shutil
 import time
 import urllib.error
 import urllib.request
@@ -39,6 +40,7 @@ class Command(BaseCommand):
 
     def serve(self, *, host, port, demo):
         check_port(host, port)
+        check_disk()
         with only_one_here():
             database = settings.DATABASES["default"]["NAME"]
             make_private(settings.VAR, *(f"{database}{end}" for end in ("", "-wal", "-shm")))
@@ -109,6 +111,15 @@ def migrate():
             f"The database {settings.DATABASES['default']['NAME']} cannot be used ({error}). Make it and its folder "
             "writable for this user, and see that the disk has room."
         ) from None
+
+
+def check_disk():
+    free = shutil.disk_usage(settings.VAR).free
+    if free < settings.LEAST_FREE:
+        raise NotRunning(
+            f"The disk of {settings.VAR} is full: {free // 1024**2} MB are free. Free some space (docs/runbook.md says "
+            "what may go), or set CONCORD_LEAST_FREE_MB lower."
+        )
 
 
 def check_port(host, port):
