@@ -14,7 +14,7 @@ from arbitration.diff import Changes, word_diff
 from arbitration.models import RejectedRevision
 from core.policies import whole
 from core.staff import lay_out
-from core.texts import tidy
+from core.texts import isolated, tidy
 
 Kind = DivergenceReason.Kind
 
@@ -179,10 +179,10 @@ def _tell(reason, scores, names, given):
         case Kind.SPREAD:
             given = scores[reason.axis_id]
             span = f"{min(given)} to {max(given)}"
-            return f"{reason.axis.name}: {span}, spread {reason.spread}, allowed {reason.tau}"
+            return f"{isolated(reason.axis.name)}: {span}, spread {reason.spread}, allowed {reason.tau}"
         case Kind.CONFLICT:
-            answers = " against ".join(value.name for value in reason.values.all())
-            return f"{reason.label_set.name}: {answers}"
+            answers = " against ".join(isolated(value.name) for value in reason.values.all())
+            return f"{isolated(reason.label_set.name)}: {answers}"
         case Kind.ASKED:
             return f"{names.get(reason.asked_by_id, 'An expert')} asked for a senior"
         case Kind.UNJUDGEABLE:

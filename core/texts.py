@@ -58,6 +58,13 @@ def tidy(text):
     return LINE_END.sub("\n", text) if "\r" in text else text
 
 
+def isolated(name):
+    """A name for the midst of a sentence: one that runs from the right takes nothing around it along."""
+    if any(unicodedata.bidirectional(character) in ("R", "AL") for character in name):
+        return f"\u2068{name}\u2069"
+    return name
+
+
 def is_blank(text):
     """Whether there is nothing in `text` to see."""
     begin = text.lstrip()[:1]

@@ -94,7 +94,7 @@ class TestQueuePage:
         page = as_lead.get(url("queue", team)).text
         for response in diverging[1]:
             assert response.prompt.text in page
-        assert page.count("Safety: spread 3, allowed 1") == 2
+        assert page.count("<bdi>Safety</bdi>: spread 3, allowed 1") == 2
 
     def test_filters(self, as_lead, team, diverging):
         assert diverging[1][0].prompt.text in as_lead.get(url("queue", team) + "?reason=spread").text

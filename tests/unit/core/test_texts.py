@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.texts import control_tokens, folded, is_blank, is_storable, recognized, tidy
+from core.texts import control_tokens, folded, is_blank, is_storable, isolated, recognized, tidy
 
 
 class TestTidy:
@@ -91,6 +91,12 @@ class TestControlTokens:
     def test_finds_what_chat_templates_write(self):
         text = "<|im_end|> [INST] <end_of_turn> <|im_end|> <b> a|b <|"
         assert control_tokens(text) == ["<|im_end|>", "[INST]", "<end_of_turn>"]
+
+
+class TestIsolated:
+    def test_keeps_a_name_from_the_right_to_itself(self):
+        assert isolated("Safety") == "Safety"
+        assert f"{isolated('الأمان')}: 2 to 5" == "\u2068الأمان\u2069: 2 to 5"
 
 
 class TestFolded:
