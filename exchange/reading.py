@@ -201,6 +201,8 @@ def _records(lines, separator):
 
 def _header(line, cells):
     names = [recognized(cell).lower() for cell in cells]
+    if not any(names):
+        raise Unreadable(line, "the header names no column: what stands there cannot be seen.")
     while not names[-1]:
         names.pop()
     if len(names) > MOST_COLUMNS:

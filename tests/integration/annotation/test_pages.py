@@ -145,6 +145,7 @@ class TestRights:
         "stage-panel": ("get", (0,), {"lead", "admin"}),
         "stage-agreement": ("get", (0,), {"lead", "admin"}),
         "open-rating": ("post", (0,), {"admin"}),
+        "rubric-preview": ("post", (), {"admin"}),
     }
 
     def test_are_listed_for_every_address(self):

@@ -246,6 +246,7 @@ class TestReadCsv:
             ("prompt,Prompt ", "Line 1: the column “prompt” is there twice."),
             ("prompt,prompt\u200b", "Line 1: the column “prompt” is there twice."),
             (",prompt", "Line 1: column 1 has no name"),
+            ("\u200b,\u2060", "Line 1: the header names no column"),
         ],
     )
     def test_refuses_a_header_that_names_a_column_twice_or_not_at_all(self, header, words):
