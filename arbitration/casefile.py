@@ -107,7 +107,9 @@ def open_files(responses):
         ratings[rating.response_id].append(rating)
     for rating in Rating.objects.superseded().filter(response__in=responses).select_related("expert"):
         superseded[rating.response_id].append(rating)
-    given = load_answers(Rating, [rating.pk for each in ratings.values() for rating in each])
+    keys = [rating.pk for each in ratings.values() for rating in each]
+    given = load_answers(Rating, keys)
+    rejected = RejectedRevision.objects.rejected_of(keys)
     refusals = Involvement.objects.filter(response__in=responses, part=Involvement.Part.DECLINED)
     for refusal in refusals.select_related("user"):
         declined[refusal.response_id].append(refusal)
@@ -117,8 +119,6 @@ def open_files(responses):
     found = found.select_related("axis", "label_set", "asked_by").prefetch_related("values")
     for reason in found.annotate(response=F("divergence__response"), k=F("divergence__ratings_needed")):
         reasons[reason.response].append(reason)
-    rejections = RejectedRevision.objects.standing().filter(rating__response__in=responses)
-    rejected = set(rejections.values_list("rating", flat=True))
     return [
         _file(
             each, ratings[each.pk], superseded[each.pk], given, declined[each.pk], reasons[each.pk], rejected

@@ -128,7 +128,9 @@ def _accept_most_written(stage, *, now):
     number = 0
     for rows in chunks(responses, "text", "wanted"):
         found = gather([pk for pk, *_ in rows])
-        refused = _rejected([pk for pk, *_ in rows])
+        refused = RejectedRevision.objects.rejected_of(
+            [key for pk, *_ in rows for key in found[pk].revisions]
+        )
         new = []
         for pk, text, k in rows:
             revisions = found[pk].revisions
@@ -142,12 +144,6 @@ def _accept_most_written(stage, *, now):
         AcceptedRevision.objects.bulk_create(new)
         number += len(new)
     return number
-
-
-def _rejected(responses):
-    """The ratings of these responses whose revised texts a lead rejected."""
-    rejections = RejectedRevision.objects.standing().filter(rating__response__in=responses)
-    return set(rejections.values_list("rating", flat=True))
 
 
 def _sentence(count, one, many):
