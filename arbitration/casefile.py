@@ -11,7 +11,7 @@ from django.utils.crypto import salted_hmac
 from annotation.answers import load_answers
 from annotation.models import DivergenceReason, Involvement, Rating
 from arbitration.diff import Changes, word_diff
-from arbitration.models import RejectedRevision
+from arbitration.outcomes import rejected_of
 from core.policies import whole
 from core.staff import lay_out
 from core.texts import isolated, tidy
@@ -109,7 +109,7 @@ def open_files(responses):
         superseded[rating.response_id].append(rating)
     keys = [rating.pk for each in ratings.values() for rating in each]
     given = load_answers(Rating, keys)
-    rejected = RejectedRevision.objects.rejected_of(keys)
+    rejected = rejected_of(keys)
     refusals = Involvement.objects.filter(response__in=responses, part=Involvement.Part.DECLINED)
     for refusal in refusals.select_related("user"):
         declined[refusal.response_id].append(refusal)

@@ -11,8 +11,8 @@ from annotation.models import Rating, Response
 from annotation.setting_aside import set_aside_what_is_open
 from arbitration.diff import normalised
 from arbitration.label_statements import write_final_labels
-from arbitration.models import AcceptedRevision, Case, RejectedRevision
-from arbitration.outcomes import chunks, gather, most_written
+from arbitration.models import AcceptedRevision, Case
+from arbitration.outcomes import chunks, gather, most_written, rejected_of
 from arbitration.revisions import drop_outdated
 from core.errors import Conflict
 from core.locks import lock_stage
@@ -128,9 +128,7 @@ def _accept_most_written(stage, *, now):
     number = 0
     for rows in chunks(responses, "text", "wanted"):
         found = gather([pk for pk, *_ in rows])
-        refused = RejectedRevision.objects.rejected_of(
-            [key for pk, *_ in rows for key in found[pk].revisions]
-        )
+        refused = rejected_of([key for pk, *_ in rows for key in found[pk].revisions])
         new = []
         for pk, text, k in rows:
             revisions = found[pk].revisions

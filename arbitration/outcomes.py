@@ -9,6 +9,7 @@ from annotation.answers import Answers, label_rows, score_rows
 from annotation.models import Rating
 from arbitration.consensus import agreed_label, agreed_score, alignment_class, is_open
 from arbitration.diff import normalised
+from arbitration.models import RejectedRevision
 from core.bulk import Among
 from core.models import LabelValue
 from core.texts import is_blank
@@ -109,6 +110,15 @@ def gather(response_ids) -> dict[int, Gathered]:
     for rating, label_set, value in labels.values_list("owner_id", "label_set_id", "value_id"):
         of_rating[rating].labels[label_set].append(value)
     return found
+
+
+def rejected_of(ratings):
+    """Those of these ratings (keys) whose revised text a lead rejected.
+
+    By the ratings, not their responses: so the few rejections are looked through, whatever a database knows of them.
+    """
+    rejections = RejectedRevision.objects.standing().filter(Among(F("rating_id"), ratings))
+    return set(rejections.values_list("rating", flat=True))
 
 
 def chunks(responses, *fields):

@@ -1,8 +1,6 @@
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
-
-from core.bulk import Among
+from django.db.models import Q
 
 
 class AcceptedRevisionQuerySet(models.QuerySet):
@@ -52,11 +50,6 @@ class RejectedRevisionQuerySet(models.QuerySet):
     def standing(self):
         """Those that hold: not taken back by accepting the text after all."""
         return self.filter(superseded_at=None)
-
-    def rejected_of(self, ratings):
-        """Those of these ratings (keys) whose text is rejected. By the ratings, not their responses: it is the few
-        rejections that are looked through, whatever a database knows of them."""
-        return set(self.standing().filter(Among(F("rating_id"), ratings)).values_list("rating", flat=True))
 
 
 class RejectedRevision(models.Model):
