@@ -146,7 +146,7 @@ class TestPagesOfARatingStage:
         check(page, "/accounts/", "/accounts/new/", f"/accounts/{team.admin.pk}/", "/welcome/x/y/")
         check(page, f"{room}project/", f"{room}audit/", "/audit/")
         check(page, "/projects/", "/new-project/", f"{room}stages/0/", f"{room}prompts/", f"{room}setup/")
-        check(page, f"{room}setup/guidelines/", f"{room}setup/people/")
+        check(page, f"{room}setup/guidelines/", f"{room}setup/people/", f"{room}setup/model/")
         check(page, f"{room}stages/0/ratings/", f"{room}stages/0/responses/", f"{room}stages/0/agreement/")
         prompt, response = team.project.prompts.first(), Response.objects.order_by("position").last()
         slot = next_assignment(stage=response.stage, expert=team.experts[3], now=timezone.now())
