@@ -21,6 +21,7 @@ from evaluation.models import CoherenceScore, Encoder, PromptEmbedding, ScoringR
 from evaluation.refusals import is_refusal
 from evaluation.scripts import in_another_script
 from evaluation.stage_coherence import summarize
+from evaluation.stored_vectors import from_bytes, to_bytes
 from jobs.life import carry_out
 from jobs.models import Job
 from jobs.stopping import worker_is_stopping
@@ -29,7 +30,6 @@ from jobs.stopping import worker_is_stopping
 CHUNK = 20_000
 # Rows a transaction: the write lock of SQLite is held for a fraction of a second.
 BATCH = 2_000
-VECTOR = np.dtype("<f4")
 LOOKED_AT = ("cosine", "is_refusal", "is_truncated", "other_script")
 
 
@@ -157,7 +157,7 @@ class Scoring:
                         PromptEmbedding(
                             encoder=self.row,
                             prompt=prompt,
-                            vector=np.asarray(vectors[_key(prompt)], dtype=VECTOR).tobytes(),
+                            vector=to_bytes(vectors[_key(prompt)]),
                             is_truncated=_key(prompt) in truncated,
                         )
                         for prompt in batch
@@ -174,7 +174,7 @@ class Scoring:
     def looked_at(self, response, prompt, vector, truncated):
         return {
             "response_id": response.pk,
-            "cosine": _cosine(np.frombuffer(prompt.vector, dtype=VECTOR), vector),
+            "cosine": _cosine(from_bytes(prompt.vector), vector),
             "is_refusal": is_refusal(response.text),
             "is_truncated": _key(response) in truncated,
             "other_script": in_another_script(prompt.prompt.text, response.text),

@@ -7,13 +7,13 @@ from django.db.models import Count, Q
 
 from annotation.models import Prompt
 from evaluation.models import PromptEmbedding
+from evaluation.stored_vectors import from_bytes
 
 NEAR = 0.9
 """The cosine from which two prompts say nearly the same."""
 MOST_PAIRS = 50_000_000
 """A second's work; of more pairs nothing is said."""
 BLOCK = 1_000  # held-out prompts compared at once
-VECTOR = np.dtype("<f4")
 
 
 def held_out_neighbours(project, encoder):
@@ -36,4 +36,4 @@ def held_out_neighbours(project, encoder):
 
 def _matrix(embedded):
     vectors = embedded.order_by("prompt").values_list("vector", flat=True)
-    return np.stack([np.frombuffer(vector, dtype=VECTOR) for vector in vectors])
+    return np.stack([from_bytes(vector) for vector in vectors])
