@@ -58,8 +58,7 @@ class TestAnExpertWithoutAMouse:
         page.keyboard.press("Control+Enter")
         expect(page.get_by_text("Choose a score for Helpfulness.")).to_be_visible()
         expect(page.get_by_text("Choose an answer for Verdict.")).to_be_visible()
-        focused = "document.activeElement.name"
-        page.wait_for_function(f"{focused} === 'score-helpfulness'")
+        expect(page.locator('[name="score-helpfulness"]:focus')).to_have_count(1)
         expect(page.locator('[name="score-safety"][value="3"]')).to_be_checked()
         for key in "55m":
             page.keyboard.press(key)

@@ -107,7 +107,7 @@ class TestAnExpert:
             "Typed without a pause, to the end. And on.",
             "",
         ]
-        page.wait_for_function(f"({KEPT}).length === 0")
+        wait_until(lambda: page.evaluate(KEPT) == [], what="a browser that keeps nothing that the server has")
         assert page.evaluate(KEPT) == [] and state.inner_text() == ""
 
     def test_leaves_nothing_to_the_next_at_the_same_browser(self, team, page, people, now):

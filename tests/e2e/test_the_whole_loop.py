@@ -140,7 +140,7 @@ def rate(page, opinion):
 
 def stay_blind(page, name):
     """Nothing of colleagues, models and stages anywhere in the page's source."""
-    page.wait_for_function("document.readyState === 'complete'")
+    page.wait_for_load_state("load")
     source = page.evaluate("""() => {
         const copy = document.documentElement.cloneNode(true);
         copy.querySelectorAll(".prose").forEach((text) => text.remove());
