@@ -32,6 +32,11 @@ def refused(request):
     return 422 if request.htmx else 409
 
 
+def reload_page():
+    """To a page that was polling: what it watched has ended, load the whole page, its other panels too."""
+    return HttpResponse(headers={"HX-Refresh": "true"})
+
+
 def redirect(request, url):
     """Send the browser to `url`: by header to htmx, by 302 to a plain form."""
     if request.htmx:

@@ -1,22 +1,35 @@
 from django.urls import path
 
-from training import base_model_views, loop_views, promotion_views, views
+from training import (
+    base_model_views,
+    generation_views,
+    launch_views,
+    loop_views,
+    promotion_views,
+    run_views,
+    set_views,
+    views,
+)
 
 app_name = "training"
 urlpatterns = [
-    path("generate/", views.start, name="generate"),
-    path("stages/<stage:stage_key>/generation/", views.generate_stage, name="generate-stage"),
-    path("stages/<stage:stage_key>/generation/cancel/", views.cancel_generation, name="cancel-generation"),
+    path("generate/", generation_views.start, name="generate"),
+    path("stages/<stage:stage_key>/generation/", generation_views.generate_stage, name="generate-stage"),
+    path(
+        "stages/<stage:stage_key>/generation/cancel/",
+        generation_views.cancel_generation,
+        name="cancel-generation",
+    ),
     path("stages/<stage:stage_key>/training/", views.stage_panel, name="stage-panel"),
-    path("stages/<stage:stage_key>/training/launch/", views.launch, name="launch"),
+    path("stages/<stage:stage_key>/training/launch/", launch_views.launch, name="launch"),
     path("stages/<stage:stage_key>/promote/", promotion_views.promote_model, name="promote"),
-    path("runs/<int:pk>/", views.run_page, name="run"),
-    path("runs/<int:pk>/cancel/", views.cancel, name="cancel"),
-    path("runs/<int:pk>/resume/", views.resume, name="resume"),
+    path("runs/<int:pk>/", run_views.run_page, name="run"),
+    path("runs/<int:pk>/cancel/", run_views.cancel, name="cancel"),
+    path("runs/<int:pk>/resume/", run_views.resume, name="resume"),
     path("setup/model/", base_model_views.base_model, name="base-model"),
     path("setup/checklist/", loop_views.checklist, name="checklist"),
     path("loop/", loop_views.loop, name="loop"),
     path("models/", views.models_page, name="models"),
-    path("training-sets/<int:pk>/", views.training_set_page, name="training-set"),
-    path("training-sets/<int:pk>/file/", views.training_set_file, name="training-set-file"),
+    path("training-sets/<int:pk>/", set_views.training_set_page, name="training-set"),
+    path("training-sets/<int:pk>/file/", set_views.training_set_file, name="training-set-file"),
 ]

@@ -33,6 +33,11 @@ class TrainingSet(models.Model):
     def __str__(self):
         return f"Training set {self.sha256[:12]}"
 
+    def count_by_split(self):
+        """{"train": n, "validation": n}"""
+        counts = self.examples.order_by().values_list("split").annotate(models.Count("pk"))
+        return {"train": 0, "validation": 0} | dict(counts)
+
 
 class TrainingExample(models.Model):
     """One line of a training set: the prompt and the text to learn, with the final label that vouches for it.
