@@ -1,4 +1,7 @@
-"""What the report reads from the database: sums and counts per prompt and bare numbers, never the texts."""
+"""What the report reads from the database: sums and counts per prompt and bare numbers, never the texts.
+
+Where a stage holds responses of several model versions, as comparisons do, `model_version` asks for those of one.
+"""
 
 import numpy as np
 from django.db.models import Count, Exists, OuterRef, Q, Sum
@@ -13,11 +16,11 @@ HELD_OUT = Prompt.Split.HELD_OUT
 BLANK = r"^\s*$"
 
 
-def scores_by_axis(stage):
+def scores_by_axis(stage, model_version=None):
     """{axis key: PerPrompt} of the final scores of held-out prompts. Excluded responses have none."""
     rows = (
         score_rows(FinalLabel)
-        .filter(owner__response__stage=stage, owner__response__prompt__split=HELD_OUT)
+        .filter(**_held_out(stage, model_version, "owner__response__"))
         .values_list("axis__key", "owner__response__prompt")
         .annotate(Sum("value"), Count("id"))
     )
@@ -27,7 +30,7 @@ def scores_by_axis(stage):
     return {key: PerPrompt.of(rows) for key, rows in by_axis.items()}
 
 
-def alignment(stage):
+def alignment(stage, model_version=None):
     """{class: PerPrompt of its share} of held-out prompts, over the responses that were judged; and how many were not
     judged, and how many excluded."""
     classes = [
@@ -36,7 +39,7 @@ def alignment(stage):
         FinalLabel.Alignment.MISALIGNED,
     ]
     rows = list(
-        FinalLabel.objects.filter(response__stage=stage, response__prompt__split=HELD_OUT)
+        FinalLabel.objects.filter(**_held_out(stage, model_version, "response__"))
         .order_by()
         .values_list("response__prompt")
         .annotate(
@@ -53,9 +56,9 @@ def alignment(stage):
     return shares, sum(row[2] for row in rows), sum(row[3] for row in rows)
 
 
-def cosines(stage, encoder):
+def cosines(stage, encoder, model_version=None):
     """(prompts, cosines, refusals): three arrays, one entry for each scored response to a held-out prompt."""
-    rows = CoherenceScore.objects.filter(response__stage=stage, response__prompt__split=HELD_OUT)
+    rows = CoherenceScore.objects.filter(**_held_out(stage, model_version, "response__"))
     rows = (
         rows.filter(encoder=encoder)
         .order_by("response")
@@ -65,9 +68,9 @@ def cosines(stage, encoder):
     return table[:, 0].astype(np.int64), table[:, 1], table[:, 2].astype(bool)
 
 
-def held_out_responses(stage):
+def held_out_responses(stage, model_version=None):
     """The stage's held-out responses, counted: {"responses", "prompts", "cut_off", "empty"}."""
-    return Response.objects.filter(stage=stage, prompt__split=HELD_OUT).aggregate(
+    return Response.objects.filter(**_held_out(stage, model_version)).aggregate(
         responses=Count("id"),
         prompts=Count("prompt", distinct=True),
         cut_off=Count("id", filter=Q(finish_reason=Response.CUT_OFF)),
@@ -118,3 +121,9 @@ def raters(stage):
     """{primary key: whether simulated} of those who rated in the stage."""
     rated = Assignment.objects.filter(stage=stage, status=Assignment.Status.SUBMITTED)
     return dict(rated.order_by().values_list("expert", "expert__is_simulated").distinct())
+
+
+def _held_out(stage, model_version, response=""):
+    """The conditions for a stage's held-out responses, of one model version or all; `response` leads to them."""
+    found = {f"{response}stage": stage, f"{response}prompt__split": HELD_OUT}
+    return found if model_version is None else found | {f"{response}model_version": model_version}
