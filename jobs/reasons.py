@@ -62,7 +62,7 @@ WORDS = {
         "a new run."
     ),
     "line_without_text": _("%(file)s, line %(line)s: needs an id and a text."),
-    "line_without_example": _("%(file)s, line %(line)s: needs a prompt and a completion that are not empty."),
+    "line_without_example": _("%(file)s, line %(line)s: needs a prompt and its answers, none of them empty."),
     "bad_messages": _(
         "%(place)s: messages must be a list of role and content that ends with the user's question."
     ),

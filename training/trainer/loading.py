@@ -21,6 +21,13 @@ def choose_device(wish):
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def make_repeatable(device):
+    """The same operations give the same bits. The CPU's do anyway."""
+    if device.type == "cuda":
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
+
+
 def training_precision(wish, device):
     """ "auto" is bf16 (the weights and the optimizer stay fp32) where the hardware multiplies in it: twice as quick,
     with the same losses to about 1 %. Elsewhere bf16 would be slower, and it is fp32."""

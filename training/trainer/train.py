@@ -22,7 +22,7 @@ from accelerate import PartialState
 
 from jobs.failures import Failure
 from jobs.files import read_lines, write_json
-from training.trainer import best, sft
+from training.trainer import best
 from training.trainer.checkpoints import last_whole, step_of
 from training.trainer.hashing import hash_file, hash_folder
 from training.trainer.loading import (
@@ -30,8 +30,10 @@ from training.trainer.loading import (
     choose_threads,
     load_model,
     load_tokenizer,
+    make_repeatable,
     training_precision,
 )
+from training.trainer.objectives import OBJECTIVES
 from training.trainer.progress import Progress
 from training.trainer.versions import library_versions
 
@@ -47,14 +49,13 @@ DEFAULTS = {
     "device": "auto",
     "precision": "auto",
 }
-OBJECTIVES = {"sft": sft}
 SAME_RUN = ("config", "dataset_sha256", "validation_sha256", "base_sha256")
 NO_MATTER = ("model_path", "save_seconds")
 """What the result does not depend on: the weights are told by their hash, and a checkpoint changes nothing."""
 SAME_MACHINE = ("versions", "device", "precision", "threads", "world")
 
 
-def read_data(run_dir, config):
+def read_data(run_dir, config, check_rows):
     """(training rows, validation rows, hashes). Raises Failure("bad_data") where the bytes aren't the frozen ones."""
     rows, hashes = {}, {}
     for name, key in (("dataset.jsonl", "dataset_sha256"), ("validation.jsonl", "validation_sha256")):
@@ -69,7 +70,7 @@ def read_data(run_dir, config):
                 expected=config[key][:12],
             )
         rows[name] = read_lines(path)
-        sft.check_rows(rows[name], name)
+        check_rows(rows[name], name)
     if not rows["dataset.jsonl"]:
         raise Failure("bad_data", "empty_training_set")
     return rows["dataset.jsonl"], rows["validation.jsonl"], hashes
@@ -166,13 +167,13 @@ def train(child):
             "config", "unknown_objective", objective=repr(config["objective"]), known=", ".join(OBJECTIVES)
         )
     objective = OBJECTIVES[config["objective"]]
-    train_rows, validation_rows, hashes = read_data(child.run_dir, config)
+    train_rows, validation_rows, hashes = read_data(child.run_dir, config, objective.check_rows)
 
     child.events.emit("loading", model=config["model_path"])
     device = choose_device(config["device"])
     precision = training_precision(config["precision"], device)
     threads = choose_threads(config["model_path"])
-    objective.make_repeatable(device)
+    make_repeatable(device)
     tokenizer = load_tokenizer(config["model_path"])
     manifest = manifest_of(config, hashes, device, precision, threads, tell=child.events.beat)
     complete, checkpoint = settle_together(child, manifest, device)
@@ -200,7 +201,7 @@ def train(child):
     )  # fmt: skip
     keeper = best.KeepBest(trainer, child.run_dir)
     trainer.add_callback(keeper)
-    started["tokens"] = sum(map(len, trainer.train_dataset["input_ids"]))
+    started["tokens"] = objective.tokens(trainer.train_dataset)
     trainer.args.eval_on_start = bool(validation) and (checkpoint is None or owes_validation(checkpoint))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:

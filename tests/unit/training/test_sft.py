@@ -7,7 +7,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.tiny_model import build_tiny_model
 from tests.unit.training.conftest import examples
-from training.trainer import sft, train
+from training.trainer import train
+from training.trainer.objectives import sft
 
 
 class TestSft:

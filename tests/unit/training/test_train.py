@@ -8,8 +8,9 @@ import pytest
 from jobs.files import write_json, write_lines
 from jobs.supervisor import python_child, supervise
 from tests.unit.training.conftest import examples
-from training.trainer import best, sft, train
+from training.trainer import best, train
 from training.trainer.hashing import hash_folder
+from training.trainer.objectives import sft
 
 
 def result(folder):

@@ -5,7 +5,8 @@ from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
 from jobs.failures import Failure
-from training.trainer.chats import chat_of, check_messages, encode_chats
+from training.trainer.objectives.arguments import common_arguments, examples_a_pass
+from training.trainer.objectives.texts import check_texts, encode_answers, opens_at
 
 TEXTS = ("prompt", "completion")
 
@@ -38,11 +39,12 @@ def completion_tokens(dataset):
     return sum(sum(label != -100 for label in labels) for labels in dataset["labels"])
 
 
+def tokens(dataset):
+    return sum(map(len, dataset["input_ids"]))
+
+
 def check_rows(rows, name):
-    for number, row in enumerate(rows, start=1):
-        if not all(isinstance(row.get(key), str) and row[key].strip() for key in TEXTS):
-            raise Failure("bad_data", "line_without_example", file=name, line=number)
-        check_messages(row, row["prompt"], f"{name}, line {number}")
+    check_texts(rows, name, TEXTS)
 
 
 def fitting(rows, tokenizer, max_length):
@@ -53,29 +55,19 @@ def fitting(rows, tokenizer, max_length):
     """
     if not rows:
         return [], [], 0
-    ids = [row.get("id") for row in rows]
-    asked = [chat_of(row["prompt"], messages=row.get("messages"), system=row.get("system")) for row in rows]
-    answered = [
-        [*chat, {"role": "assistant", "content": row["completion"]}]
-        for chat, row in zip(asked, rows, strict=True)
-    ]
-    prompts = encode_chats(tokenizer, asked, ids, open_answer=True)
-    wholes = encode_chats(tokenizer, answered, ids, open_answer=False)
+    prompts, wholes = encode_answers(rows, tokenizer, "completion")
     kept = [
         example_of(prompt, whole, row.get("cut_off", False))
         for prompt, whole, row in zip(prompts, wholes, rows, strict=True)
         if len(whole) <= max_length
     ]
-    left_out = [its_id for its_id, whole in zip(ids, wholes, strict=True) if len(whole) > max_length]
+    left_out = [row.get("id") for row, whole in zip(rows, wholes, strict=True) if len(whole) > max_length]
     return kept, left_out, max(map(len, wholes))
 
 
 def example_of(prompt, whole, cut_off):
     """What TRL makes of a prompt and its completion: the completion begins where the two token lists part."""
-    common = next(
-        (place for place, (one, other) in enumerate(zip(prompt, whole, strict=False)) if one != other),
-        min(len(prompt), len(whole)),
-    )
+    common = opens_at(prompt, whole)
     return {
         "input_ids": whole,
         "completion_mask": [0] * common + [1] * (len(whole) - common),
@@ -85,48 +77,12 @@ def example_of(prompt, whole, cut_off):
 
 def build(model, tokenizer, train, validation, config, *, folder, device, precision, world, callbacks):
     """The trainer, its data prepared and checked. train, validation: lists from `fitting`."""
-    accumulation = config["gradient_accumulation"]
-    if accumulation is None:
-        # On a CPU padding costs as much as text. One example a pass has none, and is 1.5 times as quick.
-        accumulation = config["batch_size"] // world if device.type == "cpu" else 1
-    passes = accumulation * world
-    if not passes or config["batch_size"] % passes:
-        raise Failure(
-            "config",
-            "batch_not_divisible",
-            batch=config["batch_size"],
-            passes=passes or world,
-            accumulation=accumulation or 1,
-            world=world,
-        )
-    each = config["batch_size"] // passes
+    each, accumulation = examples_a_pass(config, world, one_by_one=device.type == "cpu")
     arguments = SFTConfig(
-        output_dir=str(folder),
-        num_train_epochs=config["epochs"],
-        learning_rate=config["learning_rate"],
-        per_device_train_batch_size=each,
-        per_device_eval_batch_size=each,
-        gradient_accumulation_steps=accumulation,
-        lr_scheduler_type="linear",
-        weight_decay=0.0,
-        max_grad_norm=1.0,
-        max_length=config["max_length"],
+        **common_arguments(
+            config, folder, device, precision, each, accumulation, validation=bool(validation)
+        ),
         completion_only_loss=True,
-        seed=config["seed"],
-        data_seed=config["seed"],
-        eval_strategy="epoch" if validation else "no",
-        eval_on_start=bool(validation),
-        save_strategy="epoch",  # and by time: progress.py
-        save_total_limit=2,  # the one being written is not yet known to be whole
-        logging_steps=1,
-        logging_nan_inf_filter=False,  # we want to see them
-        bf16=precision == "bf16",
-        use_cpu=device.type == "cpu",
-        activation_checkpointing=False,
-        dataloader_pin_memory=device.type == "cuda",
-        pad_to_multiple_of=16 if device.type == "cpu" else None,
-        report_to="none",
-        disable_tqdm=True,
     )
     trainer = Trainer(
         model=model,
@@ -170,10 +126,3 @@ def without_ends(dataset, examples, tokenizer):
         return {"labels": labels}
 
     return dataset.map(mask, with_indices=True)
-
-
-def make_repeatable(device):
-    """The same operations give the same bits. The CPU's do anyway."""
-    if device.type == "cuda":
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.backends.cudnn.benchmark = False
