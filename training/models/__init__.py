@@ -1,4 +1,5 @@
 from training.models.dataset import ExampleMessage, TrainingExample, TrainingSet
+from training.models.group import RunGroup
 from training.models.promotion import Promotion
 from training.models.run import GenerationRun, Precision, RunMeasure, TrainingRun
 
@@ -7,6 +8,7 @@ __all__ = [
     "GenerationRun",
     "Precision",
     "Promotion",
+    "RunGroup",
     "RunMeasure",
     "TrainingExample",
     "TrainingRun",

@@ -43,6 +43,7 @@ class TrainingRun(Job):
     last attempt's pace, where it was interrupted); the next preview's expected duration rests on both.
     `left_out` names the examples that were longer than `max_length` and not learned from. `kept_step` is the optimizer
     step whose weights the model version has: that of the lowest validation loss, or the last.
+    `group` is the RunGroup it was launched with, if any, and `trial` which of the group's settings it has, from 1.
     """
 
     TASK = "training.run_training"
@@ -73,11 +74,20 @@ class TrainingRun(Job):
         blank=True,
         help_text="Package name to version, device and precision, as the trainer reported them.",
     )
+    group = models.ForeignKey(
+        "training.RunGroup", null=True, blank=True, on_delete=models.PROTECT, related_name="runs"
+    )
+    trial = models.PositiveSmallIntegerField(null=True, blank=True)
     submission = models.UUIDField(unique=True)
 
     class Meta:
         ordering = ["id"]
         constraints = [
+            models.CheckConstraint(
+                condition=Q(group__isnull=True, trial__isnull=True) | Q(group__isnull=False, trial__gte=1),
+                name="run_of_a_group_has_a_trial",
+            ),
+            models.UniqueConstraint(fields=["group", "trial", "seed"], name="seed_once_per_trial"),
             models.CheckConstraint(condition=Q(learning_rate__gt=0), name="run_learning_rate_positive"),
             models.CheckConstraint(condition=Q(epochs__gte=1), name="run_epochs_at_least_1"),
             models.CheckConstraint(condition=Q(batch_size__gte=1), name="run_batch_at_least_1"),
