@@ -66,27 +66,49 @@ def launch_run(
     }
     check_hyperparameters(**chosen)
     training_set = freeze_training_set(stage=stage, by=by, now=now)
-    base = base or default_base(stage, now=now)
-    if base.project_id != stage.project_id or not base.location:
-        raise InvalidInput("Choose a model of this project that has weights to start from.")
+    base = start_of(stage, base, now=now)
     try:
         with transaction.atomic():
-            run = TrainingRun.objects.create(
+            return queue_run(
                 stage=stage,
                 training_set=training_set,
                 base=base,
-                **chosen,
                 submission=submission,
-                created_by=by,
-                created_at=now,
+                by=by,
+                now=now,
+                **chosen,
             )
     except IntegrityError:
         # The same form was sent twice at once, and the other one was a moment faster.
         return TrainingRun.objects.get(submission=submission)
-    params = {"base": base.name, **chosen}
+
+
+def queue_run(*, base, by, now, group=None, trial=None, **fields):
+    """Write a run that its caller has checked, and tell the workers; part of a launch's transaction. Returns it.
+
+    `fields`: the stage, the training set, the submission and the hyperparameters.
+    """
+    run = TrainingRun.objects.create(
+        base=base, group=group, trial=trial, created_by=by, created_at=now, **fields
+    )
+    params = {"base": base.name} | {
+        name: fields[name]
+        for name in ("learning_rate", "epochs", "batch_size", "max_length", "precision", "seed")
+    }
     audit.record("trainingrun:launch", run, by=by, now=now, to_status=run.status, params=params)
     nudge(run.TASK, pk=run.pk)
     return run
+
+
+def start_of(stage, base, *, now):
+    """The model version that training on the stage starts from: `base`, or the usual one where that is None.
+
+    Raises InvalidInput for one of another project or without weights.
+    """
+    base = base or default_base(stage, now=now)
+    if base.project_id != stage.project_id or not base.location:
+        raise InvalidInput("Choose a model of this project that has weights to start from.")
+    return base
 
 
 def check_hyperparameters(

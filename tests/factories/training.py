@@ -12,6 +12,7 @@ from tests.factories.annotation import make_prompts, make_rating_stage, rate
 from tests.factories.arbitration import settle
 from tests.factories.core import NOW, make_project
 from training.generation import open_base_stage
+from training.groups import launch_group
 from training.promotion import promote
 from training.runs import launch_run
 
@@ -61,6 +62,22 @@ def make_run(stage=None, now=NOW, **fields):
         by=admin,
         now=now,
         **{"submission": uuid.uuid4(), "epochs": 1, "batch_size": 4, "learning_rate": 1e-3} | fields,
+    )
+
+
+def make_group(stage=None, now=NOW, seeds=(1, 2, 3), **fields):
+    """A group of queued runs on a stage (a trainable one of its own, without one): of one trial unless told."""
+    stage = stage or make_trainable_stage()
+    admin = stage.project.memberships.filter(role="admin").first().user
+    values = {"learning_rate": [1e-3], "epochs": [1], "batch_size": [4]}
+    values |= {name: fields.pop(name) for name in list(fields) if name in values}
+    return launch_group(
+        stage=stage,
+        by=admin,
+        now=now,
+        seeds=list(seeds),
+        values=values,
+        **{"submission": uuid.uuid4()} | fields,
     )
 
 
