@@ -74,6 +74,7 @@ def caveats_of(bases, comparisons=(), neighbours=None):
         "Each stage is one training run with one seed and one draw of answers; another seed would give other numbers."
     )
     said += _cut_off(bases)
+    said += _endings(comparisons)
     if excluded := sum(basis.excluded for basis in bases):
         what = (
             "response that a lead excluded counts" if excluded == 1 else "responses that leads excluded count"
@@ -107,6 +108,22 @@ def _cut_off(bases):
         yield (
             f"Answers that reached their token limit and were cut off: {shares}. An answer that comes to its end reads "
             "better whatever it says, so part of a change may be that alone."
+        )
+
+
+def _endings(comparisons):
+    """What of the base's change comes with answers that were cut off, on the axis where that is most."""
+    if not (latest := [each for each in comparisons if each.before_number == 0][-1:]):
+        return
+    parts = [change for change in latest[0].changes if change.endings is not None]
+    if parts:
+        most = max(parts, key=lambda change: abs(change.endings.part))
+        endings = most.endings
+        yield (
+            f"From {latest[0].before} to {latest[0].after} “{most.name}” changed by {endings.whole:+.2f}: "
+            f"{endings.part:+.2f} of that came with the {endings.changed} of {endings.prompts} "
+            "prompts where the answer was cut off in one of the two and not in the other, and "
+            f"{endings.whole - endings.part:+.2f} with all others."
         )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from evaluation.endings import Endings, endings_of
 from evaluation.per_prompt import PerPrompt, pair
 from evaluation.statistics import Difference, detectable, holm, paired_difference, paired_shares
 
@@ -11,7 +12,10 @@ TOO_FEW = "too few prompts to test"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One figure of a stage that can be compared, and the range it lies in. `kind`: score, share or cosine."""
+    """One figure of a stage that can be compared, and the range it lies in. `kind`: score, share or cosine.
+
+    `cut_off`: the share of the same answers that reached their token limit, where the figure may suffer from that.
+    """
 
     key: str
     name: str
@@ -20,6 +24,7 @@ class Endpoint:
     lowest: float = 0
     highest: float = 1
     lower_is_better: bool = False
+    cut_off: PerPrompt | None = None
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,8 @@ class Change:
 
     `verdict` says it in words: "higher", "lower" (both significant at 5 % after Holm's correction over the
     comparison's endpoints), "not significant", or "too few prompts to test". `better` is None unless significant.
-    `detectable`: the smallest true change that so many prompts and tests would find eight times in ten.
+    `detectable`: the smallest true change that so many prompts and tests would find eight times in ten. `endings`: how
+    much of the change comes with answers that were cut off in one of the two alone, where there are any.
     """
 
     key: str
@@ -41,6 +47,7 @@ class Change:
     verdict: str
     better: bool | None
     detectable: float | None
+    endings: Endings | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,10 @@ def compare(before, after, *, seed):
     adjusted = holm([difference.p for *_, difference in found])
     tests = sum(p is not None for p in adjusted)
     changes = [
-        _change(endpoint, old, new, replace(difference, p_holm=p), tests)
+        replace(
+            _change(endpoint, old, new, replace(difference, p_holm=p), tests),
+            endings=_endings(earlier[endpoint.key], endpoint),
+        )
         for (endpoint, old, new, difference), p in zip(found, adjusted, strict=True)
     ]
     return Comparison(
@@ -82,6 +92,12 @@ def compare(before, after, *, seed):
         prompts=max((change.difference.n for change in changes), default=0),
         changes=changes,
     )
+
+
+def _endings(before, after):
+    if before.cut_off is None or after.cut_off is None:
+        return None
+    return endings_of(before.values, after.values, before.cut_off, after.cut_off)
 
 
 def _difference(endpoint, old, new, seed):

@@ -78,6 +78,14 @@ def held_out_responses(stage, model_version=None):
     )
 
 
+def cut_off_shares(stage, model_version=None):
+    """PerPrompt of the share of answers to held-out prompts that reached their token limit."""
+    rows = Response.objects.filter(**_held_out(stage, model_version)).order_by().values_list("prompt")
+    return PerPrompt.of(
+        rows.annotate(cut_off=Count("id", filter=Q(finish_reason=Response.CUT_OFF)), number=Count("id"))
+    )
+
+
 def seen_by_encoder(stage, encoder):
     """What scoring saw of the stage's held-out responses, counted: {"echoes", "other_script", "truncated_responses",
     "truncated_prompts"}; the last three are 0 as far as nobody looked."""

@@ -107,6 +107,7 @@ def _stage_report(stage, axes, encoder, waiting):
     of_stage = {axis.key: axes[axis.key, axis.scale] for axis in stage.policy.rubric.axes.all()}
     scores = {of_stage[key].key: each for key, each in measures.scores_by_axis(stage).items()}
     classes, not_judged, excluded = measures.alignment(stage)
+    cut_off = measures.cut_off_shares(stage)
     endpoints = [
         Endpoint(
             f"score:{axis.key}",
@@ -115,6 +116,7 @@ def _stage_report(stage, axes, encoder, waiting):
             scores[axis.key],
             lowest=axis.lowest,
             highest=axis.highest,
+            cut_off=cut_off,
         )
         for axis in of_stage.values()
         if axis.key in scores
