@@ -18,6 +18,7 @@ from core.models import Stage
 from evaluation.embedding import embed_texts, encoder
 from evaluation.encoders import encoder_in_force
 from evaluation.models import CoherenceScore, Encoder, PromptEmbedding, ScoringRun
+from evaluation.near_pairs import find_pairs
 from evaluation.refusals import is_refusal
 from evaluation.scripts import in_another_script
 from evaluation.stage_coherence import summarize
@@ -100,6 +101,9 @@ class Scoring:
         while chunk := self.next_chunk():
             self.score(chunk)
             self.attempt.progressed()
+        with self.attempt.kept_alive():
+            project = Stage.objects.values_list("project", flat=True).get(pk=self.run.stage_id)
+            find_pairs(project, self.row, now=self.attempt.clock())
         # Counted from the cosines, not the responses: one that came in just now is the next run's.
         summary = summarize(Stage.objects.select_related("policy").get(pk=self.run.stage_id), self.row)
         with transaction.atomic():

@@ -41,6 +41,41 @@ class PromptEmbedding(models.Model):
         return f"φ of prompt {self.prompt_id}"
 
 
+class Neighbours(models.Model):
+    """How a project's held-out prompts were last compared with those that may be learned from, under one encoder.
+
+    `held_out` and `learned` prompts were compared: those that have a vector. Of the `found` pairs that ask nearly the
+    same, the nearest are kept as NeighbourPair.
+    """
+
+    project = models.OneToOneField("core.Project", on_delete=models.CASCADE, related_name="neighbours")
+    encoder = models.ForeignKey(Encoder, on_delete=models.PROTECT, related_name="+")
+    held_out = models.PositiveIntegerField()
+    learned = models.PositiveIntegerField()
+    found = models.PositiveBigIntegerField()
+    compared_at = models.DateTimeField()
+
+    def __str__(self):
+        return f"Neighbours in {self.project_id}"
+
+
+class NeighbourPair(models.Model):
+    """A train or validation prompt and a held-out prompt that ask nearly the same, and the cosine of their texts."""
+
+    neighbours = models.ForeignKey(Neighbours, on_delete=models.CASCADE, related_name="pairs")
+    learned = models.ForeignKey("annotation.Prompt", on_delete=models.PROTECT, related_name="+")
+    held_out = models.ForeignKey("annotation.Prompt", on_delete=models.PROTECT, related_name="+")
+    cosine = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["neighbours", "learned", "held_out"], name="neighbour_pair_once")
+        ]
+
+    def __str__(self):
+        return f"{self.learned_id} and {self.held_out_id}: {self.cosine:.3f}"
+
+
 class ScoringRun(Job):
     """The job that gives every response of a stage that has none its cosine.
 

@@ -66,7 +66,7 @@ def preview_training_set(stage):
     """Count what freezing the stage's final labels would give; writes nothing and reads no text."""
     preview = TrainingPreview()
     rows = (
-        _learnable(stage)
+        learnable_labels(stage)
         .annotate(
             characters=Length("response__prompt__text")
             + Length(Case(When(revision__isnull=False, then="revision__text"), default="response__text"))
@@ -135,12 +135,12 @@ def _left_out(stage):
         "excluded by a lead": found["excluded"],
         "not judged": found["not_judged"],
     }
-    rest = found["every"] - sum(counts.values()) - _learnable(stage).count()
+    rest = found["every"] - sum(counts.values()) - learnable_labels(stage).count()
     counts["neither fully aligned nor revised"] = rest
     return {reason: count for reason, count in counts.items() if count}
 
 
-def _learnable(stage):
+def learnable_labels(stage):
     """The final labels that may be learned from, in the order of prompts and candidates.
 
     Of a response with an accepted revision the revision is learned, whatever its scores: the consensus says
@@ -158,7 +158,9 @@ def _learnable(stage):
 
 def _examples(stage):
     """The learnable labels as pairs that are not rows yet: the example, and its ExampleMessages."""
-    labels = list(_learnable(stage).select_related("response__prompt", "response__sampling", "revision"))
+    labels = list(
+        learnable_labels(stage).select_related("response__prompt", "response__sampling", "revision")
+    )
     load_earlier([label.response.prompt for label in labels])
     for position, label in enumerate(labels):
         response, revision = label.response, label.revision

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from core import audit
 from core.errors import InvalidInput
 from core.models import ModelVersion
+from training.apart import check_apart
 from training.dataset import freeze_training_set
 from training.grid import expand, faults_of
 from training.models import Precision, RunGroup, TrainingRun
@@ -32,6 +33,7 @@ def launch_group(
     ]
     check_group(seeds=seeds, values=values, trials=trials)
     training_set = freeze_training_set(stage=stage, by=by, now=now)
+    check_apart(training_set)
     base = start_of(stage, base, now=now)
     try:
         with transaction.atomic():

@@ -12,7 +12,8 @@ from core.http import flash, redirect
 from core.limits import whole_number
 from core.models import Stage
 from training import progress
-from training.dataset import preview_training_set
+from training.apart import compare_labels
+from training.dataset import learnable_labels, preview_training_set
 from training.forms import LaunchForm
 from training.runs import launch_run
 
@@ -45,6 +46,7 @@ def launch(request, project, stage_key):
         "refusals": refusals,
         "final": final,
         "preview": preview,
+        "near": compare_labels(stage, learnable_labels(stage)) if final else None,
         "expected": preview and progress.duration(preview.seconds(_epochs(form))),
         "runs": stage.training_runs.all(),
         "simulated": rests_on_simulation(stage),

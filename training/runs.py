@@ -18,6 +18,7 @@ from jobs.models import Job
 from jobs.nudge import nudge
 from jobs.stopping import worker_is_stopping
 from jobs.supervisor import python_child
+from training.apart import check_apart
 from training.dataset import freeze_training_set, split_lines
 from training.model_store import is_kept, keep_model, ready_folder
 from training.models import Precision, RunMeasure, TrainingRun
@@ -51,7 +52,8 @@ def launch_run(
     `base` is the model version to start from, any of the project that has weights: the stage's own unless given,
     or the project's base model where the stage's responses were imported. A stage may have any number of runs, also
     once it was followed. The same `submission` sent twice is one run. Raises InvalidInput for hyperparameters
-    out of range or nothing to learn from, Conflict before the labels are final.
+    out of range, nothing to learn from, or what a held-out prompt asks too (apart.py), Conflict before the labels are
+    final.
     """
     known = TrainingRun.objects.filter(submission=submission).first()
     if known is not None:
@@ -66,6 +68,7 @@ def launch_run(
     }
     check_hyperparameters(**chosen)
     training_set = freeze_training_set(stage=stage, by=by, now=now)
+    check_apart(training_set)
     base = start_of(stage, base, now=now)
     try:
         with transaction.atomic():
@@ -162,6 +165,8 @@ class Training:
         self.artifact = f"models/{self.run.stage.project.slug}/{self.run_dir.name}"
 
     def train(self):
+        # It may have become known since the launch.
+        check_apart(self.run.training_set)
         # Once the weights are kept, a worker died between moving them and writing the rows.
         if not is_kept(self.artifact):
             self.write_run_dir(ready_folder(self.run.base, attempt=self.attempt))
