@@ -92,7 +92,7 @@ PAGES = {
     "arbitration of a stage": 7,
     "finalize": 8,
     "training of a stage": 12,
-    "launch": 9,
+    "launch": 10,
     "promote": 3,
     "run": 14,
     "models": 4,
