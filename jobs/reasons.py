@@ -63,6 +63,15 @@ WORDS = {
     ),
     "line_without_text": _("%(file)s, line %(line)s: needs an id and a text."),
     "line_without_example": _("%(file)s, line %(line)s: needs a prompt and its answers, none of them empty."),
+    "line_without_weight": _("%(file)s, line %(line)s: needs a weight above 0."),
+    "line_without_desirable": _("%(file)s, line %(line)s: desirable must be true or false."),
+    "one_sort_of_answers": _(
+        "KTO learns from good and poor answers together, and there are %(good)s good and %(poor)s poor ones. "
+        "Choose another objective, or rate more responses."
+    ),
+    "pass_of_one": _(
+        "KTO holds the answers of one pass against each other, and %(each)s a pass are too few. Choose a larger batch."
+    ),
     "bad_messages": _(
         "%(place)s: messages must be a list of role and content that ends with the user's question."
     ),

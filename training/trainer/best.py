@@ -62,17 +62,18 @@ def save_weights(trainer, target, record):
         put_in_place(beside, target)
 
 
-def save_final(trainer, tokenizer, run_dir, kept):
+def save_final(trainer, tokenizer, run_dir, kept, *, merge):
     """Make final/ of the weights that the run keeps: `kept`, as `kept_in` has it, or None for the present ones.
 
-    Returns what is kept, {step, epoch, eval_loss or None}. The record stays in the folder until the run's result is
-    written.
+    `merge(folder)` makes a whole model of a folder that holds an adapter alone. Returns what is kept,
+    {step, epoch, eval_loss or None}. The record stays in the folder until the run's result is written.
     """
     if kept is None:
         state = trainer.state
         kept = {"step": state.global_step, "epoch": round(state.epoch, 4), "eval_loss": None}
         save_weights(trainer, run_dir / FOLDER, kept)
     if trainer.is_world_process_zero() and (run_dir / FOLDER).exists():
+        merge(run_dir / FOLDER)
         tokenizer.save_pretrained(run_dir / FOLDER)
         put_in_place(run_dir / FOLDER, run_dir / "final")
     return kept

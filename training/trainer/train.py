@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from jobs.child import Cancelled, run_child  # before torch: it sets the environment
@@ -34,6 +35,7 @@ from training.trainer.loading import (
     training_precision,
 )
 from training.trainer.objectives import OBJECTIVES
+from training.trainer.objectives.lora import merge
 from training.trainer.progress import Progress
 from training.trainer.versions import library_versions
 
@@ -45,6 +47,8 @@ DEFAULTS = {
     "gradient_accumulation": None,
     "max_length": 512,
     "seed": 0,
+    "beta": 0.1,
+    "lora_rank": 0,
     "save_seconds": 300,
     "device": "auto",
     "precision": "auto",
@@ -115,8 +119,8 @@ def settle_manifest(child, manifest):
     path, folder = child.run_dir / "manifest.json", child.run_dir / "checkpoints"
     before = json.loads(path.read_text()) if path.exists() else None
     if before is not None:
-        # A manifest of an earlier version may name settings that have left since.
-        before["config"] = {key: before["config"].get(key) for key in manifest["config"]}
+        # A manifest of an earlier version may name settings that have left since, and lack those that came.
+        before["config"] = {key: before["config"].get(key, DEFAULTS.get(key)) for key in manifest["config"]}
         changed = [key for key in SAME_RUN if before[key] != manifest[key]]
         if changed:
             raise Failure("config", "another_run", different=", ".join(changed))
@@ -135,11 +139,12 @@ def settle_manifest(child, manifest):
     return False, None
 
 
-def check_disk(run_dir, model_path):
+def check_disk(run_dir, config):
     """Refuse at once what would fail at the first checkpoint: weights and two moments each, three at a time, and twice
-    the best weights."""
-    weights = sum(file.stat().st_size for file in Path(model_path).glob("*.safetensors"))
-    needed, free = weights * 3 * 3 + weights * 2, shutil.disk_usage(run_dir).free
+    the best weights. An adapter takes next to nothing until it is merged."""
+    weights = sum(file.stat().st_size for file in Path(config["model_path"]).glob("*.safetensors"))
+    needed = weights * (2 if config["lora_rank"] else 3 * 3 + 2)
+    free = shutil.disk_usage(run_dir).free
     if free < needed:
         raise Failure(
             "disk",
@@ -179,7 +184,7 @@ def train(child):
     complete, checkpoint = settle_together(child, manifest, device)
     if complete:
         return
-    check_disk(child.run_dir, config["model_path"])
+    check_disk(child.run_dir, config)
 
     rows, left_out, longest = objective.fitting(train_rows, tokenizer, config["max_length"])
     validation, validation_left_out, _ = objective.fitting(validation_rows, tokenizer, config["max_length"])
@@ -198,6 +203,7 @@ def train(child):
     trainer = objective.build(
         model, tokenizer, rows, validation, config, folder=child.run_dir / "checkpoints", device=device,
         precision=precision, world=manifest["world"], callbacks=[Progress(child, started, config["save_seconds"])],
+        tell=child.events.beat,
     )  # fmt: skip
     keeper = best.KeepBest(trainer, child.run_dir)
     trainer.add_callback(keeper)
@@ -207,7 +213,8 @@ def train(child):
     if trainer.state.global_step < trainer.state.max_steps:
         raise Cancelled
 
-    kept = best.save_final(trainer, tokenizer, child.run_dir, keeper.kept)
+    whole = partial(merge, model_path=config["model_path"])
+    kept = best.save_final(trainer, tokenizer, child.run_dir, keeper.kept, merge=whole)
     if child.speaks:
         weights = hash_folder(child.run_dir / "final", tell=child.events.beat)
         history = trainer.state.log_history

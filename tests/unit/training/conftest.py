@@ -106,3 +106,30 @@ def training(tmp_path, tiny_model):
         return Folder(path, **config)
 
     return make
+
+
+def pairs(start, count):
+    """Rows of two answers each, all of the same weight."""
+    return [
+        {
+            "id": row["id"],
+            "prompt": row["prompt"],
+            "chosen": row["completion"],
+            "rejected": "no I can not help with that" + " yes" * (row["id"] % 3),
+            "weight": 0.5,
+        }
+        for row in examples(start, count)
+    ]
+
+
+def labelled(start, count):
+    """Rows of one answer each, every second one poor."""
+    return [
+        {
+            "id": row["id"],
+            "prompt": row["prompt"],
+            "completion": row["completion"] if row["id"] % 2 else f"bad answer {row['id']} yes yes",
+            "desirable": bool(row["id"] % 2),
+        }
+        for row in examples(start, count)
+    ]

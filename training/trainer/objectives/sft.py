@@ -6,6 +6,7 @@ from trl import SFTConfig, SFTTrainer
 
 from jobs.failures import Failure
 from training.trainer.objectives.arguments import common_arguments, examples_a_pass
+from training.trainer.objectives.lora import adapter_of
 from training.trainer.objectives.texts import check_texts, encode_answers, opens_at
 
 TEXTS = ("prompt", "completion")
@@ -75,8 +76,14 @@ def example_of(prompt, whole, cut_off):
     }
 
 
-def build(model, tokenizer, train, validation, config, *, folder, device, precision, world, callbacks):
-    """The trainer, its data prepared and checked. train, validation: lists from `fitting`."""
+def build(
+    model, tokenizer, train, validation, config, *, folder, device, precision, world, callbacks, tell=None,
+    trainer=None, collator=None,
+):  # fmt: skip
+    """The trainer, its data prepared and checked. train, validation: lists from `fitting`.
+
+    `trainer`, `collator`: the class that takes Trainer's place, and what makes its batches.
+    """
     each, accumulation = examples_a_pass(config, world, one_by_one=device.type == "cpu")
     arguments = SFTConfig(
         **common_arguments(
@@ -84,12 +91,14 @@ def build(model, tokenizer, train, validation, config, *, folder, device, precis
         ),
         completion_only_loss=True,
     )
-    trainer = Trainer(
+    trainer = (trainer or Trainer)(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_list(train),
         eval_dataset=Dataset.from_list(validation) if validation else None,
         processing_class=tokenizer,
+        data_collator=collator,
+        peft_config=adapter_of(config),
         callbacks=callbacks,
     )
     check_prepared(trainer.train_dataset, len(train), tokenizer)
