@@ -9,6 +9,7 @@ from itertools import groupby
 from django.db import transaction
 
 from annotation.models import ReferenceLabel, Response
+from annotation.pairs import add_pairs
 from annotation.responses import NewResponse, add_responses, open_rating
 from core import audit
 from core.errors import InvalidInput
@@ -17,18 +18,34 @@ from core.stages import open_stage
 
 
 @transaction.atomic
-def open_comparison(*, project, responses, by, now, ratings_per_response=None):
-    """Have responses of several model versions rated blind, mixed, at one time: the open stage of copies.
+def open_comparison(
+    *,
+    project,
+    responses,
+    by,
+    now,
+    ratings_per_response=None,
+    mode=Stage.Mode.RATED,
+    overall=False,
+    pairs_per_prompt=None,
+):
+    """Have responses of several model versions judged blind, mixed, at one time: the open stage of copies.
 
     `responses`: rows or keys, of the project's stages; `answers_of` finds those of model versions.
     `ratings_per_response`: k, the policy's unless given. The order of hand-out is drawn from the project's seed.
-    Raises InvalidInput unless they come from two model versions at least, Conflict while another comparison of the
-    project is open.
+    `mode`: whether they are rated, or laid side by side in pairs, or both; with `overall` an expert makes one choice
+    over all of a pair, not one on each axis. `pairs_per_prompt`: how many pairs of model versions are drawn of each
+    prompt, in balance, all unless given. Raises InvalidInput unless they come from two model versions at least, and
+    where no two of them answer one prompt that is to make pairs; Conflict while another comparison of the project is
+    open.
     """
     originals = _originals(project, responses)
     if len({response.model_version_id for response in originals}) < 2:
         raise InvalidInput("A comparison needs responses of at least two model versions: choose more.")
-    return _open(Stage.Kind.COMPARISON, project, originals, ratings_per_response, by, now)
+    if pairs_per_prompt is not None and pairs_per_prompt < 1:
+        raise InvalidInput("Choose at least one pair of each prompt, or all of them.")
+    given = {"ratings_per_response": ratings_per_response, "mode": mode, "overall": overall}
+    return _open(Stage.Kind.COMPARISON, project, originals, by, now, pairs_per_prompt, **given)
 
 
 @transaction.atomic
@@ -44,7 +61,9 @@ def open_calibration(*, project, responses, by, now, ratings_per_response=None):
         raise InvalidInput(
             f"{len(originals) - known} of the responses have no reference label: give them one, or leave them out."
         )
-    return _open(Stage.Kind.CALIBRATION, project, originals, ratings_per_response, by, now)
+    return _open(
+        Stage.Kind.CALIBRATION, project, originals, by, now, ratings_per_response=ratings_per_response
+    )
 
 
 def answers_of(model_versions, *, split, every_candidate=False):
@@ -79,17 +98,15 @@ def _originals(project, responses):
     return [originals[pk] for pk in sorted(originals)]
 
 
-def _open(kind, project, originals, ratings_per_response, by, now):
-    stage = open_stage(
-        project=project,
-        model_version=None,
-        kind=kind,
-        ratings_per_response=ratings_per_response,
-        by=by,
-        now=now,
-    )
+def _open(kind, project, originals, by, now, pairs_per_prompt=None, **given):
+    stage = open_stage(project=project, model_version=None, kind=kind, by=by, now=now, **given)
     add_responses(stage=stage, answers=_copies(originals), now=now)
     audit.record("responses:copy", stage, by=by, now=now, params={"responses": len(originals)})
+    if stage.has_pairs:
+        pairs = add_pairs(stage, per_prompt=pairs_per_prompt, now=now)
+        if not pairs:
+            raise InvalidInput("No two of these model versions answered the same prompt: choose others.")
+        audit.record("pairs:draw", stage, by=by, now=now, params={"pairs": pairs})
     return open_rating(stage=stage, by=by, now=now)
 
 

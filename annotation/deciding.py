@@ -30,7 +30,7 @@ def lock_response(pk=None, *, slot=None):
     """
     found = _locked(response=pk) if slot is None else _locked_of_slot(slot=slot)
     if not found:
-        raise Response.DoesNotExist
+        return _lock_without_slots(pk)
     response = found[0].response
     response.stage.policy = whole(response.stage.policy)
     response.stage.is_alone = not found[0].others_open
@@ -42,6 +42,15 @@ def lock_response(pk=None, *, slot=None):
     if response.status == Response.Status.AWAITING_RATINGS and _wanted(found) < response.k:
         # While this waited, the stage's k became less: what is joined to a locked row is as it was before the wait.
         response.stage.refresh_from_db(fields=["ratings_per_response"])
+    return response
+
+
+def _lock_without_slots(pk):
+    """A response that nobody rates: it stands in pairs alone."""
+    responses = Response.objects.select_for_update(of=("self",), no_key=True)
+    response = responses.select_related("stage__project").get(pk=pk)
+    response.slots = []
+    response.is_archived = response.stage.project.archived_at is not None
     return response
 
 

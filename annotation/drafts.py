@@ -49,13 +49,17 @@ def save_draft(*, response, by, fields, now, writing=None):
     draft = Draft.objects.select_for_update().filter(response=response, expert=by).first()
     if draft is None and not held:
         raise NotAllowed(NOT_YOURS)
-    draft = draft or Draft(response=response, expert=by)
+    return write_draft(draft or Draft(response=response, expert=by), fields, now=now, writing=writing)
+
+
+def write_draft(draft, fields, *, now, writing=None):
+    """Keep the fields in a locked draft, of whatever, or in a new one. Returns it. Raises DraftMoved."""
     if writing is not None:
         is_own = draft.form == writing.form
         if is_own and writing.turn is not None and draft.turn >= writing.turn:
             return draft  # an earlier save, which a later one has overtaken
         if _content(draft.fields) != _content(fields):
-            _check_not_behind(draft, writing)
+            check_not_behind(draft, writing)
         before = draft.turn if is_own else 0
         draft.form, draft.turn = writing.form, before + 1 if writing.turn is None else writing.turn
     draft.fields, draft.updated_at = fields, now
@@ -70,7 +74,7 @@ def drop_draft(response, expert, writing=None):
     sql = "DELETE FROM annotation_draft WHERE response_id = %s AND expert_id = %s RETURNING *"
     for draft in Draft.objects.raw(sql, [response.pk, expert.pk]):
         if writing is not None:
-            _check_not_behind(draft, writing)
+            check_not_behind(draft, writing)
         return draft.replaces_id
     return None
 
@@ -79,7 +83,8 @@ def _content(fields):
     return {name: text for name, text in fields.items() if name != "seconds"}
 
 
-def _check_not_behind(draft, writing):
+def check_not_behind(draft, writing):
+    """Raise DraftMoved where a draft was written on in another form than the one that is `writing`."""
     form, turn = writing.follows or (None, 0)
     is_own = draft.form == writing.form or (
         draft.form is not None and draft.form == form and draft.turn <= turn

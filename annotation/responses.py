@@ -48,6 +48,8 @@ class NewResponse:
 def add_responses(*, stage, answers: Iterable[NewResponse], now):
     """Store the answers of a stage that waits for responses, each with k open slots. Returns the new rows.
 
+    Where the stage asks for preferences alone they have none, and are PAIRED from the start.
+
     What the stage already has (same prompt and candidate) is skipped, so that a worker may send a batch again; so is
     what a turn is told of a prompt that was set aside meanwhile. Writes no audit event: the job or import that calls it
     does. Raises Conflict once rating is open.
@@ -102,13 +104,14 @@ def _add_batch(stage, answers, now):
         ),
         stage=stage.pk,
         stage_kind=stage.kind,
-        status=Response.Status.AWAITING_RATINGS,
+        status=Response.Status.AWAITING_RATINGS if stage.is_rated else Response.Status.PAIRED,
         created_at=now,
     )
     created = list(Response.objects.filter(stage=stage, position__in=positions.values()).order_by("pk"))
     for response in created:
         response.stage = stage
-    _create_slots((response, range(1, response.k + 1)) for response in created)
+    if stage.is_rated:
+        _create_slots((response, range(1, response.k + 1)) for response in created)
     return created
 
 
@@ -209,7 +212,8 @@ def _fit_slots(stage):
     k = Coalesce("ratings_needed", stage.ratings_per_response)
     beyond = Coalesce("response__ratings_needed", stage.ratings_per_response)
     Assignment.objects.filter(stage=stage, slot__gt=beyond, status=Assignment.Status.OPEN).delete()
-    responses = Response.objects.filter(stage=stage).exclude(status=Response.Status.SET_ASIDE)
+    without = (Response.Status.SET_ASIDE, Response.Status.PAIRED)
+    responses = Response.objects.filter(stage=stage).exclude(status__in=without)
     responses = responses.annotate(wanted=k, slots=Count("assignments"))
     lacking = responses.filter(slots__lt=F("wanted")).only("pk", "stage_id", "position").order_by()
     _create_slots((response, range(response.slots + 1, response.wanted + 1)) for response in lacking)

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from annotation.deciding import decide_response, lock_response
 from annotation.models import Assignment, Divergence, Prompt, Response, SettingAside
+from annotation.pairs import awaiting, bring_back_pairs_of, set_aside_open_pairs, set_aside_pairs_of
 from annotation.shortfall import checked_reason
 from annotation.slots import CALLED_IN, close_slots, let_go, open_closed
 from core import audit
@@ -97,7 +98,8 @@ def bring_back_prompt(*, prompt, by, now):
 
 
 def set_aside_what_is_open(stage, *, reason, by, now):
-    """Set aside every response of a stage that awaits ratings or a lead. Returns how many.
+    """Set aside every response of a stage that awaits ratings or a lead, and every pair that awaits preferences.
+    Returns how many responses.
 
     For a caller whose transaction has locked the stage.
     """
@@ -107,10 +109,12 @@ def set_aside_what_is_open(stage, *, reason, by, now):
     slots = Assignment.objects.select_for_update(of=("self", "response"), no_key=True)
     slots = slots.filter(stage=stage, response__status__in=Response.ACTIVE).order_by("response_id", "slot")
     locked = sum(1 for _ in slots.select_related("response").only("slot", "response__id").iterator())
-    if not locked:
+    if not locked and not awaiting(stage):
         return 0
     aside = _note(stage.project, reason, by, now)
     with audit.Trail() as trail:
+        if stage.has_pairs:
+            set_aside_open_pairs(stage, because={"aside": aside.pk}, by=by, now=now, trail=trail)
         held = Assignment.objects.filter(
             stage=stage, response__status__in=Response.ACTIVE, status=Assignment.Status.LEASED
         )
@@ -168,13 +172,19 @@ def _put_aside(response, aside, *, by, now, trail):
     params = {"aside": aside.pk}
     transition(response, Status.SET_ASIDE, by=by, now=now, trail=trail, params=params, set_aside=aside)
     close_slots(response, because="set_aside", by=by, now=now, trail=trail)
+    if response.stage.has_pairs:
+        set_aside_pairs_of(response, because=params, by=by, now=now, trail=trail)
 
 
 def _take_up(response, *, by, now, trail):
     """Bring a locked response back to where it stood: before a lead, or to whatever its ratings make of it."""
-    if Divergence.objects.current().filter(response=response).exists():
+    if not response.stage.is_rated:
+        transition(response, Status.PAIRED, by=by, now=now, trail=trail, set_aside=None)
+    elif Divergence.objects.current().filter(response=response).exists():
         transition(response, Status.DIVERGENT, by=by, now=now, trail=trail, set_aside=None)
-        return
-    transition(response, Status.AWAITING_RATINGS, by=by, now=now, trail=trail, set_aside=None)
-    open_closed(response, because="brought_back", by=by, now=now, trail=trail)
-    decide_response(response, by=by, now=now, trail=trail)
+    else:
+        transition(response, Status.AWAITING_RATINGS, by=by, now=now, trail=trail, set_aside=None)
+        open_closed(response, because="brought_back", by=by, now=now, trail=trail)
+        decide_response(response, by=by, now=now, trail=trail)
+    if response.stage.has_pairs:
+        bring_back_pairs_of(response, by=by, now=now, trail=trail)

@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce
 
 from annotation.deciding import decide_response, lock_response
 from annotation.models import Assignment, Involvement, QueueCursor, Response, Shortfall
+from annotation.pairs import fit_pairs
 from annotation.responses import largest_k
 from annotation.slots import close_slots
 from core import audit
@@ -47,6 +48,9 @@ def count_fewer(*, stage, ratings_per_response, reason, by, now):
         )
     stage.ratings_per_response = ratings_per_response
     stage.save(update_fields=["ratings_per_response"])
+    if stage.has_pairs:
+        with audit.Trail() as trail:
+            fit_pairs(stage, by=by, now=now, trail=trail)
     return _decide(stage, Shortfall.Way.FEWER, former, reason, by=by, now=now)
 
 

@@ -8,6 +8,7 @@ from django.db.models.functions import Coalesce
 
 from annotation.counting import count_responses
 from annotation.models import Rating, Response
+from annotation.pairs import awaiting
 from annotation.setting_aside import set_aside_what_is_open
 from arbitration.diff import normalised
 from arbitration.label_statements import write_final_labels
@@ -71,6 +72,10 @@ def open_work(stage, count):
         sentences.append(_sentence(waiting, "waits for a lead", "wait for a lead"))
     if claimed:
         sentences.append(_sentence(claimed, "is before a lead now", "are before a lead now"))
+    if pairs := awaiting(stage):
+        sentences.append(
+            f"{pairs} pair{'' if pairs == 1 else 's'} of responses await{'s' * (pairs == 1)} preferences."
+        )
     return sentences
 
 

@@ -12,7 +12,14 @@ from functools import cache
 from django.conf import settings
 from django.urls.converters import StringConverter
 
-KINDS = {"slot": "assignment", "response": "response", "rating": "rating", "case": "case"}
+KINDS = {
+    "slot": "assignment",
+    "response": "response",
+    "rating": "rating",
+    "case": "case",
+    "pair": "pairslot",
+    "preference": "preference",
+}
 """What routes call them, `<slot:pk>` and so on, and the model of each."""
 LENGTH = 13
 ROUNDS = 6

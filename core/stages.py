@@ -10,11 +10,22 @@ from core.transitions import transition
 
 
 @transaction.atomic
-def open_stage(*, project, model_version, by, now, kind=Stage.Kind.TURN, ratings_per_response=None):
+def open_stage(
+    *,
+    project,
+    model_version,
+    by,
+    now,
+    kind=Stage.Kind.TURN,
+    ratings_per_response=None,
+    mode=Stage.Mode.RATED,
+    overall=False,
+):
     """Open the project's next stage of a kind, waiting for the responses of `model_version` (None: for others).
 
-    `ratings_per_response` is the policy's k unless given. The stage of the same kind before it must have final
-    labels; a turn before it becomes COMPLETE. Raises Conflict while one is open, InvalidInput for a k below 1.
+    `ratings_per_response` is the policy's k unless given; `mode` and `overall` say how a comparison is judged. The
+    stage of the same kind before it must have final labels; a turn before it becomes COMPLETE. Raises Conflict while
+    one is open, InvalidInput for a k below 1.
     """
     # A policy that is saved at this moment comes before the stage, which takes it, or finds the stage waiting.
     policy = lock_project(project).policy
@@ -34,6 +45,8 @@ def open_stage(*, project, model_version, by, now, kind=Stage.Kind.TURN, ratings
                 number=last.number + 1 if last else int(kind != Stage.Kind.TURN),
                 policy=policy,
                 ratings_per_response=k,
+                mode=mode,
+                overall=overall,
                 model_version=model_version,
                 created_at=now,
             )

@@ -7,6 +7,7 @@ a score), has no index of its own (`db_index=False`): each would cost a write wi
 from annotation.models.assignment import Assignment, Draft, Involvement, QueueCursor
 from annotation.models.divergence import Divergence, DivergenceReason
 from annotation.models.leftover import SettingAside, Shortfall, Unanswered
+from annotation.models.pair import Choice, Pair, PairDecline, PairDraft, PairSlot, Preference
 from annotation.models.prompt import Prompt, PromptMessage, PromptTag, load_earlier
 from annotation.models.rating import Rating, RatingLabel, RatingScore
 from annotation.models.reference import ReferenceLabel, ReferenceLabelValue, ReferenceScore
@@ -16,10 +17,16 @@ from annotation.models.words import PromptWords
 
 __all__ = [
     "Assignment",
+    "Choice",
     "Divergence",
     "DivergenceReason",
     "Draft",
     "Involvement",
+    "Pair",
+    "PairDecline",
+    "PairDraft",
+    "PairSlot",
+    "Preference",
     "Prompt",
     "PromptMessage",
     "PromptTag",

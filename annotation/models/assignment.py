@@ -155,11 +155,29 @@ class QueueCursor(models.Model):
         return f"{self.expert_id} at {self.position}"
 
 
-class Draft(models.Model):
-    """What an expert has filled in and not yet submitted, as the form's fields: anything goes, nothing
-    counts. It outlives the lease, so that work is not lost when a slot lapses. `form` is the key of the form that
-    wrote it, where one did, in its how-manieth save, `turn`: see annotation/drafts.py. `called_in_at`: when the slot
-    was taken back before its time, until its expert has read so.
+class KeptForm(models.Model):
+    """A form that somebody has filled in and not yet submitted, by its fields: anything goes, nothing counts.
+
+    `form` is the key of the form that wrote it, where one did, in its how-manieth save, `turn`: see
+    annotation/drafts.py."""
+
+    fields = models.JSONField(default=dict)
+    form = models.UUIDField(null=True)
+    turn = models.PositiveIntegerField(default=0)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+    @property
+    def version(self):
+        """What tells this draft from any before and after it: the moment when it was written. "" for an empty one."""
+        return self.updated_at.isoformat() if self.fields else ""
+
+
+class Draft(KeptForm):
+    """What an expert has filled in of a response and not yet submitted. It outlives the lease, so that work is not lost
+    when a slot lapses. `called_in_at`: when the slot was taken back before its time, until its expert has read so.
 
     `replaces` is the rating that they took back, or that a lead `returned` to them with a question; what comes of the
     draft supersedes it."""
@@ -168,10 +186,6 @@ class Draft(models.Model):
         "annotation.Response", on_delete=models.CASCADE, db_index=False, related_name="drafts"
     )
     expert = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="drafts")
-    fields = models.JSONField(default=dict)
-    form = models.UUIDField(null=True)
-    turn = models.PositiveIntegerField(default=0)
-    updated_at = models.DateTimeField()
     called_in_at = models.DateTimeField(null=True, blank=True)
     replaces = models.ForeignKey(
         "annotation.Rating", null=True, on_delete=models.PROTECT, db_index=False, related_name="drafts"
@@ -187,11 +201,6 @@ class Draft(models.Model):
             models.Index(fields=["replaces"], name="draft_replaces", condition=Q(replaces__isnull=False)),
             models.Index(fields=["returned"], name="draft_returned", condition=Q(returned__isnull=False)),
         ]
-
-    @property
-    def version(self):
-        """What tells this draft from any before and after it: the moment when it was written. "" for an empty one."""
-        return self.updated_at.isoformat() if self.fields else ""
 
     def __str__(self):
         return f"Draft of {self.expert_id} on {self.response_id}"

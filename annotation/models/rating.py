@@ -5,9 +5,11 @@ from django.db.models import Q
 from annotation.models.answers import LabelOfAnswers, ScoreOfAnswers, owned_by
 
 
-class RatingQuerySet(models.QuerySet):
+class CountingQuerySet(models.QuerySet):
+    """Of what an expert gave and may take back: ratings, and preferences."""
+
     def visible_to(self, user):
-        """The ratings `user` gave. Others' ratings are for the lead's case and for finished stages."""
+        """Those `user` gave. Others' are for the lead's case and for finished stages."""
         return self.filter(expert=user)
 
     def current(self):
@@ -59,7 +61,7 @@ class Rating(models.Model):
     )
     superseded_at = models.DateTimeField(null=True, blank=True)
 
-    objects = RatingQuerySet.as_manager()
+    objects = CountingQuerySet.as_manager()
 
     class Meta:
         ordering = ["response_id", "id"]

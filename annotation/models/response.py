@@ -62,6 +62,7 @@ class Response(models.Model):
         RESOLVED = "resolved", "Resolved by a lead"
         EXCLUDED = "excluded", "Excluded by a lead"
         LABELED = "labeled", "Label final"
+        PAIRED = "paired", "In pairs alone"
         SET_ASIDE = "set_aside", "Set aside"
 
     COLOURS = {
@@ -71,6 +72,7 @@ class Response(models.Model):
         Status.RESOLVED: "good",
         Status.EXCLUDED: "neutral",
         Status.LABELED: "good",
+        Status.PAIRED: "neutral",
         Status.SET_ASIDE: "neutral",
     }
     TRANSITIONS = {
@@ -85,12 +87,14 @@ class Response(models.Model):
         Status.RESOLVED: {Status.LABELED, Status.AWAITING_RATINGS, Status.DIVERGENT},
         Status.EXCLUDED: {Status.AWAITING_RATINGS, Status.DIVERGENT},
         Status.LABELED: set(),
+        # Its comparison asks for preferences between pairs alone: it gets no ratings.
+        Status.PAIRED: {Status.SET_ASIDE},
         # Brought back, as long as its stage is open.
-        Status.SET_ASIDE: {Status.AWAITING_RATINGS, Status.DIVERGENT},
+        Status.SET_ASIDE: {Status.AWAITING_RATINGS, Status.DIVERGENT, Status.PAIRED},
     }
     ACTIVE = {Status.AWAITING_RATINGS, Status.DIVERGENT}
     TERMINAL = {Status.LABELED, Status.SET_ASIDE}
-    MAY_BE_SET_ASIDE = (Status.AWAITING_RATINGS, Status.AGREED, Status.DIVERGENT)
+    MAY_BE_SET_ASIDE = (Status.AWAITING_RATINGS, Status.AGREED, Status.DIVERGENT, Status.PAIRED)
 
     stage = models.ForeignKey(
         "core.Stage", on_delete=models.PROTECT, db_index=False, related_name="responses"

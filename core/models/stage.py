@@ -60,13 +60,20 @@ class Stage(models.Model):
     In a turn of the loop a model version answers every prompt; a comparison or calibration holds copies of responses
     that turns have (annotation/copies.py) and trains nothing. `number` counts within the kind: that of a turn is t,
     from 0 for the base model; the others begin with 1. `ratings_per_response` is the policy's k, or another for a
-    stage of copies. Training is no status of a stage: runs have their own, and a stage may have several.
+    stage of copies. A comparison has a `mode`: its responses are rated, or experts choose between two of them at a
+    time, or both, and k holds for both; with `overall` they make one choice over all instead of one on each axis.
+    Training is no status of a stage: runs have their own, and a stage may have several.
     """
 
     class Kind(models.TextChoices):
         TURN = "turn", "Turn"
         COMPARISON = "comparison", "Comparison"
         CALIBRATION = "calibration", "Calibration"
+
+    class Mode(models.TextChoices):
+        RATED = "rated", "Responses are rated"
+        PREFERRED = "preferred", "Experts choose between two responses"
+        BOTH = "both", "Responses are rated, and experts choose between two"
 
     HAND_OUT_ORDER = (Kind.CALIBRATION, Kind.COMPARISON, Kind.TURN)
     """Where several stages are open, whose responses go out first."""
@@ -101,6 +108,8 @@ class Stage(models.Model):
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.RESPONDING)
     policy = models.ForeignKey("core.Policy", on_delete=models.PROTECT, related_name="stages")
     ratings_per_response = models.PositiveSmallIntegerField()
+    mode = models.CharField(max_length=10, choices=Mode.choices, default=Mode.RATED, db_default=Mode.RATED)
+    overall = models.BooleanField(default=False, db_default=False)
     model_version = models.ForeignKey(
         ModelVersion,
         null=True,
@@ -126,6 +135,10 @@ class Stage(models.Model):
             models.CheckConstraint(
                 condition=models.Q(ratings_per_response__gte=1), name="stage_k_at_least_1"
             ),
+            models.CheckConstraint(
+                condition=models.Q(kind="comparison") | models.Q(mode="rated", overall=False),
+                name="stage_pairs_in_comparisons_alone",
+            ),
         ]
 
     def __str__(self):
@@ -136,6 +149,16 @@ class Stage(models.Model):
     @property
     def is_turn(self):
         return self.kind == self.Kind.TURN
+
+    @property
+    def is_rated(self):
+        """Whether its responses are rated, each for itself."""
+        return self.mode != self.Mode.PREFERRED
+
+    @property
+    def has_pairs(self):
+        """Whether experts choose between two of its responses at a time."""
+        return self.mode != self.Mode.RATED
 
     @property
     def key(self):
