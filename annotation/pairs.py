@@ -6,7 +6,7 @@ responses as well locks these before.
 
 from django.db.models import Count, F, Q
 
-from annotation.models import Pair, PairSlot, Response
+from annotation.models import Pair, PairDraft, PairSlot, Response
 from annotation.pairing import draw_pairs
 from core.bulk import Among, insert_rows
 from core.errors import Archived
@@ -150,6 +150,11 @@ def _close_slots(pair, *, because, by, now, trail):
 
 
 def _close(slots, old, about, because, *, by, now, trail):
+    if old == PairSlot.Status.LEASED:
+        # What is called in stays with its expert, as a draft.
+        held = slots.filter(status=old).values_list("pair", "expert")
+        drafts = [PairDraft(pair_id=pair, expert_id=expert, updated_at=now) for pair, expert in held]
+        PairDraft.objects.bulk_create(drafts, ignore_conflicts=True)
     transition_all(
         slots,
         old=old,

@@ -1,8 +1,16 @@
 """Comparison stages, made through the use cases."""
 
+import uuid
+
+from django.db import transaction
+
 from annotation.copies import answers_of, open_comparison
-from annotation.models import Prompt
+from annotation.models import Pair, Prompt
+from annotation.pair_hand_out import take_pair
+from annotation.pairs import lock_pair
+from annotation.preferring import asked_of, sides_of, submit_preference
 from arbitration.labels import finalize_labels
+from core import audit
 from tests.factories.annotation import rate_all
 from tests.factories.arbitration import settle
 from tests.factories.core import NOW
@@ -22,3 +30,28 @@ def finish(stage, team, score=4):
     finalize_labels(stage=stage, by=team.admin, now=NOW)
     stage.refresh_from_db()
     return stage
+
+
+def pairs_of(stage):
+    """Its pairs, in the order of hand-out."""
+    return list(Pair.objects.filter(stage=stage).select_related("one", "other").order_by("position"))
+
+
+@transaction.atomic
+def prefer(pair, expert, better=None, now=NOW, **fields):
+    """One expert's preference on one pair: for the response `better` on every axis, or for neither."""
+    slot = take_pair(lock_pair(pair.pk), expert=expert, now=now, trail=audit, again=True)
+    assert slot is not None, f"No open slot of {pair} for {expert}"
+    side = "equal"
+    if better is not None:
+        side = ("left", "right")[sides_of(slot.pair, expert).index(better.pk)]
+    submission = fields.pop("submission", None) or uuid.uuid4()
+    choices = dict.fromkeys(asked_of(slot.pair.stage), side)
+    return submit_preference(slot=slot, by=expert, choices=choices, submission=submission, now=now, **fields)
+
+
+def prefer_all(stage, experts, better=lambda pair, expert: None):
+    """Every pair of the stage judged by every given expert; `better`: the response they prefer, or None."""
+    for pair in pairs_of(stage):
+        for expert in experts:
+            prefer(pair, expert, better(pair, expert))
