@@ -82,10 +82,6 @@ class CaseFile:
     names: dict[int, str]
 
     @property
-    def has_words(self):
-        return bool(self.declined) or any(opinion.rating.comment for opinion in self.opinions)
-
-    @property
     def columns(self):
         """How many answers a rating has: a column each."""
         return len(self.tracks) + len(self.label_sets)

@@ -136,6 +136,20 @@ reachScrollers();
 window.addEventListener("resize", reachScrollers);
 document.addEventListener("htmx:afterSettle", reachScrollers);
 
+// --- tables whose rows become entries where they do not fit side by side: each cell learns the name of its column.
+function nameCells() {
+  document.querySelectorAll(".stacks").forEach((table) => {
+    const names = [...(table.tHead?.rows[0].cells ?? [])].map((head) => (head.querySelector(".visually-hidden") ? "" : head.textContent.trim()));
+    table.querySelectorAll("tbody tr").forEach((row) => {
+      [...row.cells].forEach((cell, place) => {
+        if (cell.tagName === "TD" && cell.colSpan === 1 && names[place]) cell.dataset.label = names[place];
+      });
+    });
+  });
+}
+nameCells();
+document.addEventListener("htmx:afterSettle", nameCells);
+
 // --- a form that must be confirmed without htmx: data-confirm="question"
 document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm || event.target.dataset.confirm;
