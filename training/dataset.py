@@ -10,7 +10,6 @@ from django.db import transaction
 from django.db.models import Case, Count, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Length
 
-from annotation.conversations import SYSTEM, USER, Message, as_chat
 from annotation.models import Prompt, PromptMessage, Response, load_earlier
 from arbitration.models import FinalLabel
 from core import audit
@@ -18,10 +17,14 @@ from core.errors import Conflict, InvalidInput
 from core.locks import lock_stage
 from core.models import Stage
 from jobs.models import Job
+from training.drawing import LEARNED_FROM, draw, learnable_labels
+from training.lines import line_of
 from training.models import ExampleMessage, TrainingExample, TrainingRun, TrainingSet
+from training.recipes import Recipe
 
+Kind = TrainingExample.Kind
 TRAIN, VALIDATION = Prompt.Split.TRAIN, Prompt.Split.VALIDATION
-LEARNED_FROM = (TRAIN, VALIDATION)
+SFT_RECIPE = Recipe()
 CHARACTERS_PER_TOKEN = 4.5
 """English prose under SmolLM2's tokenizer: the 240 texts of the demo's prompts and references, measured."""
 TEMPLATE_TOKENS = 32
@@ -140,106 +143,34 @@ def _left_out(stage):
     return {reason: count for reason, count in counts.items() if count}
 
 
-def learnable_labels(stage):
-    """The final labels that may be learned from, in the order of prompts and candidates.
-
-    Of a response with an accepted revision the revision is learned, whatever its scores: the consensus says
-    that this is what the model should have said. Of the others, the fully aligned are learned as they are.
-    An excluded response teaches nothing, not even by its revision; one that was not judged by its revision alone.
-    """
-    return (
-        FinalLabel.objects.filter(response__stage=stage, response__prompt__split__in=LEARNED_FROM)
-        .filter(response__prompt__set_aside__isnull=True)
-        .exclude(alignment=FinalLabel.Alignment.EXCLUDED)
-        .filter(Q(revision__isnull=False) | Q(alignment=FinalLabel.Alignment.ALIGNED) & ~Q(response__text=""))
-        .order_by("response__prompt__position", "response__candidate")
-    )
-
-
-def _examples(stage):
-    """The learnable labels as pairs that are not rows yet: the example, and its ExampleMessages."""
-    labels = list(
-        learnable_labels(stage).select_related("response__prompt", "response__sampling", "revision")
-    )
-    load_earlier([label.response.prompt for label in labels])
-    for position, label in enumerate(labels):
-        response, revision = label.response, label.revision
-        example = TrainingExample(
-            position=position,
-            final_label=label,
-            split=response.prompt.split,
-            kind=TrainingExample.Kind.REVISED if revision else TrainingExample.Kind.AS_IS,
-            prompt_text=response.prompt.text,
-            earlier_count=response.prompt.earlier_count,
-            system_prompt=_system_prompt(response),
-            completion=revision.text if revision else response.text,
-            is_cut_off=not revision and response.is_cut_off,
-        )
-        earlier = [
-            ExampleMessage(example=example, position=each.position, role=each.role, text=each.text)
-            for each in response.prompt.earlier
-        ]
-        yield example, earlier
-
-
-def _system_prompt(response):
-    """What the model was told before the prompt when it answered: a prompt's own system message took its place."""
-    earlier = response.prompt.earlier
-    if response.sampling is None or (earlier and earlier[0].role == SYSTEM):
-        return ""
-    return response.sampling.system_prompt
-
-
-def line_of(example, earlier=None):
-    """The example as its canonical JSON line: keys sorted, no spaces, UTF-8, ended by a newline. Bytes.
-
-    `earlier`: its messages before the question, where they are no rows yet. It names the prompt and candidate, and no
-    keys of this database: the same labels elsewhere give the same hash.
-    """
-    response = example.final_label.response
-    row = {
-        "id": f"{response.prompt.external_id}:{response.candidate}",
-        "split": example.split,
-        "kind": example.kind,
-        "prompt": example.prompt_text,
-        "completion": example.completion,
-    }
-    earlier = example.earlier if earlier is None else earlier
-    if earlier:
-        row["messages"] = as_chat([*earlier, Message(USER, example.prompt_text)])
-    if example.system_prompt:
-        row["system"] = example.system_prompt
-    if example.is_cut_off:
-        row["cut_off"] = True
-    return json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n"
-
-
 @transaction.atomic
-def freeze_training_set(*, stage, by, now):
+def freeze_training_set(*, stage, by, now, recipe=SFT_RECIPE):
     """Write down what a run on this stage learns from, once and for all. Returns the TrainingSet.
 
     Train-split prompts give the examples, validation prompts the validation loss; held-out prompts and those that are
-    set aside by now give nothing. Freezing again gives the same row, as final labels never change. Raises Conflict
-    before the labels are final, InvalidInput where there is nothing to learn from.
+    set aside by now give nothing. Freezing again by the same recipe gives the same row, as final labels never change.
+    Raises Conflict before the labels are final, InvalidInput where there is nothing to learn from.
     """
     stage = lock_stage(stage)
     if not stage.is_turn:
         raise Conflict(f"{stage} trains nothing: models learn from the turns of the loop alone.")
     if stage.status not in Stage.FINAL:
         raise Conflict(f"The labels of {stage} are not final yet: finalize them first.")
-    examples = list(_examples(stage))
+    examples = draw(stage, recipe)
+    check_enough(examples, recipe)
     trained = sum(example.split == TRAIN for example, _ in examples)
-    if not trained:
-        raise InvalidInput(
-            "There is nothing to learn from: no response to a train prompt is fully aligned, and no revision of one "
-            "was accepted. Have experts write revised responses in the next stage, or import more train prompts."
-        )
     content = b"".join(line_of(example, earlier) for example, earlier in examples)
     sha256 = hashlib.sha256(content).hexdigest()
     training_set, created = TrainingSet.objects.get_or_create(
         stage=stage,
         sha256=sha256,
-        defaults={"stage_kind": stage.kind, "created_by": by, "created_at": now},
+        defaults={
+            "stage_kind": stage.kind,
+            "kind": recipe.kind,
+            "recipe": recipe.as_row(),
+            "created_by": by,
+            "created_at": now,
+        },
     )
     if created:
         for example, _ in examples:
@@ -249,11 +180,32 @@ def freeze_training_set(*, stage, by, now):
             (each for _, earlier in examples for each in earlier), batch_size=BATCH
         )
         counts = {"train": trained, "validation": len(examples) - trained}
-        params = {"sha256": sha256, **counts}
+        params = {"sha256": sha256, **counts, **recipe.as_row()}
         audit.record("trainingset:freeze", training_set, by=by, now=now, params=params)
     if not default_storage.exists(file_of(training_set)):
         default_storage.save(file_of(training_set), ContentFile(content))
     return training_set
+
+
+def check_enough(examples, recipe):
+    """Raise InvalidInput, saying what to do, where there is nothing to learn from."""
+    kinds = {example.kind for example, _ in examples if example.split == TRAIN}
+    if recipe.kind == TrainingSet.Kind.PAIRS and not kinds:
+        raise InvalidInput(
+            "There is no pair to learn from: no two responses to a train prompt differ enough, and no revision of one "
+            "was accepted. Choose a smaller least difference, several candidates a prompt, or another objective."
+        )
+    if recipe.kind == TrainingSet.Kind.JUDGED and len(kinds) < 2:
+        missing = "misaligned" if Kind.GOOD in kinds else "fully aligned or revised"
+        raise InvalidInput(
+            f"There is nothing to tell good answers from poor ones by: no response to a train prompt is {missing}. "
+            "Choose another objective, or go on once there are some."
+        )
+    if not kinds:
+        raise InvalidInput(
+            "There is nothing to learn from: no response to a train prompt is fully aligned, and no revision of one "
+            "was accepted. Have experts write revised responses in the next stage, or import more train prompts."
+        )
 
 
 def file_of(training_set):
@@ -271,7 +223,14 @@ def read_lines_of(training_set):
         with default_storage.open(file_of(training_set)) as file:
             content = file.read()
     if hashlib.sha256(content).hexdigest() != training_set.sha256:
-        examples = list(training_set.examples.select_related("final_label__response__prompt"))
+        examples = list(
+            training_set.examples.select_related(
+                "final_label__response__prompt",
+                "final_label__response__stage",
+                "rejected_label__response__stage",
+                "axis",
+            )
+        )
         load_earlier(examples)
         content = b"".join(map(line_of, examples))
     if hashlib.sha256(content).hexdigest() != training_set.sha256:

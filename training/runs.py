@@ -22,14 +22,19 @@ from training.apart import check_apart
 from training.dataset import freeze_training_set, split_lines
 from training.model_store import is_kept, keep_model, ready_folder
 from training.models import Precision, RunMeasure, TrainingRun
+from training.recipes import MEANS, recipe_for
 from training.trainer.hashing import hash_file
 
 LARGEST_LEARNING_RATE = 0.1
 MOST_EPOCHS = 100
 LARGEST_BATCH = 1024
 SHORTEST_EXAMPLE, LONGEST_EXAMPLE = 16, 131_072
+LARGEST_BETA, LARGEST_RANK = 10, 256
 LARGEST_SEED = 2**32 - 1
 """The libraries under the trainer take seeds of 32 bits."""
+HYPERPARAMETERS = (
+    "objective", "learning_rate", "epochs", "batch_size", "max_length", "precision", "seed", "beta", "lora_rank",
+)  # fmt: skip
 
 
 @transaction.atomic
@@ -46,12 +51,16 @@ def launch_run(
     base=None,
     max_length=512,
     precision=Precision.AUTO,
+    beta=0.1,
+    lora_rank=0,
+    **recipe,
 ):
     """Freeze the stage's training set and queue a run that learns from it. Returns the TrainingRun.
 
     `base` is the model version to start from, any of the project that has weights: the stage's own unless given,
     or the project's base model where the stage's responses were imported. A stage may have any number of runs, also
-    once it was followed. The same `submission` sent twice is one run. Raises InvalidInput for hyperparameters
+    once it was followed. `recipe`: the objective and how its set is drawn, as recipes.recipe_for takes them.
+    The same `submission` sent twice is one run. Raises InvalidInput for hyperparameters
     out of range, nothing to learn from, or what a held-out prompt asks too (apart.py), Conflict before the labels are
     final.
     """
@@ -65,9 +74,12 @@ def launch_run(
         "max_length": max_length,
         "precision": str(precision),
         "seed": seed,
+        "beta": beta,
+        "lora_rank": lora_rank,
     }
     check_hyperparameters(**chosen)
-    training_set = freeze_training_set(stage=stage, by=by, now=now)
+    recipe = recipe_for(stage, **recipe)
+    training_set = freeze_training_set(stage=stage, by=by, now=now, recipe=recipe)
     check_apart(training_set)
     base = start_of(stage, base, now=now)
     try:
@@ -79,6 +91,7 @@ def launch_run(
                 submission=submission,
                 by=by,
                 now=now,
+                objective=recipe.objective,
                 **chosen,
             )
     except IntegrityError:
@@ -94,10 +107,7 @@ def queue_run(*, base, by, now, group=None, trial=None, **fields):
     run = TrainingRun.objects.create(
         base=base, group=group, trial=trial, created_by=by, created_at=now, **fields
     )
-    params = {"base": base.name} | {
-        name: fields[name]
-        for name in ("learning_rate", "epochs", "batch_size", "max_length", "precision", "seed")
-    }
+    params = {"base": base.name} | {name: getattr(run, name) for name in HYPERPARAMETERS}
     audit.record("trainingrun:launch", run, by=by, now=now, to_status=run.status, params=params)
     nudge(run.TASK, pk=run.pk)
     return run
@@ -115,7 +125,15 @@ def start_of(stage, base, *, now):
 
 
 def check_hyperparameters(
-    *, learning_rate, epochs, batch_size, seed, max_length=512, precision=Precision.AUTO
+    *,
+    learning_rate,
+    epochs,
+    batch_size,
+    seed,
+    max_length=512,
+    precision=Precision.AUTO,
+    beta=0.1,
+    lora_rank=0,
 ):
     """Raise InvalidInput, naming every fault, for values that cannot be trained with."""
     faults = []
@@ -129,6 +147,10 @@ def check_hyperparameters(
         faults.append(f"The longest example must have from {SHORTEST_EXAMPLE} to {LONGEST_EXAMPLE:,} tokens.")
     if precision not in Precision.values:
         faults.append(f"The precision is one of {', '.join(Precision.values)}.")
+    if not 0 < beta <= LARGEST_BETA:
+        faults.append(f"β must lie above 0 and not above {LARGEST_BETA}.")
+    if not 0 <= lora_rank <= LARGEST_RANK:
+        faults.append(f"The rank of the adapters must be from 0, for none, to {LARGEST_RANK}.")
     if not 0 <= seed <= LARGEST_SEED:
         faults.append(f"The seed must be from 0 to {LARGEST_SEED}.")
     if faults:
@@ -183,7 +205,7 @@ class Training:
         write_json(
             self.run_dir / "config.json",
             {
-                "objective": self.run.objective,
+                "objective": MEANS[self.run.objective].trainer,
                 "model_path": str(model),
                 "dataset_sha256": hash_file(dataset),
                 "validation_sha256": hash_file(held),
@@ -193,6 +215,8 @@ class Training:
                 "max_length": self.run.max_length,
                 "precision": self.run.precision,
                 "seed": self.run.seed,
+                "beta": self.run.beta,
+                "lora_rank": self.run.lora_rank,
             },
         )
 

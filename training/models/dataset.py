@@ -12,11 +12,20 @@ class TrainingSet(models.Model):
     `sha256` is over the examples' canonical JSON lines in order (dataset.py). The lines stand in the storage
     under that hash too; the trainer is given the train lines and the validation lines of exactly that file.
     Freezing the same stage again gives the same set. `stage_kind` is the stage's, repeated for the constraint: models
-    learn from turns alone.
+    learn from turns alone. `recipe` says by which rule it was drawn (recipes.py), as it was chosen before.
     """
+
+    class Kind(models.TextChoices):
+        """What one line of it is."""
+
+        ANSWERS = "answers", "Answers to learn"
+        PAIRS = "pairs", "Pairs of a better and a worse answer"
+        JUDGED = "judged", "Good and poor answers"
 
     stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="training_sets")
     stage_kind = models.CharField(max_length=12)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.ANSWERS, db_default=Kind.ANSWERS)
+    recipe = models.JSONField(default=dict, blank=True)
     sha256 = models.CharField(max_length=64)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -43,11 +52,22 @@ class TrainingExample(models.Model):
     """One line of a training set: the prompt and the text to learn, with the final label that vouches for it.
 
     `split` is train or validation. A held-out prompt can never be an example: the database refuses it.
+
+    Of a pair the `completion` is the better answer, `rejected` the worse one, which `rejected_label` vouches for; an
+    accepted revision and the response it was written for have one label. `axis` is the one that told the two apart
+    (none: all together, or the revision), `score` and `rejected_score` what the labels hold on it. `weight` is how
+    much a line counts, where lines count differently.
     """
 
     class Kind(models.TextChoices):
         AS_IS = "as_is", "Fully aligned response"
         REVISED = "revised", "Accepted revision"
+        PREFERRED = "preferred", "Better of two responses"
+        CORRECTED = "corrected", "Accepted revision over its response"
+        GOOD = "good", "Good answer"
+        POOR = "poor", "Poor answer"
+
+    PAIRS = (Kind.PREFERRED, Kind.CORRECTED)
 
     training_set = models.ForeignKey(TrainingSet, on_delete=models.PROTECT, related_name="examples")
     position = models.PositiveIntegerField()
@@ -65,12 +85,38 @@ class TrainingExample(models.Model):
     is_cut_off = models.BooleanField(
         default=False, help_text="The completion breaks off at the token limit: it is learned without an end."
     )
+    rejected = models.TextField(blank=True, default="", db_default="")
+    rejected_label = models.ForeignKey(
+        "arbitration.FinalLabel", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    is_rejected_cut_off = models.BooleanField(default=False, db_default=False)
+    axis = models.ForeignKey(
+        "core.Axis", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
+    score = models.FloatField(null=True, blank=True)
+    rejected_score = models.FloatField(null=True, blank=True)
+    weight = models.FloatField(null=True, blank=True)
 
     class Meta:
         ordering = ["training_set", "position"]
         constraints = [
             models.UniqueConstraint(fields=["training_set", "position"], name="example_position_once"),
-            models.UniqueConstraint(fields=["training_set", "final_label"], name="example_label_once"),
+            models.UniqueConstraint(
+                fields=["training_set", "final_label", "kind"],
+                condition=Q(rejected_label__isnull=True),
+                name="example_label_once_per_kind",
+            ),
+            models.UniqueConstraint(
+                fields=["training_set", "final_label", "rejected_label"], name="example_pair_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["preferred", "corrected"], rejected_label__isnull=False)
+                | (~Q(kind__in=["preferred", "corrected"]) & Q(rejected_label__isnull=True, rejected="")),
+                name="example_pair_has_two",
+            ),
+            models.CheckConstraint(
+                condition=Q(weight__isnull=True) | Q(weight__gt=0), name="example_weight_positive"
+            ),
             models.CheckConstraint(
                 condition=Q(split__in=["train", "validation"]), name="example_never_held_out"
             ),
@@ -78,6 +124,10 @@ class TrainingExample(models.Model):
 
     def __str__(self):
         return f"Example {self.position}"
+
+    @property
+    def is_pair(self):
+        return self.kind in self.PAIRS
 
     @property
     def earlier(self):

@@ -43,6 +43,8 @@ class TrainingRun(Job):
     last attempt's pace, where it was interrupted); the next preview's expected duration rests on both.
     `left_out` names the examples that were longer than `max_length` and not learned from. `kept_step` is the optimizer
     step whose weights the model version has: that of the lowest validation loss, or the last.
+    `beta` is how closely DPO and KTO hold to the model they begin with. `lora_rank` is that of the adapters which are
+    trained in place of the weights; 0 trains the weights themselves.
     `group` is the RunGroup it was launched with, if any, and `trial` which of the group's settings it has, from 1.
     """
 
@@ -50,6 +52,11 @@ class TrainingRun(Job):
 
     class Objective(models.TextChoices):
         SFT = "sft", "Supervised fine-tuning (response tokens only)"
+        WEIGHTED_SFT = "weighted_sft", "Fine-tuning weighted by how sure the labels are"
+        BEST_OF_N = "best_of_n", "Fine-tuning on the best of several candidates"
+        DPO = "dpo", "Direct preference optimization (DPO)"
+        CORRECTIONS = "corrections", "DPO on accepted revisions over their responses"
+        KTO = "kto", "Kahneman–Tversky optimization (KTO)"
 
     stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="training_runs")
     training_set = models.ForeignKey("training.TrainingSet", on_delete=models.PROTECT, related_name="runs")
@@ -57,13 +64,15 @@ class TrainingRun(Job):
     model_version = models.OneToOneField(
         "core.ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="training_run"
     )
-    objective = models.CharField(max_length=10, choices=Objective.choices, default=Objective.SFT)
+    objective = models.CharField(max_length=16, choices=Objective.choices, default=Objective.SFT)
     learning_rate = models.FloatField(default=5e-5)
     epochs = models.PositiveSmallIntegerField(default=3)
     batch_size = models.PositiveSmallIntegerField(default=8)
     max_length = models.PositiveIntegerField(default=512)
     precision = models.CharField(max_length=4, choices=Precision.choices, default=Precision.AUTO)
     seed = models.PositiveBigIntegerField(default=0)
+    beta = models.FloatField(default=0.1, db_default=0.1)
+    lora_rank = models.PositiveSmallIntegerField(default=0, db_default=0)
     total_steps = models.PositiveIntegerField(null=True, blank=True)
     tokens = models.PositiveBigIntegerField(null=True, blank=True)
     seconds = models.FloatField(null=True, blank=True)
@@ -89,6 +98,7 @@ class TrainingRun(Job):
             ),
             models.UniqueConstraint(fields=["group", "trial", "seed"], name="seed_once_per_trial"),
             models.CheckConstraint(condition=Q(learning_rate__gt=0), name="run_learning_rate_positive"),
+            models.CheckConstraint(condition=Q(beta__gt=0), name="run_beta_positive"),
             models.CheckConstraint(condition=Q(epochs__gte=1), name="run_epochs_at_least_1"),
             models.CheckConstraint(condition=Q(batch_size__gte=1), name="run_batch_at_least_1"),
         ]
