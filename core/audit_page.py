@@ -31,6 +31,7 @@ KINDS = {
     "acceptedrevision": _("Revisions"),
     "generationrun": _("Generation"),
     "trainingset": _("Training sets"),
+    "rehearsal": _("Rehearsal"),
     "trainingrun": _("Training"),
     "promotion": _("Promotions"),
     "scoringrun": _("Coherence"),

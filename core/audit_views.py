@@ -11,7 +11,7 @@ from core.audit_page import KINDS, PER_PAGE, SYSTEM, Asked, events, people_of
 from core.audit_words import status_told, told
 
 LONGEST_VALUE = 200
-NUMBERED = {"stage", "policy", "generationrun", "trainingset", "trainingrun", "scoringrun"}
+NUMBERED = {"stage", "policy", "generationrun", "trainingset", "trainingrun", "rehearsal", "scoringrun"}
 """Things whose number an admin knows from other pages."""
 
 

@@ -76,6 +76,7 @@ WORDS = {
     "responses:import": _("Responses imported"),
     "revision:accept": _("Revision accepted"),
     "revision:reject": _("Revision rejected"),
+    "rehearsal:launch": _("Rehearsal asked for"),
     "rungroup:cancel": _("Run group canceled"),
     "rungroup:launch": _("Run group launched"),
     "rungroup:resume": _("Run group goes on"),

@@ -31,12 +31,16 @@ class Tail:
         self.offset += len(whole) + len(newline)
 
 
+def newest_log(run_dir):
+    """The output of the child that ran last, in the directory or in one below it; None where there is none here."""
+    return max(run_dir.rglob("stdout.log"), key=lambda log: log.stat().st_mtime, default=None)
+
+
 def log_tail(run_dir, lines=LOG_LINES):
     """The last lines of what the child that ran last said, in the directory or in one below it."""
-    logs = list(run_dir.rglob("stdout.log"))
-    if not logs:
+    path = newest_log(run_dir)
+    if path is None:
         return ""
-    path = max(logs, key=lambda log: log.stat().st_mtime)
     with open(path, "rb") as log:
         log.seek(max(0, path.stat().st_size - 16_384))
         text = log.read().decode(errors="replace").replace("\0", "")

@@ -143,6 +143,11 @@ def _left_out(stage):
     return {reason: count for reason, count in counts.items() if count}
 
 
+def lines_to_learn(stage, recipe=SFT_RECIPE):
+    """The canonical lines, as bytes, that freezing the stage's training set would give now; writes nothing."""
+    return [line_of(example, earlier) for example, earlier in draw(stage, recipe)]
+
+
 @transaction.atomic
 def freeze_training_set(*, stage, by, now, recipe=SFT_RECIPE):
     """Write down what a run on this stage learns from, once and for all. Returns the TrainingSet.

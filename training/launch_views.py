@@ -11,10 +11,12 @@ from core.errors import DomainError
 from core.http import flash, redirect
 from core.limits import whole_number
 from core.models import Stage
-from training import progress
 from training.apart import compare_labels
-from training.dataset import learnable_labels, preview_training_set
+from training.dataset import preview_training_set
+from training.drawing import learnable_labels
+from training.estimate import expected, rehearsed
 from training.forms import LaunchForm
+from training.rehearsal_views import chosen_in
 from training.runs import launch_run
 
 
@@ -47,14 +49,11 @@ def launch(request, project, stage_key):
         "final": final,
         "preview": preview,
         "near": compare_labels(stage, learnable_labels(stage)) if final else None,
-        "expected": preview and progress.duration(preview.seconds(_epochs(form))),
         "runs": stage.training_runs.all(),
         "simulated": rests_on_simulation(stage),
     }
+    if final:
+        chosen = chosen_in(form, project)
+        measured = rehearsed(stage, preview, chosen)
+        context |= {"rehearsed": measured, "expected": expected(stage, preview, chosen, measured)}
     return render(request, "training/launch.html", context, status=status)
-
-
-def _epochs(form):
-    if form.is_bound and form.is_valid():
-        return form.cleaned_data["epochs"]
-    return form.get_initial_for_field(form.fields["epochs"], "epochs")

@@ -2,16 +2,23 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, Max, OuterRef, Subquery
+from django.utils.translation import gettext_lazy as _
 
 from annotation.models import Prompt, Response, Unanswered
 from annotation.responses import prompts_without_response
-from jobs.models import Job
+from jobs.models import Job, JobAttempt
 from training.models import RunMeasure
 
 UNANSWERED_SHOWN = 10
 RECENT = 64
 """How many of the newest responses the pace is taken from: an interruption long ago does not count."""
+OTHERS = {
+    "learning_rate": _("Learning rate"),
+    "grad_norm": _("Gradient norm"),
+    "tokens_per_second": _("Tokens a second"),
+}
+"""What is measured of an optimizer step beside its loss."""
 MOST_POINTS = 300
 """Points read and drawn of a curve; of a longer one evenly chosen steps, its ends among them."""
 
@@ -63,14 +70,22 @@ def _left(times, steps_left):
 
 
 def training_progress(run):
-    """How many optimizer steps of the run are done."""
+    """How many optimizer steps of the run are done, and the time left at the pace of the attempt that is at work."""
     steps = run.measures.filter(kind=RunMeasure.Kind.TRAIN).order_by("-step")
-    newest = list(steps.values_list("step", "created_at")[:RECENT])
+    attempt = JobAttempt.objects.filter(
+        job_type=run._meta.model_name, job_id=run.pk, number=run.attempt
+    ).values("began_at")
+    newest = list(
+        steps.annotate(attempt_began=Subquery(attempt[:1])).values_list(
+            "step", "created_at", "attempt_began"
+        )[:RECENT]
+    )
     total = run.total_steps or 0
     if not newest:
         return Progress(0, total)
     done = newest[0][0]
-    return Progress(min(done, total), total, _left([time for _, time in newest[::-1]], total - done))
+    times = [at for _, at, began in newest[::-1] if began is None or at >= began]
+    return Progress(min(done, total), total, _left(times, total - done))
 
 
 def progress_of_runs(runs):
@@ -94,16 +109,34 @@ def sight(run):
     return "-".join(map(str, [run.status, run.attempt, int(run.cancel_requested_at is not None), *newest]))
 
 
+@dataclass(frozen=True)
+class Curves:
+    """What was measured of a run, for `line_chart`.
+
+    `losses`: [(name, [(step, loss), …])], the training curve first; `others`: for each of OTHERS that was measured a
+    list of one such curve.
+    """
+
+    losses: list
+    others: list
+
+
 def curves(run):
-    """The run's losses for `line_chart`: [(name, [(step, loss), …])], the training curve first."""
-    found = []
+    """The run's Curves."""
+    losses, rows = [], []
     for kind in RunMeasure.Kind:
         measures = run.measures.filter(kind=kind).order_by("step")
         last = measures.reverse().values_list("step", flat=True).first() or 0
         if last > MOST_POINTS:
             measures = measures.filter(step__in=evenly(last))
-        found.append((kind.label, list(measures.values_list("step", "loss"))))
-    return found
+        found = list(measures.values_list("step", "loss", *OTHERS))
+        losses.append((kind.label, [(step, loss) for step, loss, *_ in found]))
+        rows = rows or found
+    others = [
+        [(name, [(row[0], row[place]) for row in rows if row[place] is not None])]
+        for place, name in enumerate(OTHERS.values(), start=2)
+    ]
+    return Curves(losses, [series for series in others if series[0][1]])
 
 
 def evenly(last, most=MOST_POINTS):
@@ -149,6 +182,28 @@ class Kept:
     def has_not_helped(self):
         """Whether the model had a lower validation loss before it was trained."""
         return self.loss is not None and self.before is not None and self.before < self.loss
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What stood at the end of an epoch, 0 being before training: its validation loss, and how much lower that is than
+    the one before (None where there is none to compare with)."""
+
+    number: int
+    loss: float
+    gained: float | None
+    is_kept: bool
+
+
+def epochs(run, losses):
+    """The run's Epochs. `losses`: its validation curve, as `curves` has it."""
+    found, before = [], None
+    for step, loss in losses:
+        number = round(step * run.epochs / run.total_steps) if run.total_steps else 0
+        gained = None if before is None else before - loss
+        found.append(Epoch(number, loss, gained, is_kept=bool(step) and step == run.kept_step))
+        before = loss
+    return found
 
 
 def kept(run):

@@ -20,6 +20,8 @@ from jobs.stopping import worker_is_stopping
 from jobs.supervisor import python_child
 from training.apart import check_apart
 from training.dataset import freeze_training_set, split_lines
+from training.endpoints import is_endpoint
+from training.example_losses import keep_losses
 from training.model_store import is_kept, keep_model, ready_folder
 from training.models import Precision, RunMeasure, TrainingRun
 from training.recipes import MEANS, recipe_for
@@ -119,7 +121,7 @@ def start_of(stage, base, *, now):
     Raises InvalidInput for one of another project or without weights.
     """
     base = base or default_base(stage, now=now)
-    if base.project_id != stage.project_id or not base.location:
+    if base.project_id != stage.project_id or not base.location or is_endpoint(base.location):
         raise InvalidInput("Choose a model of this project that has weights to start from.")
     return base
 
@@ -227,29 +229,28 @@ class Training:
             case "left_out":
                 self.attempt.write(left_out=event["ids"] + event["validation_ids"])
             case "log":
-                self.measure(RunMeasure.Kind.TRAIN, event, event["loss"], event["learning_rate"])
+                told = ("loss", "learning_rate", "grad_norm", "tokens_per_second")
+                self.measure(RunMeasure.Kind.TRAIN, event, **{name: event.get(name) for name in told})
             case "eval":
-                self.measure(RunMeasure.Kind.VALIDATION, event, event["eval_loss"])
+                self.measure(RunMeasure.Kind.VALIDATION, event, loss=event["eval_loss"])
             case "checkpoint":
                 self.attempt.progressed()
 
-    def measure(self, kind, event, loss, learning_rate=None):
-        """Keep one measured loss. Told again after a resume it is the same row; what isn't a number is no measure."""
+    def measure(self, kind, event, *, loss, **more):
+        """Keep one measured loss, and what else was told. Told again after a resume it is the same row; what isn't a
+        number is no measure."""
         if not math.isfinite(loss):
             return
+        found = {"epoch": event["epoch"], "loss": loss}
+        found |= {name: value for name, value in more.items() if value is not None and math.isfinite(value)}
         with transaction.atomic():
             self.attempt.beat()
             RunMeasure.objects.update_or_create(
                 run=self.run,
                 kind=kind,
                 step=event["step"],
-                defaults={"epoch": event["epoch"], "loss": loss, "learning_rate": learning_rate},
-                create_defaults={
-                    "epoch": event["epoch"],
-                    "loss": loss,
-                    "learning_rate": learning_rate,
-                    "created_at": self.attempt.clock(),
-                },
+                defaults=found,
+                create_defaults=found | {"created_at": self.attempt.clock()},
             )
 
     @transaction.atomic
@@ -266,6 +267,7 @@ class Training:
             weights_sha256=result["weights_sha256"],
             created_at=self.attempt.clock(),
         )
+        keep_losses(self.run, self.run_dir)
         self.attempt.write(
             model_version=model,
             total_steps=result["steps"],

@@ -37,7 +37,7 @@ def stage_panel(request, project, stage_key):
         "unanswered": progress.unanswered(stage),
         "runs": [(run, steps[run.pk]) for run in runs],
         "watched": next(
-            ((run, progress.curves(run)) for run in reversed(runs) if progress.is_live(run)), None
+            ((run, progress.curves(run).losses) for run in reversed(runs) if progress.is_live(run)), None
         ),
         "preview": preview_training_set(stage) if may_train and not live else None,
         "following": project.stages.filter(kind=stage.kind, number=stage.number + 1).first(),

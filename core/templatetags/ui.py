@@ -160,7 +160,7 @@ def line_chart(name, series, x_label="", y_label=""):
                     "path": " ".join(place(x, y) for x, y in finite),
                     "last": place(*finite[-1]),
                     "last_x": finite[-1][0],
-                    "last_value": f"{finite[-1][1]:.3f}",
+                    "last_value": _told(finite[-1][1]),
                 }
             )
     return {
@@ -183,6 +183,11 @@ def round_ticks(low, high, about=4):
     step = power * next(factor for factor in (1, 2, 5, 10) if factor * power >= raw * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [number * step for number in range(first, last + 1)]
+
+
+def _told(value):
+    """A value beside its curve: three decimals, or as many digits where it is smaller than these can tell."""
+    return f"{value:.3g}" if 0 < abs(value) < 0.01 else f"{value:,.3f}"
 
 
 def _tick(value):

@@ -129,8 +129,10 @@ training:generate-stage       302/302 404/404 404/404 403/403 403/403 403/403 40
 training:cancel-generation    405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
 training:stage-panel          302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 training:launch               302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
+training:rehearsal            302/302 404/404 404/404 403/403 403/403 403/403 403/403 302/422
 training:promote              302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
 training:run                  302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+training:run-log              302/405 404/405 404/405 403/405 403/405 403/405 403/405 404/405
 training:cancel               405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
 training:resume               405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
 training:base-model           302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/409
@@ -262,6 +264,7 @@ def world():
         "arbitration:accept-revision": {"rating": Rating.objects.filter(response=revised).first().pk},
         "arbitration:reject-revision": {"rating": Rating.objects.filter(response=revised).first().pk},
         "training:launch": {"stage_key": base.key},
+        "training:rehearsal": {"stage_key": base.key},
         "evaluation:figure-file": {"key": "score-safety"},
     }
     keys |= {f"annotation:{name}": {"pk": slot.pk} for name in ("submit", "draft", "decline", "call-in")}
@@ -276,7 +279,7 @@ def world():
     acts = ("case", "resolve", "exclude", "release", "call-in", "return", "one-more")
     keys |= {f"arbitration:{name}": {"case": case.pk} for name in acts}
     keys |= {f"annotation:{name}": {"pk": mine.pk} for name in ("my-rating", "take-back", "correct")}
-    keys |= {f"training:{name}": {"pk": run.pk} for name in ("run", "cancel", "resume")}
+    keys |= {f"training:{name}": {"pk": run.pk} for name in ("run", "run-log", "cancel", "resume")}
     keys |= {
         f"training:{name}": {"pk": run.training_set_id} for name in ("training-set", "training-set-file")
     }

@@ -107,10 +107,33 @@ class TrainingRun(Job):
         return f"Training run {self.pk}"
 
 
+class ExampleLoss(models.Model):
+    """How well the weights that a run kept do on one of its validation examples; of the best and the worst alone.
+
+    `loss` is the mean over the tokens to be said, `place` from 1, the lowest loss first, among `of` examples. `tokens`
+    are pairs of a piece of text and its loss.
+    """
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="example_losses")
+    example = models.ForeignKey("training.TrainingExample", on_delete=models.PROTECT, related_name="losses")
+    loss = models.FloatField()
+    place = models.PositiveIntegerField()
+    of = models.PositiveIntegerField()
+    tokens = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["run", "place"]
+        constraints = [models.UniqueConstraint(fields=["run", "example"], name="example_loss_once")]
+
+    def __str__(self):
+        return f"{self.loss:.4f}, {self.place} of {self.of}"
+
+
 class RunMeasure(models.Model):
     """One measured point of a training run: the loss at an optimizer step, or the validation loss.
 
-    The same step measured again after a resume is the same row.
+    Of an optimizer step also the norm of its gradient before it was cut, and how many tokens a second it read; None
+    where that was not measured. The same step measured again after a resume is the same row.
     """
 
     class Kind(models.TextChoices):
@@ -123,6 +146,8 @@ class RunMeasure(models.Model):
     epoch = models.FloatField()
     loss = models.FloatField()
     learning_rate = models.FloatField(null=True, blank=True)
+    grad_norm = models.FloatField(null=True, blank=True)
+    tokens_per_second = models.FloatField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -24,6 +24,8 @@ class Progress(TrainerCallback):
         self.child, self.started, self.save_seconds = child, started, save_seconds
         self.saved_at = self.last_step_at = time.monotonic()
         self.saved_step = None
+        self.step_began_at, self.step_seconds = self.last_step_at, 0.0
+        self.read = 0
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.saved_at = self.last_step_at = time.monotonic()
@@ -49,7 +51,16 @@ class Progress(TrainerCallback):
             epoch=round(state.epoch, 4),
             loss=loss,
             learning_rate=float(logs["learning_rate"]),
+            grad_norm=float(logs["grad_norm"]) if "grad_norm" in logs else None,
+            tokens_per_second=self.pace(logs.get("num_tokens")),
         )
+
+    def pace(self, read):
+        """Tokens a second of the step that ended, `read` being all tokens read so far; None where that is not told."""
+        if read is None:
+            return None
+        tokens, self.read = read - self.read, read
+        return round(tokens / max(self.step_seconds, 1e-6), 1)
 
     def on_evaluate(self, args, state, control, metrics=None, **kwargs):
         self.child.events.emit(
@@ -58,6 +69,9 @@ class Progress(TrainerCallback):
             epoch=round(state.epoch or 0.0, 4),
             eval_loss=finite(metrics["eval_loss"], state.global_step),
         )
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        self.step_began_at = time.monotonic()
 
     def on_substep_end(self, args, state, control, **kwargs):
         self.child.events.beat(step=state.global_step)
@@ -68,6 +82,7 @@ class Progress(TrainerCallback):
     def on_step_end(self, args, state, control, **kwargs):
         self.child.events.beat(step=state.global_step)
         now = time.monotonic()
+        self.step_seconds = now - self.step_began_at
         due = now - self.saved_at + (now - self.last_step_at) >= self.save_seconds
         self.last_step_at = now
         stop, due = agree(self.child.should_stop(), due)

@@ -37,6 +37,7 @@ from training.trainer.loading import (
 from training.trainer.objectives import OBJECTIVES
 from training.trainer.objectives.lora import merge
 from training.trainer.progress import Progress
+from training.trainer.validation import write_losses
 from training.trainer.versions import library_versions
 
 DEFAULTS = {
@@ -216,6 +217,9 @@ def train(child):
     whole = partial(merge, model_path=config["model_path"])
     kept = best.save_final(trainer, tokenizer, child.run_dir, keeper.kept, merge=whole)
     if child.speaks:
+        left = set(validation_left_out)
+        ids = [row.get("id") for row in validation_rows if row.get("id") not in left]
+        write_losses(trainer, tokenizer, ids, child.run_dir, tell=child.events.beat)
         weights = hash_folder(child.run_dir / "final", tell=child.events.beat)
         history = trainer.state.log_history
         losses = [float(entry["loss"]) for entry in history if "loss" in entry]

@@ -16,7 +16,7 @@ from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import make_encoder
 from tests.factories.training import make_run, make_trainable_stage
 from training.apart import NEAR, compare_labels
-from training.dataset import learnable_labels
+from training.drawing import learnable_labels
 from training.models import TrainingRun, TrainingSet
 from training.runs import run_training
 

@@ -114,6 +114,7 @@ class TestRunTraining:
         validation = run.measures.filter(kind=RunMeasure.Kind.VALIDATION).order_by("step")
         assert run.total_steps == train.count() == 2  # 4 examples, 2 epochs of one batch
         assert [measure.step for measure in validation] == [0, 1, 2]
+        assert all(measure.grad_norm > 0 and measure.tokens_per_second > 0 for measure in train)
         assert validation[2].loss < validation[0].loss
         assert run.tokens > 0 and run.seconds > 0
         assert run.kept_step == min(validation[1:], key=lambda measure: measure.loss).step
@@ -122,6 +123,13 @@ class TestRunTraining:
         stage.refresh_from_db()
         assert (stage.status, stage.project.stages.count()) == (Stage.Status.LABELS_FINAL, 1)
         assert not GenerationRun.objects.exists()
+
+        losses = list(run.example_losses.all())
+        assert [each.place for each in losses] == [1, 2] and {each.of for each in losses} == {2}
+        tokens = [sum(1 for _ in each.tokens) for each in losses]
+        mean = sum(each.loss * count for each, count in zip(losses, tokens, strict=True)) / sum(tokens)
+        assert mean == pytest.approx(validation.get(step=run.kept_step).loss, rel=1e-3)
+        assert "".join(text for text, _ in losses[0].tokens).startswith(losses[0].example.completion)
 
         assert preview_training_set(stage).measured
         assert not (run_dir_of(run) / "checkpoints").exists()

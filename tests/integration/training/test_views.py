@@ -1,5 +1,6 @@
 import re
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -14,6 +15,7 @@ from core.models import ModelVersion, User
 from jobs import life
 from jobs.models import Job, JobAttempt
 from jobs.reasons import reason
+from jobs.run_dir import run_dir_of
 from tests.factories.annotation import make_prompts, make_rating_stage
 from tests.factories.core import NOW, make_project
 from tests.factories.jobs import claimed, end_badly
@@ -317,7 +319,7 @@ class TestRunPage:
         with CaptureQueriesContext(connection) as one_new:
             assert "<strong>1001</strong> of 2000" in page_of(admin.get(again, headers=HTMX))
         assert len(nothing_new) < len(one_new)
-        points = dict(progress.curves(run))[RunMeasure.Kind.TRAIN.label]
+        points = dict(progress.curves(run).losses)[RunMeasure.Kind.TRAIN.label]
         assert len(points) <= progress.MOST_POINTS
         assert (points[0][0], points[-1][0]) == (1, 1001)
 
@@ -347,6 +349,50 @@ class TestRunPage:
         page = page_of(client.get(url("run", team.project, run.pk)))
         assert "Memory ran out" in page
         assert "the last line of its output" not in page and "Resume" not in page
+
+    def test_draws_what_else_was_measured_and_tells_what_each_epoch_gained(self, admin, team):
+        run = make_run(make_trainable_stage(team), epochs=2)
+        TrainingRun.objects.filter(pk=run.pk).update(total_steps=2, kept_step=2)
+        more = {"learning_rate": 5e-5, "grad_norm": 1.25, "tokens_per_second": 110.5, "created_at": NOW}
+        run.measures.create(kind="train", step=1, epoch=1, loss=3.0, **more)
+        for step, loss in enumerate((3.0, 2.5, 2.25)):
+            run.measures.create(kind="validation", step=step, epoch=step, loss=loss, created_at=NOW)
+        page = page_of(admin.get(url("run", team.project, run.pk)))
+        for name, value in (
+            ("Learning rate", "5e-05"),
+            ("Gradient norm", "1.250"),
+            ("Tokens a second", "110.500"),
+        ):
+            assert f'<span>{name}</span> <strong class="num">{value}</strong>' in page
+        gained = re.findall(r'<td class="num">([\d.]*)</td><td>(.*?)</td>', page)
+        assert gained == [("", ""), ("0.500", ""), ("0.250", "kept: the lowest")]
+
+    def test_has_no_pace_from_before_the_attempt_at_work(self, team):
+        run = make_run(make_trainable_stage(team))
+        began = timezone.now()
+        life.claim(TrainingRun, run.pk, now=began)
+        TrainingRun.objects.update(total_steps=10)
+        run.refresh_from_db()
+        for step, seconds in enumerate((-3600, -3500, 10, 20, 30), start=1):
+            at = began + timedelta(seconds=seconds)
+            run.measures.create(kind="train", step=step, epoch=1, loss=1.0, created_at=at)
+        assert progress.training_progress(run) == Progress(5, 10, seconds_left=50)
+
+    def test_shows_the_output_while_it_runs_and_gives_all_of_it(self, admin, team, settings, tmp_path):
+        settings.RUNS_DIR = tmp_path
+        run = make_run(make_trainable_stage(team))
+        at = url("run-log", team.project, run.pk)
+        assert admin.get(at).status_code == 404
+        folder = run_dir_of(run)
+        folder.mkdir(parents=True)
+        (folder / "stdout.log").write_text("".join(f"line {number}\n" for number in range(100)))
+        life.claim(TrainingRun, run.pk, now=timezone.now())
+        page = page_of(admin.get(url("run", team.project, run.pk)))
+        assert "line 99" in page and "line 50" not in page and f'hx-get="{at}?tail=1"' in page
+        assert "line 99" in page_of(admin.get(f"{at}?tail=1"))
+        answer = admin.get(at)
+        assert b"".join(answer.streaming_content).startswith(b"line 0\n")
+        assert f"{team.project.slug}-run-{run.pk}.log" in answer.headers["Content-Disposition"]
 
     def test_is_not_found_from_another_project(self, admin, team):
         run = make_run(make_trainable_stage())
