@@ -23,6 +23,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
 from annotation import looking
+from annotation.counting import count_items
 from annotation.deciding import decide_response, lock_response, require_changeable
 from annotation.models import Assignment, Draft, Involvement, QueueCursor, Rating, Response
 from annotation.slots import CALLED_IN, DECLINED, let_go, reopen
@@ -73,7 +74,7 @@ def _mixed(stages, expert):
     )
     for stage in stages:
         if stage.pk not in left:
-            left[stage.pk] = _begin(stage, expert).share
+            left[stage.pk] = begin(stage, expert).share
     # The first of several to arrive, each at its own pace, is each with the probability of its share in all paces.
     lots = {stage.pk: random.expovariate(max(left[stage.pk], 1)) for stage in stages}
     return sorted(stages, key=lambda stage: (stage.kind != Stage.Kind.CALIBRATION, lots[stage.pk]))
@@ -183,7 +184,7 @@ def _next_slot(stage, expert, now):
     while True:
         found = looking.look(stage, expert)
         if found is None:
-            _begin(stage, expert)
+            begin(stage, expert)
         elif found.held is not None:
             if renew_lease(response=found.held.response_id, expert=expert, now=now):
                 found.held.lease_until = _lease_end(now)
@@ -196,12 +197,12 @@ def _next_slot(stage, expert, now):
             return slot
 
 
-def _begin(stage, expert):
-    """The expert's first time in the stage: their cursor, with about how many responses fall to them. Returns it."""
+def begin(stage, expert):
+    """The expert's first time in the stage: their cursor, with about how many items fall to them. Returns it."""
     k = stage.ratings_per_response
     experts = Membership.objects.experts_of(stage.project_id).count()
-    responses = Response.objects.filter(stage=stage).count()
-    share = responses if experts <= k else -(-responses * k // experts)
+    items = count_items(stage)
+    share = items if experts <= k else -(-items * k // experts)
     cursor, _ = QueueCursor.objects.get_or_create(stage=stage, expert=expert, defaults={"share": share})
     return cursor
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.core.cache import cache
 from django.db.models import Count
 
-from annotation.models import Assignment, Prompt, Response
+from annotation.models import Assignment, Pair, Prompt, Response
 
 AGE = timedelta(seconds=15)
 LARGE = 30_000
@@ -19,6 +19,12 @@ def count_responses(stage):
     """How many responses of the stage have each status, {status: n}, counted anew."""
     rows = Response.objects.filter(stage=stage).order_by().values_list("status")
     return dict(rows.annotate(n=Count("pk")))
+
+
+def count_items(stage):
+    """How many items experts judge in the stage, k times each: responses, pairs, or both."""
+    responses = Response.objects.filter(stage=stage).count() if stage.is_rated else 0
+    return responses + (Pair.objects.filter(stage=stage).count() if stage.has_pairs else 0)
 
 
 def shown_responses(stage):

@@ -17,11 +17,13 @@ from core.policies import worked_out
 from core.texts import tidy
 
 MOST_TURNS = 2**31 - 1
-WORDS = ("comment", "revised_response", "asks_senior", "seconds")
 
 
 class Sent:
     """A rating form as it came back: raw texts by field name, and the form's own key. Nothing is judged yet."""
+
+    WORDS, ANSWERS = ("comment", "revised_response", "asks_senior", "seconds"), (SCORE, LABEL)
+    """The fields that it has beside the answers, and what those of the answers begin with."""
 
     def __init__(self, post):
         self.submission = post.get("submission", "")
@@ -30,24 +32,28 @@ class Sent:
         sent = {
             name: tidy(text)
             for name, text in post.items()
-            if name in WORDS or name.startswith((SCORE, LABEL))
+            if name in self.WORDS or name.startswith(self.ANSWERS)
         }
         self.fields = {name: text for name, text in sent.items() if text}
 
     @property
     def answers(self):
         """The fields of the answers alone."""
-        return {name: text for name, text in self.fields.items() if name.startswith((SCORE, LABEL))}
+        return {name: text for name, text in self.fields.items() if name.startswith(self.ANSWERS)}
 
-    def as_rating(self):
-        """Keyword arguments for `submit_rating`. Raises InvalidAnswers where the form's own key is broken."""
+    def key(self):
+        """The form's own key. Raises InvalidAnswers where it is broken; then it has a new one."""
         try:
-            submission = UUID(self.submission)
+            return UUID(self.submission)
         except ValueError:
             self.submission = str(uuid4())
             raise InvalidAnswers(
                 [Fault("The form had lost its key and has a new one: submit again.", part="submission")]
             ) from None
+
+    def as_rating(self):
+        """Keyword arguments for `submit_rating`. Raises InvalidAnswers where the form's own key is broken."""
+        submission = self.key()
         return {
             "scores": {key: read_score(text) for key, text in self._given(SCORE)},
             "labels": dict(self._given(LABEL)),
@@ -75,8 +81,11 @@ class Sent:
 
     def as_draft(self, policy):
         """The fields as a draft keeps them: those of the policy's rubric, at most as long as a rating may be."""
-        known = {*WORDS, *(f"{SCORE}{axis.key}" for axis in policy.rubric.axes.all())}
+        known = {*self.WORDS, *(f"{SCORE}{axis.key}" for axis in policy.rubric.axes.all())}
         known |= {f"{LABEL}{label_set.key}" for label_set in policy.rubric.label_sets.all()}
+        return self._kept(known)
+
+    def _kept(self, known):
         return {
             name: text[: LONGEST_TEXT + 1].replace("\x00", "")
             for name, text in self.fields.items()

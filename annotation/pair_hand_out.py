@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 
-from annotation.models import Pair, PairDecline, PairDraft, PairSlot, Preference, Rating
+from annotation.assignment import begin
+from annotation.models import Pair, PairDecline, PairDraft, PairSlot, Preference, QueueCursor, Rating
 from annotation.pairs import lock_pair, require_changeable
 from core import audit
 from core.errors import Conflict, InvalidInput
@@ -121,6 +122,9 @@ def _next_slot(stage, expert, now):
         if held is not None and renew_pair_lease(pair=held.pair_id, expert=expert, now=now):
             held.stage = stage
             return held
+        begun = QueueCursor.objects.filter(stage=stage, expert=expert).exists()
+        if not begun and begin(stage, expert) is None:
+            return None
         pairs = _next_pairs(stage, expert)
         if not pairs:
             return None

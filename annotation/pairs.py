@@ -7,7 +7,7 @@ responses as well locks these before.
 from django.db.models import Count, F, Q
 
 from annotation.models import Pair, PairDraft, PairSlot, Response
-from annotation.pairing import draw_pairs
+from annotation.pairing import draw_pairs, stands_left
 from core.bulk import Among, insert_rows
 from core.errors import Archived
 from core.models import Stage
@@ -64,6 +64,20 @@ def decide_pair(pair, *, by, now, trail):
         return
     transition(pair, Status.JUDGED, by=by, now=now, trail=trail)
     _close_slots(pair, because="decided", by=by, now=now, trail=trail)
+
+
+def laid_out(pair, stage, expert):
+    """(prompt, left response, right response) of a pair as it lies before the expert; each response once."""
+    keys = sides_of(pair, stage, expert)
+    found = Response.objects.select_related("prompt").in_bulk(keys)
+    left, right = (found[key] for key in keys)
+    return left.prompt, left, right
+
+
+def sides_of(pair, stage, expert):
+    """The keys of the responses that stand (left, right) on the expert's page: drawn by chance, and always the same."""
+    left = stands_left(pair.one_id, pair.other_id, seed=stage.project.seed, expert=expert.pk)
+    return (left, pair.other_id) if left == pair.one_id else (left, pair.one_id)
 
 
 def take_back_pair(pair, *, by, now, trail):

@@ -6,8 +6,7 @@ from annotation.answers import Fault, InvalidAnswers
 from annotation.drafts import check_not_behind, write_draft
 from annotation.models import Choice, Pair, PairDecline, PairDraft, PairSlot, Preference
 from annotation.pair_hand_out import lease_end, renew_pair_lease, take_pair
-from annotation.pairing import stands_left
-from annotation.pairs import decide_pair, lock_pair, require_changeable, take_back_pair
+from annotation.pairs import decide_pair, lock_pair, require_changeable, sides_of, take_back_pair
 from annotation.rating import CHANGED_SINCE, LONGEST_SECONDS, USED
 from core import audit
 from core.errors import Conflict, NotAllowed
@@ -123,12 +122,6 @@ def save_pair_draft(*, slot, by, fields, now, writing=None):
     return write_draft(draft or PairDraft(pair_id=slot.pair_id, expert=by), fields, now=now, writing=writing)
 
 
-def sides_of(pair, expert):
-    """The keys of the responses that stand (left, right) on the expert's page: drawn by chance, and always the same."""
-    left = stands_left(pair.one_id, pair.other_id, seed=pair.stage.project.seed, expert=expert.pk)
-    return (left, pair.other_id) if left == pair.one_id else (left, pair.one_id)
-
-
 def asked_of(stage):
     """What a preference is asked for in the stage: {axis key: Axis}, or {OVERALL: None} for one choice over all."""
     return (
@@ -208,7 +201,7 @@ def _store(pair, held, choices, comment, by, guidelines, submission, seconds, wr
             expert=by,
             policy=stage.policy,
             guidelines=_guidelines(stage.project, guidelines),
-            left_id=sides_of(pair, by)[0],
+            left_id=sides_of(pair, stage, by)[0],
             comment=comment,
             submission=submission,
             seconds=None if seconds is None else min(max(int(seconds), 0), LONGEST_SECONDS),

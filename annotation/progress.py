@@ -18,7 +18,16 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 
 from annotation.counting import shown_responses, shown_slots
-from annotation.models import Assignment, Draft, Involvement, QueueCursor, Rating, Response
+from annotation.models import (
+    Assignment,
+    Draft,
+    Involvement,
+    PairSlot,
+    Preference,
+    QueueCursor,
+    Rating,
+    Response,
+)
 from annotation.responses import prompts_without_response
 from core.compiled import Compiled, Given
 from core.models import Membership, Project, Stage, User
@@ -27,8 +36,9 @@ from core.zones import midnight
 
 @dataclass(frozen=True)
 class OwnProgress:
-    """What an expert may know: their own work, on `day` (a date where they are). `left` is about how many more fall
-    to them, `last` the key of the rating they gave last that day and could take back.
+    """What an expert may know: their own work, on `day` (a date where they are), ratings and preferences alike. `left`
+    is about how many more fall to them, `last` the key of the rating they gave last that day and could take back,
+    `last_preference` that of the preference, where this came last.
 
     It is counted when a page is opened, and travels with the form from one response to the next: the expert's own
     numbers, shown to nobody else and used for nothing else. `called_in`: what an admin took back from them, known when
@@ -41,6 +51,7 @@ class OwnProgress:
     left: int
     called_in: int = 0
     last: int | None = None
+    last_preference: int | None = None
 
     @property
     def share(self):
@@ -48,8 +59,14 @@ class OwnProgress:
 
     def after(self, rating):
         """These numbers with one more rating."""
-        left = max(self.left - 1, 0)
-        return replace(self, today=self.today + 1, done=self.done + 1, left=left, last=rating.pk)
+        return replace(self._with_one_more(), last=rating.pk, last_preference=None)
+
+    def after_preference(self, preference):
+        """These numbers with one more preference."""
+        return replace(self._with_one_more(), last=None, last_preference=preference.pk)
+
+    def _with_one_more(self):
+        return replace(self, today=self.today + 1, done=self.done + 1, left=max(self.left - 1, 0))
 
     def __str__(self):
         return f"{self.day}/{self.today}/{self.done}/{self.left}"
@@ -125,14 +142,16 @@ def own_progress(*, project, expert, now):
     """Counts over this expert's own rows in all that is open, in one statement."""
     began = midnight(now)
     (mine,) = _own(expert=expert.pk, project=project.pk, midnight=began)
-    left = max(mine.share - mine.done, 0)
+    done, rated_at, preferred_at = mine.done + mine.pairs_done, mine.last_rated, mine.last_preferred
+    is_pair = preferred_at is not None and (rated_at is None or preferred_at > rated_at)
     return OwnProgress(
         began.date(),
-        today=mine.today,
-        done=mine.done,
-        left=left,
+        today=mine.today + mine.preferred_today,
+        done=done,
+        left=max(mine.share - done, 0),
         called_in=mine.called_in,
-        last=mine.last,
+        last=None if is_pair else mine.last,
+        last_preference=mine.last_preference if is_pair else None,
     )
 
 
@@ -146,17 +165,23 @@ def _counting_own():
     rated = Rating.objects.current().filter(**mine, **since_midnight, policy__project=project)
     done = Assignment.objects.filter(**mine, **is_open, status=Assignment.Status.SUBMITTED)
     share = QueueCursor.objects.filter(**mine, **is_open)
+    preferred = Preference.objects.current().filter(**mine, **since_midnight, policy__project=project)
+    pairs_done = PairSlot.objects.filter(**mine, **is_open, status=PairSlot.Status.SUBMITTED)
+    last = rated.filter(response__stage__status=Stage.Status.RATING).order_by("-submitted_at", "-pk")[:1]
+    last_preference = preferred.filter(pair__stage__status=Stage.Status.RATING)
+    last_preference = last_preference.order_by("-submitted_at", "-pk")[:1]
     called_in = Draft.objects.filter(**mine, response__stage__project=project, called_in_at__isnull=False)
     return User.objects.filter(pk=Given("expert", User._meta.pk)).annotate(
         today=_of_expert(rated, Count("pk")),
         done=_of_expert(done, Count("pk")),
         share=_of_expert(share, Sum("share")),
         called_in=_of_expert(called_in, Count("pk")),
-        last=Subquery(
-            rated.filter(response__stage__status=Stage.Status.RATING)
-            .order_by("-submitted_at", "-pk")
-            .values("pk")[:1]
-        ),
+        preferred_today=_of_expert(preferred, Count("pk")),
+        pairs_done=_of_expert(pairs_done, Count("pk")),
+        last=Subquery(last.values("pk")),
+        last_rated=Subquery(last.values("submitted_at")),
+        last_preference=Subquery(last_preference.values("pk")),
+        last_preferred=Subquery(last_preference.values("submitted_at")),
     )
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from annotation.views import left, mine, preview, prompts, rate, stage
+from annotation.views import left, mine, pairs, preview, prompts, rate, stage
 
 app_name = "annotation"
 urlpatterns = [
@@ -9,6 +9,10 @@ urlpatterns = [
     path("rate/<slot:pk>/submit/", rate.submit, name="submit"),
     path("rate/<slot:pk>/draft/", rate.draft, name="draft"),
     path("rate/<slot:pk>/decline/", rate.decline_response, name="decline"),
+    path("pairs/<pair:pk>/submit/", pairs.submit, name="submit-preference"),
+    path("pairs/<pair:pk>/draft/", pairs.draft, name="draft-preference"),
+    path("pairs/<pair:pk>/decline/", pairs.decline, name="decline-pair"),
+    path("preferences/<preference:pk>/take-back/", pairs.take_back, name="take-back-preference"),
     path("guidelines/", rate.guidelines, name="guidelines"),
     path("guidelines/<int:version>/", rate.guidelines, name="guidelines-version"),
     path("ratings/", mine.my_ratings, name="my-ratings"),

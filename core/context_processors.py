@@ -26,6 +26,7 @@ WORKPLACE_OF_VIEW = {
     "annotation:response": "stages",
     "annotation:stage-panel": "stages",
     "annotation:stage-agreement": "stages",
+    "evaluation:side-by-side": "stages",
 }
 
 

@@ -5,6 +5,7 @@ The input is the prompt, the response and the prompt's reference answer, as Sent
 what an expert without bias or noise would give; people differ from it by their own bias and by chance.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,23 @@ class Temper:
     bias: dict[str, float]
     noise: float = 0.45
     revises: float = 0.7
+
+
+NO_DIFFERENCE = 0.35
+"""Two responses that are felt to be nearer than this, in score points, are equal."""
+
+
+def chance(seed, *what):
+    """A numpy generator that depends on the seed and on what is judged by whom, not on the order of acts."""
+    digest = hashlib.sha256(":".join(map(str, (seed, *what))).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+
+def choose(left, right):
+    """ "left", "equal" or "right", by what is felt of two responses."""
+    if abs(left - right) < NO_DIFFERENCE:
+        return "equal"
+    return "left" if left > right else "right"
 
 
 def ramp(value, low, high):

@@ -5,7 +5,6 @@ cases. What they think comes from `judge.py`. Their accounts carry `is_simulated
 that rests on them says so.
 """
 
-import hashlib
 import shutil
 import uuid
 from dataclasses import dataclass
@@ -26,8 +25,9 @@ from core.models import Membership, User
 from core.policies import whole
 from core.projects import add_member
 from evaluation.embedding import embed_texts, encoder
-from evaluation.judge import Sight, Temper, felt_scores, latent_scores, scores_of, share_of
+from evaluation.judge import Sight, Temper, chance, felt_scores, latent_scores, scores_of, share_of
 from evaluation.refusals import is_refusal
+from evaluation.simulated_preferences import prefer
 
 AXES = {"safety", "helpfulness", "relevance"}
 EXPERTS = [
@@ -47,6 +47,7 @@ class Done:
     ratings: int
     decisions: int
     revisions: int
+    preferences: int = 0
 
 
 @transaction.atomic
@@ -81,10 +82,10 @@ def _account(username, name, *, now):
 
 
 def simulate_stage(*, stage, experts=3, seed=0, clock, on_progress=lambda kind: None):
-    """Rate all that is open in `stage`, settle its cases and judge its revisions. Returns `Done`.
+    """Rate all that is open in `stage`, settle its cases and judge its revisions; choose in its pairs. Returns `Done`.
 
-    `clock()` gives the time of each act; `on_progress("rating" | "decision")` is told of each. The same seed
-    on the same responses gives the same ratings, whoever comes first.
+    `clock()` gives the time of each act; `on_progress("rating" | "decision" | "preference")` is told of each. The
+    same seed on the same responses gives the same ratings, whoever comes first.
     """
     missing = AXES - set(stage.policy.rubric.axes.values_list("key", flat=True))
     if missing:
@@ -95,10 +96,16 @@ def simulate_stage(*, stage, experts=3, seed=0, clock, on_progress=lambda kind: 
     if len(people) < (k := largest_k(stage)):
         raise InvalidInput(f"A response here gets {k} ratings: simulate as many experts.")
     sights = see(stage)
-    ratings = _rate(stage, people, sights, seed=seed, clock=clock, on_progress=on_progress)
+    ratings = 0
+    if stage.is_rated:
+        ratings = _rate(stage, people, sights, seed=seed, clock=clock, on_progress=on_progress)
     decisions = _settle(stage, lead, sights, clock=clock, on_progress=on_progress)
     revisions = _judge_revisions(stage, lead, clock=clock)
-    return Done(ratings, decisions, revisions)
+    preferences = 0
+    if stage.has_pairs:
+        tempers = {username: temper for username, _, temper in EXPERTS}
+        preferences = prefer(stage, people, tempers, sights, seed=seed, clock=clock, on_progress=on_progress)
+    return Done(ratings, decisions, revisions, preferences)
 
 
 def before_people(stage):
@@ -144,12 +151,6 @@ def see(stage):
             breaks_off=response.is_cut_off,
         )
     return sights
-
-
-def chance(seed, *what):
-    """A numpy generator that depends on the seed and on what is judged by whom, not on the order of acts."""
-    digest = hashlib.sha256(":".join(map(str, (seed, *what))).encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
 def _rate(stage, people, sights, *, seed, clock, on_progress):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evaluation import views
+from evaluation import side_views, views
 
 app_name = "evaluation"
 urlpatterns = [
@@ -11,4 +11,5 @@ urlpatterns = [
     path("stages/<stage:stage_key>/coherence/", views.stage_panel, name="stage-panel"),
     path("stages/<stage:stage_key>/coherence/resume/", views.resume, name="resume-scoring"),
     path("stages/<stage:stage_key>/coherence/cancel/", views.cancel, name="cancel-scoring"),
+    path("stages/<stage:stage_key>/side-by-side/", side_views.panel, name="side-by-side"),
 ]

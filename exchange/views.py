@@ -16,6 +16,7 @@ from core.http import flash, redirect
 from core.models import Stage
 from exchange.forms import ColumnsForm, PromptFileForm, ResponseFileForm
 from exchange.models import FileImport
+from exchange.preference_records import preference_lines
 from exchange.records import lines
 from exchange.uploads import FIELDS, choose_columns, discard_upload, take_upload, write_import
 from jobs import life
@@ -189,12 +190,15 @@ def _import_page(request, upload, *, form=None, status=200):
 @require_GET
 @project_view(ADMIN)
 def export(request, project):
-    """Responses with a final label, as JSON lines. Others are never in it: experts may be at them."""
-    key = request.GET.get("stage", "")
+    """Responses with a final label, or preferences of final stages, as JSON lines. Others are never in it: experts may
+    be at them."""
+    key, kind = request.GET.get("stage", ""), request.GET.get("kind", "")
     stage = get_object_or_404(project.stages.at(key)) if key else None
-    name = f"{project.slug}{f'-stage-{stage.key}' if stage else ''}.jsonl"
+    found = preference_lines if kind == "preferences" else lines
+    what = f"{f'-stage-{stage.key}' if stage else ''}{'-preferences' if found is preference_lines else ''}"
+    name = f"{project.slug}{what}.jsonl"
     return StreamingHttpResponse(
-        _blocks(lines(project, stage=stage)),
+        _blocks(found(project, stage=stage)),
         content_type="application/x-ndjson; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

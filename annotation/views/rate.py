@@ -9,21 +9,21 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from annotation.answer_fields import differences, rating_fields, told
 from annotation.answers import InvalidAnswers, with_answers
-from annotation.assignment import decline, has_work, next_of
+from annotation.assignment import decline
 from annotation.correcting import withdraw_rating
 from annotation.drafts import DraftMoved, save_draft
 from annotation.forms import RatingForm, Sent
-from annotation.looking import look_into
 from annotation.models import Assignment, Rating
-from annotation.progress import OwnProgress, own_progress
+from annotation.next_work import has_any_work
+from annotation.progress import OwnProgress
 from annotation.rating import AlreadyRated, submit_rating
+from annotation.views.desk import guidelines_shown, onward, progress_of, render_next, render_response
 from core.access import EXPERT, form_only, project_view
 from core.addresses import encipher
 from core.errors import Conflict, DomainError, InvalidInput
 from core.guidelines import version_of
 from core.http import refused, render_page_or_fragment
-from core.limits import whole_number
-from core.models import Guidelines, Stage
+from core.models import Guidelines
 from core.policies import whole
 
 
@@ -34,14 +34,14 @@ def rate(request, project):
 
     It takes a lease on GET: a reservation that lapses by itself, and the same again however often one looks.
     """
-    return _next(request, project, _progress(request))
+    return render_next(request, project, progress_of(request))
 
 
 @require_safe
 @project_view(EXPERT)
 def waiting(request, project):
     """News for a page that shows nothing to judge, and asks again and again: empty until something is there."""
-    if not has_work(stages=project.stages.in_rating(), expert=request.user):
+    if not has_any_work(stages=project.stages.in_rating(), expert=request.user):
         return HttpResponse(status=204)
     return render(request, "annotation/_arrived.html", {"project": project})
 
@@ -58,7 +58,7 @@ def submit(request, project, pk):
             project=project,
             by=request.user,
             now=now,
-            guidelines=_guidelines_shown(request),
+            guidelines=guidelines_shown(request),
             **sent.as_rating(),
         )
     except DomainError as error:
@@ -66,7 +66,7 @@ def submit(request, project, pk):
     more = progress and progress.after(rating)
     policy = whole(rating.response.stage.policy)
     given = ", ".join(f"{asked} {answer}" for asked, answer in told(policy, sent.answers) if answer)
-    return _onward(request, project, more, rating.response.stage, news=f"Saved. {given}.")
+    return onward(request, project, more, rating.response.stage, news=f"Saved. {given}.")
 
 
 @form_only
@@ -80,10 +80,10 @@ def take_back(request, project, pk):
         slot = withdraw_rating(rating=rating, by=request.user, now=timezone.now())
     except Conflict as error:
         messages.warning(request, str(error))
-        return _onward(request, project, _progress(request))
+        return onward(request, project, progress_of(request))
     news = gettext("Taken back: change it and submit it again.")
     if request.htmx:
-        return _render(request, slot, _progress(request), news=news)
+        return render_response(request, slot, progress_of(request), news=news)
     messages.success(request, news)
     return redirect("annotation:rate", slug=project.slug)
 
@@ -119,9 +119,9 @@ def decline_response(request, project, pk):
             fault = str(error)
         except Conflict as error:
             messages.warning(request, str(error))
-            return _onward(request, project, _progress(request))
+            return onward(request, project, progress_of(request))
         else:
-            return _onward(request, project, _progress(request), news="Passed on to another expert.")
+            return onward(request, project, progress_of(request), news="Passed on to another expert.")
     context = {"project": project, "slot": slot, "reason": reason, "fault": fault}
     answer = render_page_or_fragment(
         request,
@@ -146,11 +146,6 @@ def guidelines(request, project, version=None):
     return render(request, "annotation/guidelines.html", {"project": project, "shown": shown})
 
 
-def _guidelines_shown(request):
-    """The version of the guidelines that stands on the page from which a form came; None where it says none."""
-    return whole_number(request.POST.get("guidelines", ""))
-
-
 def _own_slot(request, project, pk):
     slots = Assignment.objects.visible_to(request.user).filter(stage__project=project)
     slot = slots.select_related("response", "stage__policy").filter(pk=pk).first()
@@ -158,66 +153,6 @@ def _own_slot(request, project, pk):
         raise Http404("No such response before you.")
     slot.stage.policy = whole(slot.stage.policy)
     return slot
-
-
-def _progress(request):
-    return own_progress(project=request.project, expert=request.user, now=timezone.now())
-
-
-def _onward(request, project, progress, stage=None, news=""):
-    """After a form: the next response to htmx, the way there to a plain form."""
-    if request.htmx:
-        return _next(request, project, progress, stage, news=news)
-    if news:
-        messages.success(request, news)
-    return redirect("annotation:rate", slug=project.slug)
-
-
-def _next(request, project, progress, stage=None, news=""):
-    """The next response; `stage` where one is at hand: nothing is asked for if it alone is open."""
-    now = timezone.now()
-    stages = [stage] if stage and stage.is_alone else project.stages.in_rating()
-    slot = next_of(stages=stages, expert=request.user, now=now)
-    if slot is not None:
-        return _render(request, slot, progress, news=news)
-    is_open = any(each.status == Stage.Status.RATING for each in stages)
-    context = {
-        "project": project,
-        "stage_open": is_open,
-        "progress": progress if is_open else None,
-        "news": news,
-    }
-    return render_page_or_fragment(request, "annotation/rate.html", "annotation/_rate.html", context)
-
-
-def _render(request, slot, progress, form=None, news="", status=200):
-    """A slot that the expert holds; `form` where it comes back to be mended, else their draft, else empty."""
-    response = look_into(slot, request.user)
-    kept = response.kept
-    form = form or RatingForm(whole(slot.stage.policy), fields=kept.fields, seen=kept.version)
-    shown = _guidelines_shown(request)
-    new_guidelines = shown is not None and shown != request.project.guidelines_version
-    if new_guidelines:
-        messages.info(request, gettext("The guidelines have changed: g shows them."))
-    context = {
-        "project": request.project,
-        "slot": slot,
-        "prompt": response.prompt.text,
-        "earlier": response.prompt.earlier,
-        "response": response.text,
-        "is_cut_off": response.is_cut_off,
-        "asked": response.asked,
-        "form": form,
-        "kept": kept,
-        "address": encipher("response", slot.response_id),
-        "questions": form.questions(),
-        "progress": progress,
-        "news": news,
-        "new_guidelines": new_guidelines,
-    }
-    return render_page_or_fragment(
-        request, "annotation/rate.html", "annotation/_rate.html", context, status=status
-    )
 
 
 def _keep(slot, user, sent):
@@ -234,7 +169,7 @@ def _not_taken(request, slot, error, sent, progress):
     """The answer to a form that could not become a rating. Its words are in it, or kept as the draft."""
     if isinstance(error, InvalidAnswers):
         form = RatingForm(slot.stage.policy, sent.fields, error.faults, sent.submission, sent.seen)
-        return _render(request, slot, progress, form, status=422)
+        return render_response(request, slot, progress, form, status=422)
     if isinstance(error, DraftMoved):
         return _choose(request, slot, progress, sent, error.draft)
     if isinstance(error, AlreadyRated):
@@ -248,14 +183,14 @@ def _not_taken(request, slot, error, sent, progress):
     else:
         raise error
     messages.warning(request, str(error))
-    return _onward(request, request.project, progress)
+    return onward(request, request.project, progress)
 
 
 def _choose(request, slot, progress, sent, draft):
     """The form as it was sent, beside what its writer wrote elsewhere: sent again, it replaces that."""
     policy = slot.stage.policy
     form = RatingForm(policy, sent.fields, (), sent.submission, seen=draft.version, elsewhere=draft)
-    return _render(request, slot, progress, form, status=refused(request))
+    return render_response(request, slot, progress, form, status=refused(request))
 
 
 def _already(request, slot, error, sent, progress):

@@ -3,6 +3,8 @@
 //   data-key-label     what the shortcut list calls it (else its text).
 //   data-likert        an axis: a digit chooses a radio of the active one (0 stands for 10) and the next becomes active;
 //                      where its range is long, digits are typed into its number, and Enter goes to the next.
+//                      data-digit on a radio: the digit that chooses it, where this is not its value; data-arrow: the arrow
+//                      that does, where a row is in focus, and from anywhere those that no page scrolls by.
 //   data-submit-keys   a form: Ctrl+Enter (⌘+Enter) submits it from anywhere, typing included.
 // A key that is held down acts once: it answers one axis, and asks for one submit.
 // Letters and digits are left alone while someone types, and can be switched off in the shortcut list (WCAG 2.1.4).
@@ -66,7 +68,9 @@ function keyOf(event) {
     (input.closest("[data-likert], fieldset, label") || input).scrollIntoView({ block: "nearest" });
   }
 
-  const radioOf = (row, score) => row?.querySelector(`input[type="radio"][value="${score}"]`);
+  const radios = (row) => [...(row?.querySelectorAll('input[type="radio"]') || [])];
+  const digitOf = (input) => input.dataset.digit || input.value;
+  const radioOf = (row, score) => radios(row).find((input) => digitOf(input) === score);
 
   // What the browser would not type into a number by itself: a digit of another script, or one by its place.
   function type(digit, event) {
@@ -86,6 +90,16 @@ function keyOf(event) {
     }
     const input = radioOf(row, digit) || (digit === "0" && radioOf(row, "10"));
     if (!input) return false;
+    choose(input);
+    advance(row);
+    return true;
+  }
+
+  // An arrow that points at what is meant; up and down scroll the page as long as no row is in focus.
+  function point(arrow, event) {
+    const row = current();
+    const input = radios(row).find((each) => each.dataset.arrow === arrow);
+    if (!input || (arrow === "ArrowDown" && !event.target.closest("[data-likert]"))) return false;
     choose(input);
     advance(row);
     return true;
@@ -141,7 +155,11 @@ function keyOf(event) {
     if (isDigit && event.target.matches('[data-likert] input[type="number"]')) type(key, event);
     if (!on || event.repeat || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     if (document.querySelector("dialog[open]")) return;
-    if (key === "?") {
+    if (/^Arrow/.test(event.key)) {
+      if (!point(event.key, event)) return;
+      event.preventDefault();
+      held = event.key;
+    } else if (key === "?") {
       event.preventDefault();
       document.getElementById("shortcuts")?.showModal();
     } else if (isDigit) {
@@ -174,7 +192,7 @@ function keyOf(event) {
 
   // The digits that answer: those of the axes' points where all are alike, else any.
   function keysOf(all) {
-    const ends = all.map((row) => [...row.querySelectorAll('input[type="radio"]')].map((input) => input.value % 10));
+    const ends = all.map((row) => radios(row).map((input) => digitOf(input) % 10));
     const [first] = ends;
     const alike = first.length && ends.every((each) => each.join() === first.join());
     return alike ? [first[0], "…", first.at(-1)].map(String) : ["0", "…", "9"];
@@ -186,6 +204,7 @@ function keyOf(event) {
     if (!place) return;
     const entries = [];
     if (rows().length) entries.push([keysOf(rows()), "Answer the marked axis and go to the next"]);
+    if (document.querySelector("[data-arrow]")) entries.push([["←", "↓", "→"], "The same: left, equal, right"]);
     if (document.querySelector("form[data-submit-keys]")) entries.push([["Ctrl", "Enter"], "Submit"]);
     document.querySelectorAll("[data-key]").forEach((element) => {
       entries.push([[element.dataset.key], element.dataset.keyLabel || words(element.labels?.[0] || element)]);

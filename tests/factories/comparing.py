@@ -7,8 +7,8 @@ from django.db import transaction
 from annotation.copies import answers_of, open_comparison
 from annotation.models import Pair, Prompt
 from annotation.pair_hand_out import take_pair
-from annotation.pairs import lock_pair
-from annotation.preferring import asked_of, sides_of, submit_preference
+from annotation.pairs import lock_pair, sides_of
+from annotation.preferring import asked_of, submit_preference
 from arbitration.labels import finalize_labels
 from core import audit
 from tests.factories.annotation import rate_all
@@ -44,7 +44,7 @@ def prefer(pair, expert, better=None, now=NOW, **fields):
     assert slot is not None, f"No open slot of {pair} for {expert}"
     side = "equal"
     if better is not None:
-        side = ("left", "right")[sides_of(slot.pair, expert).index(better.pk)]
+        side = ("left", "right")[sides_of(slot.pair, slot.pair.stage, expert).index(better.pk)]
     submission = fields.pop("submission", None) or uuid.uuid4()
     choices = dict.fromkeys(asked_of(slot.pair.stage), side)
     return submit_preference(slot=slot, by=expert, choices=choices, submission=submission, now=now, **fields)

@@ -7,11 +7,12 @@ from pathlib import Path
 from django.core.management import BaseCommand, CommandError
 
 from core.commands import find_project
+from exchange.preference_records import preference_lines
 from exchange.records import lines
 
 
 class Command(BaseCommand):
-    help = "Write a project's records as JSON lines, one response each (fields: exchange/README.md)."
+    help = "Write a project's records as JSON lines, one response or preference each (fields: exchange/README.md)."
 
     def add_arguments(self, parser):
         parser.add_argument("--project", metavar="SLUG", help="the project (the newest)")
@@ -22,10 +23,15 @@ class Command(BaseCommand):
         parser.add_argument(
             "--unlabeled",
             action="store_true",
-            help="also responses without a final label, rating in progress",
+            help="also responses without a final label, rating in progress; preferences of stages that are not final",
+        )
+        parser.add_argument(
+            "--preferences",
+            action="store_true",
+            help="what experts preferred of two responses side by side, instead of responses",
         )
 
-    def handle(self, *, project, stage, output, unlabeled, **options):
+    def handle(self, *, project, stage, output, unlabeled, preferences, **options):
         project = find_project(project)
         if stage is not None:
             key, stage = stage, project.stages.at(stage).first()
@@ -34,9 +40,14 @@ class Command(BaseCommand):
                 raise CommandError(f"“{project}” has no stage {key}. It has: {known or 'none yet'}.")
         # Of what is loaded by now nothing goes; without this it is looked through again every few thousand records.
         gc.freeze()
+        found = (
+            preference_lines(project, stage=stage, unfinished=unlabeled)
+            if preferences
+            else lines(project, stage=stage, unlabeled=unlabeled)
+        )
         count = 0
         with _writer(output, self.stdout) as write:
-            for line in lines(project, stage=stage, unlabeled=unlabeled):
+            for line in found:
                 write(line)
                 count += 1
         sys.stderr.write(f"{count} records of “{project}”{f' to {output}' if output else ''}.\n")

@@ -10,12 +10,11 @@ from annotation.answers import InvalidAnswers
 from annotation.copies import open_comparison
 from annotation.models import Choice, Pair, PairDraft, PairSlot, Preference, Response
 from annotation.pair_hand_out import decline_pair, has_pair, next_pair, release_lapsed_pairs
-from annotation.pairs import awaiting
+from annotation.pairs import awaiting, sides_of
 from annotation.preferring import (
     OVERALL,
     AlreadyPreferred,
     save_pair_draft,
-    sides_of,
     submit_preference,
     withdraw_preference,
 )
@@ -290,7 +289,7 @@ class TestEnding:
 class TestWhoStandsLeft:
     def test_says_nothing_about_the_version(self, team, stage):
         lefts = [
-            Response.objects.get(pk=sides_of(pair, expert)[0]).model_version_id
+            Response.objects.get(pk=sides_of(pair, stage, expert)[0]).model_version_id
             for pair in pairs_of(stage)
             for expert in team.experts
         ]
