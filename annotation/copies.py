@@ -9,7 +9,6 @@ from itertools import groupby
 from django.db import transaction
 
 from annotation.models import ReferenceLabel, Response
-from annotation.pairs import add_pairs
 from annotation.responses import NewResponse, add_responses, open_rating
 from core import audit
 from core.errors import InvalidInput
@@ -44,8 +43,17 @@ def open_comparison(
         raise InvalidInput("A comparison needs responses of at least two model versions: choose more.")
     if pairs_per_prompt is not None and pairs_per_prompt < 1:
         raise InvalidInput("Choose at least one pair of each prompt, or all of them.")
-    given = {"ratings_per_response": ratings_per_response, "mode": mode, "overall": overall}
-    return _open(Stage.Kind.COMPARISON, project, originals, by, now, pairs_per_prompt, **given)
+    return _open(
+        Stage.Kind.COMPARISON,
+        project,
+        originals,
+        by,
+        now,
+        ratings_per_response=ratings_per_response,
+        mode=mode,
+        overall=overall,
+        pairs_per_prompt=pairs_per_prompt,
+    )
 
 
 @transaction.atomic
@@ -98,15 +106,10 @@ def _originals(project, responses):
     return [originals[pk] for pk in sorted(originals)]
 
 
-def _open(kind, project, originals, by, now, pairs_per_prompt=None, **given):
+def _open(kind, project, originals, by, now, **given):
     stage = open_stage(project=project, model_version=None, kind=kind, by=by, now=now, **given)
     add_responses(stage=stage, answers=_copies(originals), now=now)
     audit.record("responses:copy", stage, by=by, now=now, params={"responses": len(originals)})
-    if stage.has_pairs:
-        pairs = add_pairs(stage, per_prompt=pairs_per_prompt, now=now)
-        if not pairs:
-            raise InvalidInput("No two of these model versions answered the same prompt: choose others.")
-        audit.record("pairs:draw", stage, by=by, now=now, params={"pairs": pairs})
     return open_rating(stage=stage, by=by, now=now)
 
 

@@ -8,8 +8,9 @@ from django.db.models import Count, F, Q
 
 from annotation.models import Pair, PairDraft, PairSlot, Response
 from annotation.pairing import draw_pairs, stands_left
+from core import audit
 from core.bulk import Among, insert_rows
-from core.errors import Archived
+from core.errors import Archived, InvalidInput
 from core.models import Stage
 from core.transitions import transition, transition_all
 
@@ -17,16 +18,20 @@ Status = Pair.Status
 BATCH = 1000
 
 
-def add_pairs(stage, *, per_prompt, now):
-    """Draw the pairs of a comparison that is being opened, each with k open slots. Returns how many.
+def draw_pairs_of(stage, *, by, now):
+    """Draw the pairs of a locked comparison whose rating is being opened, each with k open slots.
 
-    `per_prompt`: how many pairs of model versions of each prompt, all where it is None.
+    Raises InvalidInput where no two of its responses make one.
     """
     answers = {}
-    rows = Response.objects.filter(stage=stage).order_by("candidate")
+    rows = (
+        Response.objects.filter(stage=stage).exclude(status=Response.Status.SET_ASIDE).order_by("candidate")
+    )
     for prompt, version, response in rows.values_list("prompt", "model_version", "pk"):
         answers.setdefault(prompt, {}).setdefault(version, []).append(response)
-    pairs = draw_pairs(answers, seed=f"{stage.project.seed}:{stage.key}", per_prompt=per_prompt)
+    pairs = draw_pairs(answers, seed=f"{stage.project.seed}:{stage.key}", per_prompt=stage.pairs_per_prompt)
+    if not pairs:
+        raise InvalidInput("No two of these model versions answered the same prompt: choose others.")
     rows = [(prompt, *sorted(two), position) for position, (prompt, *two) in enumerate(pairs)]
     names = ("prompt", "one", "other", "position")
     _insert(Pair, names, rows, stage=stage.pk, status=Status.AWAITING, created_at=now)
@@ -34,7 +39,7 @@ def add_pairs(stage, *, per_prompt, now):
     slots = [(pk, slot) for pk in keys for slot in range(1, stage.ratings_per_response + 1)]
     open_slots = {"stage": stage.pk, "status": PairSlot.Status.OPEN, "again": False}
     _insert(PairSlot, ("pair", "slot"), slots, **open_slots)
-    return len(pairs)
+    audit.record("pairs:draw", stage, by=by, now=now, params={"pairs": len(pairs)})
 
 
 def lock_pair(pk=None, *, slot=None):

@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, F, Max, OuterRef
 from django.db.models.functions import Coalesce
 
 from annotation.models import Assignment, Prompt, QueueCursor, Response, Unanswered
+from annotation.pairs import draw_pairs_of
 from core import audit
 from core.bulk import insert_rows
 from core.errors import Conflict
@@ -157,7 +158,8 @@ def open_rating(*, stage, by, now):
     """Open the stage for rating: RESPONDING → RATING. Opening it twice is the same as once.
 
     The policy is held fast from here on, and every response gets exactly its k slots, also where k was changed
-    while responses came in. Raises Conflict while a prompt has no response.
+    while responses came in; pairs are drawn where the stage lays responses side by side. Raises Conflict while a prompt
+    has no response, InvalidInput where no two responses make a pair.
     """
     stage = lock_stage(stage)
     if stage.status == Stage.Status.RATING:
@@ -170,6 +172,8 @@ def open_rating(*, stage, by, now):
     if not Response.objects.filter(stage=stage).exists():
         raise Conflict("There is nothing to rate yet: import prompts, then generate or import responses.")
     _fit_slots(stage)
+    if stage.has_pairs:
+        draw_pairs_of(stage, by=by, now=now)
     return transition(stage, Stage.Status.RATING, by=by, now=now)
 
 

@@ -20,12 +20,13 @@ def open_stage(
     ratings_per_response=None,
     mode=Stage.Mode.RATED,
     overall=False,
+    pairs_per_prompt=None,
 ):
     """Open the project's next stage of a kind, waiting for the responses of `model_version` (None: for others).
 
-    `ratings_per_response` is the policy's k unless given; `mode` and `overall` say how a comparison is judged. The
-    stage of the same kind before it must have final labels; a turn before it becomes COMPLETE. Raises Conflict while
-    one is open, InvalidInput for a k below 1.
+    `ratings_per_response` is the policy's k unless given; `mode`, `overall` and `pairs_per_prompt` say how a
+    comparison is judged. The stage of the same kind before it must have final labels; a turn before it becomes
+    COMPLETE. Raises Conflict while one is open, InvalidInput for a k below 1.
     """
     # A policy that is saved at this moment comes before the stage, which takes it, or finds the stage waiting.
     policy = lock_project(project).policy
@@ -47,6 +48,7 @@ def open_stage(
                 ratings_per_response=k,
                 mode=mode,
                 overall=overall,
+                pairs_per_prompt=pairs_per_prompt,
                 model_version=model_version,
                 created_at=now,
             )

@@ -110,6 +110,9 @@ class Stage(models.Model):
     ratings_per_response = models.PositiveSmallIntegerField()
     mode = models.CharField(max_length=10, choices=Mode.choices, default=Mode.RATED, db_default=Mode.RATED)
     overall = models.BooleanField(default=False, db_default=False)
+    pairs_per_prompt = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="How many pairs of model versions of each prompt; all where empty."
+    )
     model_version = models.ForeignKey(
         ModelVersion,
         null=True,
