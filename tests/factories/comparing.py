@@ -5,7 +5,7 @@ import uuid
 from django.db import transaction
 
 from annotation.copies import answers_of, open_comparison
-from annotation.models import Pair, Prompt
+from annotation.models import Pair, PairSlot, Prompt
 from annotation.pair_hand_out import take_pair
 from annotation.pairs import lock_pair, sides_of
 from annotation.preferring import asked_of, submit_preference
@@ -55,3 +55,21 @@ def prefer_all(stage, experts, better=lambda pair, expert: None):
     for pair in pairs_of(stage):
         for expert in experts:
             prefer(pair, expert, better(pair, expert))
+
+
+def make_pairs_of(stage, expert, responses):
+    """(a preference, a slot that is held): of two pairs, made of four responses in a stage that is not open yet."""
+    slots = []
+    for position, two in enumerate((responses[:2], responses[2:])):
+        one, other = two
+        pair = Pair.objects.create(
+            stage=stage, prompt=one.prompt, one=one, other=other, position=position, created_at=NOW
+        )
+        slots.append(
+            PairSlot.objects.create(
+                pair=pair, slot=1, stage=stage, status="leased", expert=expert, lease_until=NOW, again=True
+            )
+        )
+    choices = dict.fromkeys(asked_of(stage), "left")
+    given = submit_preference(slot=slots[0], by=expert, choices=choices, submission=uuid.uuid4(), now=NOW)
+    return given, slots[1]

@@ -14,12 +14,13 @@ from annotation.models import Rating
 from annotation.responses import open_rating
 from arbitration.cases import claim_case
 from core.guidelines import write_guidelines
-from core.models import Membership, ModelVersion, Project, User
+from core.models import Membership, ModelVersion, Project, Stage, User
 from core.projects import add_member
 from core.stages import open_stage
 from evaluation.coherence import open_runs
 from tests.factories.annotation import make_responses, rate
 from tests.factories.arbitration import decide, make_divergent
+from tests.factories.comparing import make_pairs_of
 from tests.factories.core import NOW, make_project, make_user
 from tests.factories.exchange import make_upload
 from tests.factories.training import make_run, make_sampling, make_trainable_stage
@@ -229,6 +230,14 @@ def world():
     make_responses(front)
     front = open_rating(stage=front, by=team.admin, now=NOW)
     open_runs(now=NOW)
+    compared = open_stage(
+        project=team.project,
+        model_version=None,
+        kind=Stage.Kind.COMPARISON,
+        mode=Stage.Mode.BOTH,
+        by=team.admin,
+        now=NOW,
+    )
 
     late = make_user("late-expert")
     add_member(project=team.project, user=late, role=Membership.Role.EXPERT, by=None, now=NOW)
@@ -242,6 +251,7 @@ def world():
     mine = rate(half, expert, comment="said-by-the-expert")
     rate(half, colleague, score=5, comment="said-by-the-colleague", revised_response="by-the-colleague")
     slot = next_assignment(stage=front, expert=expert, now=NOW)
+    preference, pair = make_pairs_of(compared, expert, front.responses.order_by("pk")[:4])
     case, decided = (claim_case(response=each, by=team.lead, now=NOW) for each in (taken, decided))
     decide(decided)
     written = write_guidelines(project=team.project, text="Be kind.", by=team.admin, now=NOW)
@@ -270,8 +280,12 @@ def world():
         "arbitration:reject-revision": {"rating": Rating.objects.filter(response=revised).first().pk},
         "training:launch": {"stage_key": base.key},
         "training:rehearsal": {"stage_key": base.key},
+        "evaluation:side-by-side": {"stage_key": compared.key},
+        "annotation:take-back-preference": {"pk": preference.pk},
         "evaluation:figure-file": {"key": "score-safety"},
     }
+    acts = ("submit-preference", "draft-preference", "decline-pair")
+    keys |= {f"annotation:{name}": {"pk": pair.pk} for name in acts}
     keys |= {f"annotation:{name}": {"pk": slot.pk} for name in ("submit", "draft", "decline", "call-in")}
     uploaded = {"pk": make_upload(team.project, by=team.admin).pk}
     keys |= dict.fromkeys(
