@@ -6,7 +6,9 @@ from django.urls import reverse
 from annotation.setting_aside import set_aside_response
 from arbitration.labels import finalize_labels
 from core.models import Stage
+from evaluation.judge import Sight, Temper
 from evaluation.side_by_side import side_by_side
+from evaluation.simulated_preferences import prefer
 from tests.factories.annotation import make_prompts
 from tests.factories.arbitration import make_final_stage
 from tests.factories.comparing import make_comparison, pairs_of, prefer_all
@@ -92,3 +94,23 @@ class TestThePanel:
         client.force_login(team.admin)
         address = reverse("evaluation:side-by-side", args=[team.project.slug, stage.key])
         assert client.get(address).status_code == 404
+
+
+class TestSimulatedPreferences:
+    def test_go_by_what_is_felt_and_are_the_same_again(self, team):
+        models = [make_final_stage(team).model_version for _ in range(2)]
+        stage = make_comparison(team, models, mode=Stage.Mode.PREFERRED)
+        good, bad = (Sight(near, 0.6, 0.1, False, False) for near in (0.8, 0.2))
+        newest = models[1].pk
+        sights = {each.pk: good if each.model_version_id == newest else bad for each in stage.responses.all()}
+        tempers = {expert.username: Temper({}, noise=0.1) for expert in team.experts}
+        told = []
+        given = prefer(
+            stage, team.experts, tempers, sights, seed=1, clock=lambda: NOW, on_progress=told.append
+        )
+        assert (given, told) == (12, ["preference"] * 12)
+        finalize_labels(stage=stage, by=team.admin, now=NOW)
+        stage.refresh_from_db()
+        found = {each.axis: each.duels[0] for each in side_by_side(stage).axes}
+        assert (found["Helpfulness"].rate.value, found["Helpfulness"].one) == (1.0, models[1].name)
+        assert found["Safety"].tied == 12
