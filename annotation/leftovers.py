@@ -5,6 +5,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from annotation.counting import shown_responses
 from annotation.models import Assignment, Draft, Response, Shortfall, load_earlier
+from annotation.pairs import awaiting
 from annotation.searching import LONGEST_SEARCH
 from core.models import Membership
 
@@ -24,6 +25,7 @@ def what_is_left(stage):
     return {
         "held": list(held[:PER_PAGE]),
         "awaiting": counts.get(Response.Status.AWAITING_RATINGS, 0),
+        "pairs": awaiting(stage),
         "diverging": counts.get(Response.Status.DIVERGENT, 0),
         "aside": counts.get(Response.Status.SET_ASIDE, 0),
         "experts": Membership.objects.experts_of(stage.project_id).count(),

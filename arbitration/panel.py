@@ -6,7 +6,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from annotation.answers import label_rows, score_rows
 from annotation.counting import shown_responses
-from annotation.models import Rating, Response
+from annotation.models import Preference, Rating, Response
 from arbitration.labels import claimed_cases, open_work
 from arbitration.models import Case, Decision, FinalLabel
 from core.models import Stage, User
@@ -89,12 +89,16 @@ def survey(stage) -> Arbitration:
 
 
 def rests_on_simulation(stage):
-    """Whether a simulated expert rated, or a simulated lead decided, anything of the stage: what shows it says so."""
+    """Whether simulated experts rated or preferred, or a simulated lead decided, anything of the stage.
+
+    What shows it says so.
+    """
     simulated = list(User.objects.filter(is_simulated=True).values_list("pk", flat=True))
     if not simulated:
         return False
     return (
         Rating.objects.current().filter(response__stage=stage, expert__in=simulated).exists()
+        or Preference.objects.current().filter(pair__stage=stage, expert__in=simulated).exists()
         or Decision.objects.standing().filter(case__response__stage=stage, lead__in=simulated).exists()
     )
 

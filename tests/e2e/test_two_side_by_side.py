@@ -23,7 +23,7 @@ def team(concord):
 
 
 class TestAnExpertBeforeTwoAnswers:
-    def test_chooses_by_digits_and_arrows_and_takes_back_the_last(self, desk):
+    def test_chooses_by_digits_and_arrows_and_takes_back_the_last(self, desk, people):
         page = desk()
         first = page.locator(".pane--prompt .prose").inner_text()
         page.keyboard.press("Control+Enter")
@@ -48,5 +48,7 @@ class TestAnExpertBeforeTwoAnswers:
         assert (Preference.objects.count(), Preference.objects.current().count()) == (2, 1)
         for width in (1280, 360):
             page.set_viewport_size({"width": width, "height": 800})
+            heard = list(people.complaints)
             assert Axe().run(page).response["violations"] == []
+            people.complaints[:] = heard  # axe itself tries an inline style, which the policy rightly refuses
             assert page.evaluate("document.documentElement.scrollWidth") <= width
