@@ -8,9 +8,9 @@ from django.views.decorators.http import require_safe
 
 from core.access import ADMIN, project_view, site_admin
 from core.audit_page import KINDS, PER_PAGE, SYSTEM, Asked, events, people_of
+from core.audit_params import params_told
 from core.audit_words import status_told, told
 
-LONGEST_VALUE = 200
 NUMBERED = {"stage", "policy", "generationrun", "trainingset", "trainingrun", "rehearsal", "scoringrun"}
 """Things whose number an admin knows from other pages."""
 
@@ -48,27 +48,10 @@ def _page(request, project):
 
 
 def _row(event):
-    named = (event.params or {}).items()
     return {
         "event": event,
         "told": told(event.verb),
         "moved": [status_told(event.verb, each) for each in (event.from_status, event.to_status) if each],
         "number": event.target_id if event.target_type in NUMBERED else "",
-        "params": [
-            (name.replace("_", " "), _short(name, value))
-            for name, value in named
-            if _says_something(name, value)
-        ],
+        "params": params_told(event.params),
     }
-
-
-def _says_something(name, value):
-    # The key of an account stands beside its name, that of a setting aside beside its reason on the page of what it is.
-    return name not in ("user", "aside") and value not in ("", None, [])
-
-
-def _short(name, value):
-    if name == "because":
-        return str(value).replace("_", " ")
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

@@ -9,6 +9,7 @@ from core.models import Project
 from core.removal import path_to_project
 from jobs.models import Job, JobAttempt
 from jobs.nudge import queue_of
+from jobs.reasons import WORDS, Reason, without
 
 
 def jobs_of(project):
@@ -66,3 +67,9 @@ def _ahead_of(job):
             rows = model.objects.filter(Q(status=Job.Status.RUNNING) | Q(status=Job.Status.QUEUED) & earlier)
             found.append(rows.order_by().values_list(kind, "pk", "status", path_to_project(model)))
     return list(found[0].union(*found[1:], all=True))
+
+
+def reason_in_event(params):
+    """In words, why a job ended or went back, from the values of its audit event; None where they give no such code."""
+    code = params.get("reason")
+    return Reason(code, without(params, "reason")).told(_) if code in WORDS else None

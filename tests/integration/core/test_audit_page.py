@@ -43,6 +43,39 @@ class TestProjectAudit:
         assert "Rating submitted" in text and "Role given" in text and str(team.experts[0]) in text
         assert "held by an expert → rated" in text
 
+    def test_says_in_words_what_else_an_event_holds(self, team, look):
+        held = {
+            "killed": {"reason": "killed", "signal": "SIGTERM"},
+            "because": {"because": "one_more", "rows": 2},
+            "reasons": {"reasons": ["spread", "conflict"]},
+            "role": {"role": "lead", "user": 7, "username": "ada"},
+            "settings": {
+                "before": {"batch_size": 8, "top_p": 1.0},
+                "after": {"batch_size": 4, "top_p": 1.0},
+            },
+            "rest": {"edited": True, "sha256": "0f" * 200, "a_later_name": 3, "system_prompt": ""},
+        }
+        for name, params in held.items():
+            AuditEvent.objects.create(
+                project=team.project,
+                verb=f"a:{name}",
+                target_type="project",
+                target_id=1,
+                params=params,
+                created_at=NOW,
+            )
+        page = look()
+        said = {row["event"].verb.partition(":")[2]: row["params"] for row in page.context["rows"]}
+        assert said["killed"] == [("why", "The process was ended by SIGTERM.")]
+        assert said["because"] == [("because", "one more rating was asked for"), ("how many", "2")]
+        assert said["reasons"] == [("why", "scores too far apart, labels conflict")]
+        assert said["role"] == [("role", "lead reviewer"), ("username", "ada")]
+        assert said["settings"] == [("batch", "8 → 4")]
+        (edited, yes), (sha, hashed), later = said["rest"]
+        assert (edited, yes, sha) == ("edited by the lead", "yes", "SHA-256") and hashed.endswith("…")
+        assert later == ("a later name", "3")
+        assert "scores too far apart" in page.content.decode()
+
     def test_shows_nothing_of_another_project(self, team, look):
         make_project()
         projects = {row["event"].project_id for row in look().context["rows"]}

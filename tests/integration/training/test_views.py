@@ -11,6 +11,7 @@ from django.utils import timezone
 from annotation.models import Sampling, Unanswered
 from annotation.responses import NewResponse, add_responses
 from annotation.setting_aside import set_aside_prompt
+from arbitration.models import AcceptedRevision
 from core.models import ModelVersion, User
 from jobs import life
 from jobs.models import Job, JobAttempt
@@ -422,6 +423,13 @@ class TestTrainingSetPage:
         assert url("run", team.project, run.pk) in page
         assert "Accepted" in page or "accepted by" in page
         assert run.training_set.sha256 in page
+
+    def test_says_that_a_lead_edited_the_revised_response(self, admin, team):
+        run = make_run(make_trainable_stage(team))
+        page = url("training-set", team.project, run.training_set_id)
+        assert "edited and accepted by" not in page_of(admin.get(page))
+        AcceptedRevision.objects.update(edited=True)
+        assert f"edited and accepted by {team.lead}" in page_of(admin.get(page))
 
     def test_says_so_where_a_simulated_expert_rated(self, admin, team):
         run = make_run(make_trainable_stage(team))
