@@ -1,5 +1,6 @@
 """axe finds nothing on any page, nothing sticks out to the side, and no text is too small to read: on a desk in the
-light, on a phone in the dark, where whatever is touched is as large as a fingertip."""
+light, on a phone in the dark, where whatever is touched is as large as a fingertip; and where the system draws in its
+own colours, what is chosen or current still differs from what is not."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -63,6 +64,30 @@ SMALL_TARGETS = """() => {
     .map(([name, box]) => `${name}: ${Math.round(box.width)} × ${Math.round(box.height)}`);
 }"""
 
+# In the system's own colours: what is chosen or current and looks like what is not, and a progress without a frame.
+ALIKE = """() => {
+  const told = ["backgroundColor", "color", "borderTopColor", "borderBottomColor", "borderBottomWidth"];
+  const drawn = (box) => {
+    const look = getComputedStyle(box);
+    return [...told, "outlineStyle", "textDecorationLine"].map((name) => look[name]).join();
+  };
+  const kinds = [
+    [".likert__option:has(:checked) .likert__digit", ".likert__option:not(:has(:checked)) .likert__digit"],
+    [".likert__option:has(:checked)", ".likert__option:not(:has(:checked))"],
+    [".chip:has(:checked)", ".chip:not(:has(:checked))"],
+    [".tabs [aria-current]", ".tabs a:not([aria-current])"],
+    [".workplaces [aria-current]", ".workplaces a:not([aria-current])"],
+    [".queue__filters [aria-current]", ".queue__filters a:not([aria-current])"],
+  ];
+  const name = (box) => box.className || box.outerHTML.slice(0, 80);
+  const first = (selector) => [...document.querySelectorAll(selector)].find((box) => box.checkVisibility());
+  const pairs = kinds.map((pair) => pair.map(first)).filter((pair) => pair.every(Boolean));
+  const alike = pairs.filter(([one, other]) => drawn(one) === drawn(other)).map(([one]) => name(one));
+  const bars = [...document.querySelectorAll("progress")];
+  const bare = bars.filter((bar) => parseFloat(getComputedStyle(bar).borderTopWidth) === 0);
+  return [...alike, ...bare.map(name)];
+}"""
+
 pytestmark = pytest.mark.once
 
 
@@ -90,6 +115,9 @@ def check(people, concord):
                 assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), page.url
                 assert (look, page.url, page.evaluate(SMALL_TEXT)) == (look, page.url, [])
                 assert look == "desk" or (page.url, page.evaluate(SMALL_TARGETS)) == (page.url, [])
+            page.emulate_media(forced_colors="active")
+            assert (page.url, page.evaluate(ALIKE)) == (page.url, [])
+            page.emulate_media(forced_colors="none")
 
     return check_pages
 
