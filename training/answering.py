@@ -1,10 +1,11 @@
 """One attempt of a generation: a child process answers the prompts, and what it writes is taken in batch by batch."""
 
 from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q
 
 from annotation.conversations import as_chat
 from annotation.models import Prompt, Response, Unanswered, load_earlier
-from annotation.responses import NewResponse, add_responses, open_rating, prompts_without_response
+from annotation.responses import NewResponse, add_responses, open_rating
 from core.locks import lock_stage
 from core.models import Stage
 from jobs.files import read_lines, write_json, write_lines
@@ -16,6 +17,14 @@ from training.endpoints import config_of, is_endpoint
 from training.model_store import ready_folder
 from training.sampling import response_seed, sampling_fields
 
+APART = "\x1f"
+"""Stands between a prompt's id and a candidate after the first; the unit separator, which no id has."""
+
+
+def line_id(external_id, candidate):
+    """What the child calls one candidate of a prompt."""
+    return f"{external_id}{APART}{candidate}" if candidate else external_id
+
 
 class Generation:
     """One attempt's way through a stage's prompts."""
@@ -23,7 +32,7 @@ class Generation:
     def __init__(self, attempt):
         self.attempt, self.run = attempt, attempt.job
         self.stage = Stage.objects.select_related("project", "model_version").get(pk=self.run.stage_id)
-        self.prompts = {}
+        self.asked = {}
         self.outdated = False
         self.responses = Tail(attempt.run_dir / "responses.jsonl")
 
@@ -35,10 +44,10 @@ class Generation:
         self.look_at_prompts()
         # Why an earlier attempt left prompts unanswered may hold no more: what is not marked by now is asked anew.
         self.responses.take(lambda rows: self.store([row for row in rows if "reason" not in row]))
-        left = prompts_without_response(self.stage).count()
+        left = self.count_left()
         while left:
             self.run_child()
-            before, left = left, prompts_without_response(self.stage).count()
+            before, left = left, self.count_left()
             if left >= before and not self.outdated:
                 raise RuntimeError(
                     f"The generation said it was done and left {left} prompts without response."
@@ -57,7 +66,18 @@ class Generation:
     def look_at_prompts(self):
         prompts = list(Prompt.objects.in_use().filter(project=self.stage.project_id))
         load_earlier(prompts)
-        self.prompts = {prompt.external_id: prompt for prompt in prompts}
+        self.asked = {
+            line_id(prompt.external_id, candidate): (prompt, candidate)
+            for prompt in prompts
+            for candidate in range(self.run.candidates)
+        }
+
+    def count_left(self):
+        """How many prompts have fewer responses than candidates are wanted, and aren't marked as unanswered."""
+        failed = Unanswered.objects.filter(stage=self.stage, prompt=OuterRef("pk"))
+        given = Count("responses", filter=Q(responses__stage=self.stage))
+        prompts = Prompt.objects.in_use().filter(~Exists(failed), project=self.stage.project_id)
+        return prompts.annotate(given=given).filter(given__lt=self.run.candidates).count()
 
     def run_child(self):
         model = self.stage.model_version
@@ -81,7 +101,7 @@ class Generation:
         fixes the batches."""
         write_lines(
             self.attempt.run_dir / "prompts.jsonl",
-            [self.line(prompt) for prompt in self.prompts.values()],
+            [self.line(key, prompt, candidate) for key, (prompt, candidate) in self.asked.items()],
         )
         self.write_what_is_done()
         sampling = sampling_fields(self.run.sampling)
@@ -97,13 +117,9 @@ class Generation:
             },
         )
 
-    def line(self, prompt):
+    def line(self, key, prompt, candidate):
         """What the child reads of a prompt: its question, and of a conversation all of its messages."""
-        line = {
-            "id": prompt.external_id,
-            "text": prompt.text,
-            "seed": response_seed(self.run.seed, prompt),
-        }
+        line = {"id": key, "text": prompt.text, "seed": response_seed(self.run.seed, prompt, candidate)}
         return line | {"messages": as_chat(prompt.conversation)} if prompt.earlier_count else line
 
     def write_what_is_done(self):
@@ -111,14 +127,17 @@ class Generation:
 
         What it wrote of a prompt that was corrected since, or left unanswered under other settings, is asked anew.
         """
-        stored = self.stage.responses.values_list("prompt__external_id", "text", "finish_reason")
-        rows = {
-            key: {"id": key, "text": text, "finish_reason": why, "tokens": 0} for key, text, why in stored
-        }
+        stored = self.stage.responses.values_list("prompt__external_id", "candidate", "text", "finish_reason")
+        rows = {}
+        for name, candidate, text, why in stored:
+            key = line_id(name, candidate)
+            rows[key] = {"id": key, "text": text, "finish_reason": why, "tokens": 0}
         marks = Unanswered.objects.filter(stage=self.stage).select_related("prompt")
         for mark in marks:
             why = {"code": mark.reason_code, "params": mark.reason_params}
-            rows.setdefault(mark.prompt.external_id, {"id": mark.prompt.external_id, "reason": why})
+            for candidate in range(self.run.candidates):
+                key = line_id(mark.prompt.external_id, candidate)
+                rows.setdefault(key, {"id": key, "reason": why})
         if self.responses.path.exists():
             written = {row["id"]: row for row in read_lines(self.responses.path)}
             if written.keys() == rows.keys():
@@ -137,7 +156,7 @@ class Generation:
         self.responses.take(self.store)
 
     def store(self, rows):
-        rows = [row for row in rows if row["id"] in self.prompts]
+        rows = [row for row in rows if row["id"] in self.asked]
         if not rows:
             return
         with transaction.atomic():
@@ -153,9 +172,10 @@ class Generation:
 
     def still_as_asked(self, rows):
         """The rows of prompts that say what they said when the child was given them."""
-        asked = [self.prompts[row["id"]].pk for row in rows]
-        now = dict(Prompt.objects.filter(pk__in=asked).values_list("external_id", "digest"))
-        kept = [row for row in rows if now.get(row["id"]) == self.prompts[row["id"]].digest]
+        asked = {row["id"]: self.asked[row["id"]][0] for row in rows}
+        keys = {prompt.pk for prompt in asked.values()}
+        now = dict(Prompt.objects.filter(pk__in=keys).values_list("pk", "digest"))
+        kept = [row for row in rows if now.get(asked[row["id"]].pk) == asked[row["id"]].digest]
         self.outdated = self.outdated or len(kept) < len(rows)
         return kept
 
@@ -164,7 +184,7 @@ class Generation:
         marks = [
             Unanswered(
                 stage=self.stage,
-                prompt=self.prompts[row["id"]],
+                prompt=self.asked[row["id"]][0],
                 reason_code=row["reason"]["code"],
                 reason_params=row["reason"]["params"],
                 created_at=self.attempt.clock(),
@@ -175,12 +195,13 @@ class Generation:
         return len(marks)
 
     def answer(self, row):
-        prompt = self.prompts[row["id"]]
+        prompt, candidate = self.asked[row["id"]]
         return NewResponse(
             prompt=prompt,
+            candidate=candidate,
             text=row["text"],
             model_version=self.stage.model_version_id,
             sampling=self.run.sampling_id,
-            seed=response_seed(self.run.seed, prompt),
+            seed=response_seed(self.run.seed, prompt, candidate),
             finish_reason=row["finish_reason"],
         )

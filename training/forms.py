@@ -10,6 +10,7 @@ from core.forms import TextField
 from core.limits import LONGEST_REMARK, LONGEST_SYSTEM_PROMPT
 from core.projects import base_location
 from training.base_model import LONGEST
+from training.generation import MOST_CANDIDATES
 from training.models import Precision, TrainingRun
 from training.promotion import promotable
 from training.runs import (
@@ -88,6 +89,13 @@ class SamplingForm(forms.Form):
     seed = forms.IntegerField(
         min_value=0, max_value=LARGEST_SEED, initial=0, help_text="The same seed draws the same responses."
     )
+    candidates = NumberOrInitial(
+        min_value=1,
+        max_value=MOST_CANDIDATES,
+        initial=1,
+        label=_("Responses to a prompt"),
+        help_text=_("Several tell more of a model, and are as much more work for the experts."),
+    )
     system_prompt = TextField(
         required=False,
         rows=2,
@@ -99,19 +107,19 @@ class SamplingForm(forms.Form):
 
     @classmethod
     def of_run(cls, run, data=None, *, answered):
-        """The form with which a generation that ended badly is launched again. Its seed stays.
+        """The form with which a generation that ended badly is launched again. Its seed and its candidates stay.
 
         So does how responses are drawn, where some prompts are `answered`.
         """
         form = cls(data, initial=sampling_fields(run.sampling) | {"precision": run.precision})
-        del form.fields["seed"]
+        del form.fields["seed"], form.fields["candidates"]
         for name, field in form.fields.items():
             field.disabled = answered and name not in MAY_CHANGE
         return form
 
     def sampling(self):
         """The Sampling row of a valid form."""
-        others = ("seed", "precision")
+        others = ("seed", "precision", "candidates")
         fields = {name: value for name, value in self.cleaned_data.items() if name not in others}
         return Sampling.objects.get_or_create(**fields)[0]
 

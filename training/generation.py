@@ -18,9 +18,11 @@ from training.answering import Generation
 from training.models import GenerationRun, Precision
 from training.sampling import MAY_CHANGE, default_sampling, sampling_fields
 
+MOST_CANDIDATES = 8
+
 
 @transaction.atomic
-def open_base_stage(*, project, by, now, sampling=None, seed=None, precision=None):
+def open_base_stage(*, project, by, now, sampling=None, seed=None, precision=None, candidates=1):
     """Begin the project's loop: open the base stage with the base model and let it answer every prompt.
 
     The base model is the project's, else the one the settings name; `seed` is the project's unless given. Raises
@@ -33,19 +35,22 @@ def open_base_stage(*, project, by, now, sampling=None, seed=None, precision=Non
     base = base_model(project, now=now)
     stage = open_stage(project=project, model_version=base, by=by, now=now)
     seed = project.seed if seed is None else seed
-    launch_generation(stage=stage, sampling=sampling, seed=seed, precision=precision, by=by, now=now)
+    launch_generation(
+        stage=stage, sampling=sampling, seed=seed, precision=precision, candidates=candidates, by=by, now=now
+    )
     return stage
 
 
 @transaction.atomic
-def launch_generation(*, stage, sampling, seed, by, now, precision=None):
+def launch_generation(*, stage, sampling, seed, by, now, precision=None, candidates=1):
     """Queue the job that lets the stage's model version answer every prompt. Returns its row.
 
-    `sampling` is a Sampling row (None: the defaults); `seed` the number every response's own seed is derived
-    from. A stage has one such job: launching again returns it, and what ended badly is resumed, with the `sampling` and
-    `precision` that are given, or as it was. Prompts that could not be answered are then asked anew. A base stage that
-    was opened for import and got no response yet takes the base model. Raises Conflict once rating is open, or where
-    the stage's model has no weights; InvalidInput for what cannot change once responses are there.
+    `sampling` is a Sampling row (None: the defaults); `seed` the number every response's own seed is derived from,
+    and `candidates` how many responses each prompt gets. A stage has one such job: launching again returns it, and
+    what ended badly is resumed, with the `sampling` and `precision` that are given, or as it was. Prompts that
+    could not be answered are then asked anew. A base stage that was opened for import and got no response yet takes
+    the base model. Raises Conflict once rating is open, or where the stage's model has no weights; InvalidInput for
+    what cannot change once responses are there.
     """
     stage = lock_stage(stage)
     if stage.status != Stage.Status.RESPONDING:
@@ -59,15 +64,23 @@ def launch_generation(*, stage, sampling, seed, by, now, precision=None):
         _give_base_model(stage, now=now)
     if not stage.model_version.location:
         raise Conflict(f"“{stage.model_version}” is known by name only: import its responses.")
+    if not 1 <= candidates <= MOST_CANDIDATES:
+        raise InvalidInput(f"A prompt gets from 1 to {MOST_CANDIDATES} candidates.")
     run = GenerationRun.objects.create(
         stage=stage,
+        candidates=candidates,
         sampling=sampling or default_sampling(),
         precision=precision or Precision.AUTO,
         seed=seed,
         created_by=by,
         created_at=now,
     )
-    params = {"seed": seed, "precision": str(run.precision), **sampling_fields(run.sampling)}
+    params = {
+        "seed": seed,
+        "candidates": candidates,
+        "precision": str(run.precision),
+        **sampling_fields(run.sampling),
+    }
     audit.record("generation:launch", run, by=by, now=now, to_status=run.status, params=params)
     nudge(run.TASK, pk=run.pk)
     return run

@@ -31,6 +31,7 @@ def start(request, project):
                     sampling=form.sampling(),
                     precision=form.cleaned_data["precision"],
                     seed=form.cleaned_data["seed"],
+                    candidates=form.cleaned_data["candidates"],
                     by=request.user,
                     now=timezone.now(),
                 )
@@ -77,6 +78,7 @@ def generate_stage(request, project, stage_key):
                     sampling=None if as_it_was else form.sampling(),
                     precision=None if as_it_was else form.cleaned_data["precision"],
                     seed=run.seed if run else form.cleaned_data["seed"],
+                    candidates=run.candidates if run else form.cleaned_data["candidates"],
                     by=request.user,
                     now=timezone.now(),
                 )

@@ -63,6 +63,7 @@ def promote(*, stage, model_version, reason, by, now):
         sampling=former and former.sampling,
         precision=former and former.precision,
         seed=former.seed if former else stage.project.seed,
+        candidates=former.candidates if former else 1,
         by=by,
         now=now,
     )

@@ -15,6 +15,7 @@ class Precision(models.TextChoices):
 class GenerationRun(Job):
     """The job that lets a stage's model version answer every prompt. Its progress is the stage's responses.
 
+    Every prompt gets as many `candidates`, each drawn by a seed of its own.
     `sampling` and `precision` are those of its next attempt: one that ended badly can be launched again with others.
     """
 
@@ -27,9 +28,14 @@ class GenerationRun(Job):
     seed = models.PositiveBigIntegerField(default=0)
     precision = models.CharField(max_length=4, choices=Precision.choices, default=Precision.AUTO)
 
+    candidates = models.PositiveSmallIntegerField(default=1, db_default=1)
+
     class Meta:
         ordering = ["id"]
-        constraints = [models.UniqueConstraint(fields=["stage"], name="generation_once_per_stage")]
+        constraints = [
+            models.UniqueConstraint(fields=["stage"], name="generation_once_per_stage"),
+            models.CheckConstraint(condition=Q(candidates__gte=1), name="generation_candidates_at_least_1"),
+        ]
 
     def __str__(self):
         return f"Generation {self.pk}"

@@ -296,6 +296,31 @@ class TestRunGeneration:
         assert texts(slow_stage) == texts(whole)
 
     @pytest.mark.once
+    def test_draws_several_candidates_and_goes_on_between_them(self, transactional_db, tiny_model):
+        team = make_project()
+        make_prompts(team.project, count=3)
+        stage = open_base_stage(
+            project=team.project, sampling=make_sampling(), candidates=3, by=team.admin, now=NOW
+        )
+        run = stage.generation_runs.get()
+        clock = DiesBeforeStoring(run)
+        with pytest.raises(BrokenOff):
+            run_generation(pk=run.pk, clock=clock)
+        life.requeue_lost(GenerationRun, now=timezone.now(), lost_after=timedelta(0))
+        run_generation(pk=run.pk)
+        run.refresh_from_db()
+        assert (run.status, run.reason) == (Job.Status.SUCCEEDED, "")
+        for prompt in team.project.prompts.all():
+            given = prompt.responses.order_by("candidate")
+            assert [each.candidate for each in given] == [0, 1, 2]
+            assert [each.seed for each in given] == [
+                response_seed(run.seed, prompt, candidate) for candidate in range(3)
+            ]
+            assert len({each.text for each in given}) > 1
+        stage.refresh_from_db()
+        assert stage.status == Stage.Status.RATING
+
+    @pytest.mark.once
     def test_takes_in_what_a_worker_that_died_had_not_stored(self, slow_stage):
         run = slow_stage.generation_runs.get()
         with pytest.raises(BrokenOff):

@@ -69,6 +69,13 @@ class TestStart:
         assert (run.seed, run.sampling.temperature, run.sampling.max_new_tokens) == (3, 0, 20)
         assert run.created_by == team.admin
 
+    @pytest.mark.parametrize(("sent", "candidates"), [({"candidates": 3}, 3), ({}, 1)])
+    def test_asks_for_as_many_responses_as_are_wanted(self, admin, team, sent, candidates):
+        make_prompts(team.project)
+        data = dict(temperature=0, top_p=1, repetition_penalty=1, max_new_tokens=20, batch_size=4, seed=3)
+        admin.post(url("generate", team.project), data | sent)
+        assert team.project.stages.get().generation_runs.get().candidates == candidates
+
     def test_says_what_is_wrong_and_keeps_what_was_written(self, admin, team):
         make_prompts(team.project)
         data = dict(temperature=9, top_p=1, repetition_penalty=1, max_new_tokens=20, batch_size=4, seed=77)
