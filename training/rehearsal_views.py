@@ -39,7 +39,8 @@ def rehearsal(request, project, stage_key):
             status, refusals = 422, getattr(error, "errors", []) or [str(error)]
     if not request.htmx and not refusals:
         return redirect(request, reverse("training:launch", args=[project.slug, stage.key]))
-    context = {"stage": stage, "refusals": refusals}
+    # Who only asks how far it is does not send the form.
+    context = {"stage": stage, "refusals": refusals, "polled": request.method == "GET"}
     if stage.status in Stage.FINAL:
         context["rehearsed"] = rehearsed(stage, preview_training_set(stage), chosen_in(form, project))
     return render(request, "training/_rehearsal.html", context, status=status)
