@@ -139,7 +139,10 @@ class ModelChoice(forms.ModelChoiceField):
         if model == self.stage.model_version:
             return f"{model}, which answered in {self.stage}"
         run = getattr(model, "training_run", None)
-        return f"{model}, trained on {run.stage} by run {run.pk}" if run else str(model)
+        if run is None:
+            return str(model)
+        of_group = f", trial {run.trial} of group {run.group_id}, seed {run.seed}" if run.group_id else ""
+        return f"{model}, trained on {run.stage} by run {run.pk}{of_group}"
 
 
 class LaunchForm(forms.Form):

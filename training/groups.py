@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from core import audit
 from core.errors import InvalidInput
 from core.models import ModelVersion
+from jobs import life
 from training.apart import check_apart
 from training.dataset import freeze_training_set
 from training.grid import expand, faults_of
@@ -65,6 +66,39 @@ def launch_group(
     params = {"base": base.name, "runs": len(trials) * len(seeds), "seeds": len(seeds), "rule": group.rule}
     audit.record("rungroup:launch", group, by=by, now=now, params=params)
     return group
+
+
+@transaction.atomic
+def cancel_group(*, group, by, now):
+    """Cancel the group's runs that wait, and ask those that learn to save what they have and stop. Returns them.
+
+    What is done stays done; the rest can go on later. Twice is the same as once.
+    """
+    runs = _locked(group, TrainingRun.ACTIVE)
+    asked = [life.request_cancel(run, by=by, now=now) for run in runs if run.cancel_requested_at is None]
+    if asked:
+        audit.record("rungroup:cancel", group, by=by, now=now, params={"runs": len(asked)})
+    return asked
+
+
+@transaction.atomic
+def resume_group(*, group, by, now):
+    """Queue the group's runs again that were canceled or ended badly; each goes on from what it had saved.
+
+    Returns them. Runs that are done, wait or learn stay as they are, so twice is the same as once.
+    """
+    runs = [
+        life.resume(run, by=by, now=now) for run in _locked(group, TrainingRun.TERMINAL) if run.may_resume
+    ]
+    if runs:
+        audit.record("rungroup:resume", group, by=by, now=now, params={"runs": len(runs)})
+    return runs
+
+
+def _locked(group, statuses):
+    """The group's runs in these statuses, locked one after the other in the order of their keys."""
+    runs = TrainingRun.objects.select_for_update(no_key=True).filter(group=group, status__in=statuses)
+    return list(runs.order_by("pk"))
 
 
 def check_group(*, seeds, values, trials):

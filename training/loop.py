@@ -122,6 +122,11 @@ def _rating(project, stage, roles):
 def _final(project, stage, is_admin):
     runs = list(stage.training_runs.order_by("-pk"))
     live = next((run for run in runs if is_live(run)), None)
+    if live is not None and live.group_id:
+        together = [run for run in runs if run.group_id == live.group_id]
+        done = sum(run.model_version_id is not None for run in together)
+        address = reverse("training:group", args=[project.slug, live.group_id])
+        return Step(f"A group of runs is learning: {done} of {len(together)} are done.", "Watch it", address)
     if live is not None:
         return Step("A model is learning.", "Watch it", reverse("training:run", args=[project.slug, live.pk]))
     if not is_admin:

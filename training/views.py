@@ -12,6 +12,7 @@ from training.dataset import preview_training_set
 from training.lineage import grow_tree
 from training.models import GenerationRun
 from training.promotion import promotion_of, tell
+from training.trials import groups_of
 
 
 @require_GET
@@ -35,7 +36,8 @@ def stage_panel(request, project, stage_key):
         "responses": progress.generation_progress(stage) if waiting else None,
         "attempts": attempts_of(generation) if waiting and generation else None,
         "unanswered": progress.unanswered(stage),
-        "runs": [(run, steps[run.pk]) for run in runs],
+        "groups": groups_of(stage) if any(run.group_id for run in runs) else [],
+        "runs": [(run, steps[run.pk]) for run in runs if run.group_id is None],
         "watched": next(
             ((run, progress.curves(run).losses) for run in reversed(runs) if progress.is_live(run)), None
         ),

@@ -8,9 +8,16 @@ from django.utils import timezone
 from core.models import AuditEvent, Stage
 from jobs.models import Job
 from tests.factories.evaluation import score_stage
-from tests.factories.training import make_base_stage, make_run, make_trainable_stage, promote_as_admin
+from tests.factories.training import (
+    make_base_stage,
+    make_group,
+    make_run,
+    make_trainable_stage,
+    promote_as_admin,
+)
 from tests.live import wait_until
 from training.models import GenerationRun, RunMeasure, TrainingRun
+from training.trials import state_of
 
 pytestmark = pytest.mark.usefixtures("tiny_model")
 
@@ -100,6 +107,34 @@ class TestTraining:
         assert ended(GenerationRun, following.generation_runs.get().pk).status == Job.Status.SUCCEEDED
         assert stage.project.stages.count() == 2
         assert stage.project.model_versions.filter(parent__isnull=False).count() == 1
+
+
+class TestAGroup:
+    @pytest.mark.deep
+    def test_survives_the_kill_of_its_worker_without_repeat_or_loss(self, concord):
+        stage = make_trainable_stage()
+        score_stage(stage, [0.5] * stage.responses.count())  # or the worker would do that first
+        group = make_group(stage, now=timezone.now(), seeds=[1, 2, 3], epochs=[16], batch_size=[1])
+        first, second, _third = group.runs.order_by("pk")
+        concord.start("worker", "beat", "gpu-worker")
+        first = ended(TrainingRun, first.pk)
+        wait_until(lambda: second.measures.count() >= 6, seconds=60, what="the second run's first steps")
+        concord.kill("gpu-worker")
+        assert TrainingRun.objects.get(pk=second.pk).status == Job.Status.RUNNING
+        concord.start("gpu-worker")
+        runs = [ended(TrainingRun, run.pk) for run in group.runs.order_by("pk")]
+        assert [(run.status, run.attempt) for run in runs] == [
+            ("succeeded", 1), ("succeeded", 2), ("succeeded", 1),
+        ]  # fmt: skip
+        for run in runs:
+            steps = (
+                run.measures.filter(kind=RunMeasure.Kind.TRAIN)
+                .order_by("step")
+                .values_list("step", flat=True)
+            )
+            assert list(steps) == list(range(1, run.total_steps + 1))
+        assert runs[0].model_version == first.model_version
+        assert state_of(group).choice.trial.is_complete
 
 
 @pytest.mark.teams

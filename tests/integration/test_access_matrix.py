@@ -23,7 +23,7 @@ from tests.factories.arbitration import decide, make_divergent
 from tests.factories.comparing import make_pairs_of
 from tests.factories.core import NOW, make_project, make_user
 from tests.factories.exchange import make_upload
-from tests.factories.training import make_run, make_sampling, make_trainable_stage
+from tests.factories.training import make_group, make_run, make_sampling, make_trainable_stage
 from training.generation import launch_generation
 
 pytestmark = pytest.mark.django_db
@@ -135,6 +135,11 @@ training:cancel-generation    405/302 405/404 405/404 405/403 405/403 405/403 40
 training:stage-panel          302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 training:launch               302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
 training:rehearsal            302/302 404/404 404/404 403/403 403/403 403/403 403/403 302/422
+training:launch-group         302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
+training:group-plan           405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/200
+training:group                302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+training:cancel-group         405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
+training:resume-group         405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
 training:promote              302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
 training:run                  302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 training:run-log              302/405 404/405 404/405 403/405 403/405 403/405 403/405 404/405
@@ -282,6 +287,8 @@ def world():
         "training:rehearsal": {"stage_key": base.key},
         "evaluation:side-by-side": {"stage_key": compared.key},
         "annotation:take-back-preference": {"pk": preference.pk},
+        "training:launch-group": {"stage_key": base.key},
+        "training:group-plan": {"stage_key": base.key},
         "evaluation:figure-file": {"key": "score-safety"},
     }
     acts = ("submit-preference", "draft-preference", "decline-pair")
@@ -299,6 +306,8 @@ def world():
     keys |= {f"arbitration:{name}": {"case": case.pk} for name in acts}
     keys |= {f"annotation:{name}": {"pk": mine.pk} for name in ("my-rating", "take-back", "correct")}
     keys |= {f"training:{name}": {"pk": run.pk} for name in ("run", "run-log", "cancel", "resume")}
+    group = {"pk": make_group(base).pk}
+    keys |= {f"training:{name}": group for name in ("group", "cancel-group", "resume-group")}
     keys |= {
         f"training:{name}": {"pk": run.training_set_id} for name in ("training-set", "training-set-file")
     }
@@ -306,7 +315,7 @@ def world():
     everyone = [third, late, *team.leads, *team.admins]
     world.unseen = unseen = [
         "said-in-confidence", "written-in-confidence", "model-nobody-may-know", "model-0", run.base.name + "<",
-        "Stage 1", "Base<", "/stages/", "/runs/", "/models/", "/arbitrate/", "/report",
+        "Stage 1", "Base<", "/stages/", "/runs/", "/groups/", "/models/", "/arbitrate/", "/report",
         generation.get_status_display() + "<", *(person.username for person in everyone),
     ]  # fmt: skip
     world.secrets = {

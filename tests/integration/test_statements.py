@@ -26,7 +26,8 @@ from tests.factories.annotation import make_rating_stage, rate
 from tests.factories.arbitration import decide, make_divergent, required_labels
 from tests.factories.core import NOW, make_project, make_user
 from tests.factories.exchange import make_upload
-from tests.factories.training import make_run, make_trainable_stage
+from tests.factories.training import make_group, make_run, make_trainable_stage
+from training.grid import MOST_RUNS
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -93,6 +94,8 @@ PAGES = {
     "finalize": 8,
     "training of a stage": 12,
     "launch": 13,
+    "launch a group": 8,
+    "group": 12,
     "promote": 3,
     "run": 16,
     "models": 4,
@@ -112,6 +115,7 @@ class World:
         self.project = team.project
         self.base = make_trainable_stage(team, prompts=8 * items, revised=items)
         self.runs = [make_run(self.base) for _ in range(items)]
+        self.group = make_group(self.base, seeds=range(3 if items == 1 else MOST_RUNS))
         self.stage = make_rating_stage(self.project, by=team.admin)
         for _ in range(items):
             for role in Membership.Role:
@@ -190,6 +194,8 @@ class World:
             "finalize": self.at("arbitration:finalize", number),
             "training of a stage": self.at("training:stage-panel", self.base.number),
             "launch": self.at("training:launch", self.base.number),
+            "launch a group": self.at("training:launch-group", self.base.number),
+            "group": self.at("training:group", self.group.pk),
             "promote": self.at("training:promote", self.base.number),
             "run": self.at("training:run", run.pk),
             "models": self.at("training:models"),

@@ -5,12 +5,16 @@ import pytest
 
 from core.errors import Conflict, InvalidInput
 from core.models import AuditEvent, ModelVersion
+from jobs import life
 from jobs.models import Job
 from tests.factories.annotation import make_rating_stage
 from tests.factories.core import NOW, make_project
+from tests.factories.jobs import end_badly
 from tests.factories.training import make_group, make_run, make_trainable_stage
-from training.groups import arms_of
-from training.models import RunGroup, TrainingRun
+from training.groups import arms_of, cancel_group, resume_group
+from training.models import RunGroup, RunMeasure, TrainingRun
+from training.runs import run_training
+from training.trials import state_of
 
 pytestmark = pytest.mark.django_db
 names = count(1)
@@ -81,3 +85,54 @@ class TestArmsOf:
         end_run(group.runs.last())
         assert [arm.versions for arm in arms_of([model])] == [(model,)]
         assert arms_of([]) == []
+
+
+class TestCancelGroup:
+    def test_stops_what_waits_and_what_learns_and_leaves_what_is_done(self):
+        group = make_group()
+        done, learning, waiting = group.runs.order_by("pk")
+        end_run(done)
+        life.claim(TrainingRun, learning.pk, now=NOW)
+        assert len(cancel_group(group=group, by=None, now=NOW)) == 2
+        assert cancel_group(group=group, by=None, now=NOW) == []
+        statuses = group.runs.order_by("pk").values_list("status", "cancel_requested_at")
+        assert list(statuses) == [("succeeded", None), ("running", NOW), ("canceled", None)]
+        assert AuditEvent.objects.get(verb="rungroup:cancel").params == {"runs": 2}
+
+
+class TestResumeGroup:
+    def test_queues_what_was_canceled_or_failed_and_nothing_else(self):
+        group = make_group()
+        done, failed, canceled = group.runs.order_by("pk")
+        end_run(done)
+        end_badly(failed)
+        life.request_cancel(canceled, by=None, now=NOW)
+        assert resume_group(group=group, by=None, now=NOW) == [failed, canceled]
+        assert resume_group(group=group, by=None, now=NOW) == []
+        assert list(group.runs.order_by("pk").values_list("status", flat=True)) == [
+            "succeeded", "queued", "queued",
+        ]  # fmt: skip
+        assert AuditEvent.objects.get(verb="rungroup:resume").params == {"runs": 2}
+
+
+@pytest.mark.once
+@pytest.mark.django_db(transaction=True)
+class TestATrainedGroup:
+    def test_has_a_model_of_every_run_and_chooses_the_lowest_mean(self, tiny_model):
+        group = make_group(seeds=[1, 2], learning_rate=[1e-3, 1e-5], epochs=[2])
+        for run in group.runs.all():
+            run_training(pk=run.pk)
+        runs = list(group.runs.select_related("model_version"))
+        assert [run.status for run in runs] == [Job.Status.SUCCEEDED] * 4
+        assert len({run.model_version.weights_sha256 for run in runs}) == 4
+        by_hand = {}
+        for run in runs:
+            losses = run.measures.filter(kind=RunMeasure.Kind.VALIDATION, step__gt=0).values_list(
+                "loss", flat=True
+            )
+            by_hand.setdefault(run.trial, []).append(min(losses))
+        choice = state_of(group).choice
+        assert choice.trial.number == min(by_hand, key=lambda trial: sum(by_hand[trial]) / 2)
+        assert choice.trial.losses == tuple(by_hand[choice.trial.number])
+        arms = arms_of([run.model_version for run in runs])
+        assert [(arm.trial, arm.seeds) for arm in arms] == [(1, 2), (2, 2)]
