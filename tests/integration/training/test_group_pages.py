@@ -152,7 +152,7 @@ class TestGroupPage:
         page = words_of(answer)
         assert "The rule chooses trial 2." in page
         assert (
-            "Its mean validation loss over 2 seeds is 1.3750 , the lowest; next is trial 1 with 1.5000 ."
+            "Its mean validation loss over 2 seeds is 1.3750, the lowest; next is trial 1 with 1.5000."
             in page
         )
         assert "1.5000 ± 0.7071" in page
@@ -177,7 +177,7 @@ class TestGroupPage:
         end(one, 0.1), end(three, 2.0), end(four, 10.0)
         end_badly(two)
         page = look(admin, stage, group)
-        assert "The rule chooses trial 2." in page and "trial 1 ." in page.split("Left out of it")[1]
+        assert "The rule chooses trial 2." in page and "trial 1." in page.split("Left out of it")[1]
         assert "Go on with 1 run" in page
         assert "1 failed" in page
         admin.post(url("resume-group", stage.project, group.pk))
