@@ -14,7 +14,8 @@ from core.errors import DomainError
 from core.http import flash, redirect, reload_page, render_page_or_fragment
 from core.models import Stage
 from training import groups, trials
-from training.dataset import preview_training_set
+from training.apart import compare_labels
+from training.dataset import learnable_labels, preview_training_set
 from training.group_forms import GroupForm
 from training.models import RunGroup
 from training.promotion import promotion_of, tell
@@ -60,6 +61,7 @@ def launch(request, project, stage_key):
         "refusals": refusals,
         "final": final,
         "preview": preview,
+        "near": compare_labels(stage, learnable_labels(stage)) if final else None,
         "plan": planned or None,
         "rule": RunGroup.Rule.LOWEST_MEAN.label,
         "simulated": rests_on_simulation(stage),

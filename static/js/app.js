@@ -141,8 +141,10 @@ function nameCells() {
   document.querySelectorAll(".stacks").forEach((table) => {
     const names = [...(table.tHead?.rows[0].cells ?? [])].map((head) => (head.querySelector(".visually-hidden") ? "" : head.textContent.trim()));
     table.querySelectorAll("tbody tr").forEach((row) => {
-      [...row.cells].forEach((cell, place) => {
+      let place = 0;
+      [...row.cells].forEach((cell) => {
         if (cell.tagName === "TD" && cell.colSpan === 1 && names[place]) cell.dataset.label = names[place];
+        place += cell.colSpan;
       });
     });
   });

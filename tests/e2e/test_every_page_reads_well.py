@@ -24,7 +24,7 @@ from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import make_paper_stages
 from tests.factories.exchange import make_upload
 from tests.factories.jobs import end_badly
-from tests.factories.training import make_base_stage, make_run, make_trainable_stage
+from tests.factories.training import make_base_stage, make_group, make_run, make_trainable_stage
 
 
 def address(team, name, pk):
@@ -207,6 +207,11 @@ class TestPagesOfAFinishedStage:
         check(page)
         check(page, f"{room}stages/0/training/launch/", f"{room}runs/{run.pk}/", f"{room}models/")
         check(page, f"{room}stages/0/promote/", f"{room}training-sets/{run.training_set_id}/")
+        group = make_group(stage, now=NOW, seeds=[1, 2], epochs=[1, 2])
+        check(page, f"{room}stages/0/training/group/", f"{room}groups/{group.pk}/")
+        for each in group.runs.all():
+            end_badly(each)
+        check(page, f"{room}groups/{group.pk}/")
 
     def test_of_what_failed_read_well(self, people, check):
         """A generation that stopped with prompts it could not answer, and a training run."""

@@ -144,7 +144,7 @@ class TestGroupPage:
         ).status_code == 200  # fmt: skip
 
     def test_shows_each_trials_mean_and_spread_and_what_the_rule_chose(self, admin, stage):
-        group = make_group(stage, seeds=[1, 2], learning_rate=[1e-3, 1e-4])
+        group = make_group(stage, seeds=[1, 2], learning_rate=[1e-3, 1e-4], epochs=[2])
         one, two, three, four = group.runs.order_by("pk")
         end(one, 3.0, 1.0), end(two, 2.0, 4.0), end(four, 1.25)
         chosen = end(three, 1.5)
