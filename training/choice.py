@@ -13,6 +13,7 @@ class Trial:
     epochs: int
     batch_size: int
     losses: tuple[float | None, ...]
+    lora_rank: int = 0
 
     @property
     def measured(self):

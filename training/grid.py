@@ -4,7 +4,7 @@ import random
 from itertools import product
 from math import prod
 
-GRID = ("learning_rate", "epochs", "batch_size")
+GRID = ("learning_rate", "epochs", "batch_size", "lora_rank")
 """The settings that may differ between the trials of a group, in the order in which trials are counted."""
 USUAL_SEEDS = 3
 """Fewer seeds say nothing about how far a result rests on chance."""
@@ -19,14 +19,13 @@ def draw_seeds(seed, count=USUAL_SEEDS):
 
 def expand(values):
     """Every combination of {setting of GRID: its values}, as dicts, the last setting changing first."""
-    return [
-        dict(zip(GRID, chosen, strict=True)) for chosen in product(*(values[setting] for setting in GRID))
-    ]
+    names = [setting for setting in GRID if setting in values]
+    return [dict(zip(names, chosen, strict=True)) for chosen in product(*(values[name] for name in names))]
 
 
 def runs_of(seeds, values):
     """How many runs a group with these seeds and values has."""
-    return len(seeds) * prod(len(values[setting]) for setting in GRID)
+    return len(seeds) * prod(map(len, values.values()))
 
 
 def faults_of(seeds, values):
@@ -36,11 +35,11 @@ def faults_of(seeds, values):
         faults.append("Give at least one seed.")
     if len(set(seeds)) < len(seeds):
         faults.append("Give every seed once: the same seed trains the same model again.")
-    for setting in GRID:
-        name = setting.replace("_", " ")
-        if not values[setting]:
+    for setting, given in values.items():
+        name = setting.replace("_", " ").replace("lora", "LoRA")
+        if not given:
             faults.append(f"Give at least one value for the {name}.")
-        elif len(set(values[setting])) < len(values[setting]):
+        elif len(set(given)) < len(given):
             faults.append(f"Give every value for the {name} once.")
     runs = runs_of(seeds, values)
     if runs > MOST_RUNS:

@@ -49,6 +49,7 @@ class GroupForm(LaunchForm):
     `told`: how many runs the page has said that it launches, so that nobody launches more than they have seen.
     """
 
+    OWN = (*GRID, "seeds", "told")
     learning_rate = NumbersField(
         number=float,
         initial=[default_of(TrainingRun, "learning_rate")],
@@ -64,6 +65,11 @@ class GroupForm(LaunchForm):
         initial=[default_of(TrainingRun, "batch_size")],
         label=_("Batch sizes"),
         help_text=_("Examples a step."),
+    )
+    lora_rank = NumbersField(
+        initial=[default_of(TrainingRun, "lora_rank")],
+        label=_("LoRA ranks"),
+        help_text=_("0 trains the weights themselves."),
     )
     seed = None
     seeds = NumbersField(
@@ -96,5 +102,8 @@ class GroupForm(LaunchForm):
 
     def common(self):
         """What all runs of the group have in common, as `launch_group` takes it; of a valid form."""
-        own = (*GRID, "seeds", "told")
-        return {name: value for name, value in self.cleaned_data.items() if name not in own}
+        return {name: value for name, value in self.cleaned_data.items() if name not in self.OWN}
+
+    def common_fields(self):
+        """The visible fields of what the runs have in common, but for the model they start from."""
+        return [field for field in self.visible_fields() if field.name not in (*self.OWN, "base")]

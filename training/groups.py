@@ -13,27 +13,39 @@ from training.apart import check_apart
 from training.dataset import freeze_training_set
 from training.grid import expand, faults_of
 from training.models import Precision, RunGroup, TrainingRun
+from training.recipes import recipe_for
 from training.runs import check_hyperparameters, queue_run, start_of
 
 
 @transaction.atomic
 def launch_group(
-    *, stage, by, now, submission, seeds, values, base=None, max_length=512, precision=Precision.AUTO
+    *,
+    stage,
+    by,
+    now,
+    submission,
+    seeds,
+    values,
+    base=None,
+    max_length=512,
+    precision=Precision.AUTO,
+    beta=0.1,
+    **recipe,
 ):
     """Freeze the stage's training set and queue a run for every seed and combination of settings. Returns the RunGroup.
 
-    `values` are those of each setting in grid.GRID; `seeds` the training seeds (`grid.draw_seeds`). Trials are numbered
-    from 1. `base` as for `launch_run`. All of the runs are launched or none; the same `submission` sent twice is one
-    group. Raises InvalidInput naming every fault, Conflict before the labels are final.
+    `values` are those of settings in grid.GRID; `seeds` the training seeds (`grid.draw_seeds`). Trials are numbered
+    from 1. The rest is as for `launch_run`, and common to all runs. All of them are launched or none; the same
+    `submission` sent twice is one group. Raises InvalidInput naming every fault, Conflict before the labels are final.
     """
     known = RunGroup.objects.filter(submission=submission).first()
     if known is not None:
         return known
-    trials = [
-        settings | {"max_length": max_length, "precision": str(precision)} for settings in expand(values)
-    ]
+    common = {"max_length": max_length, "precision": str(precision), "beta": beta}
+    trials = [settings | common for settings in expand(values)]
     check_group(seeds=seeds, values=values, trials=trials)
-    training_set = freeze_training_set(stage=stage, by=by, now=now)
+    recipe = recipe_for(stage, **recipe)
+    training_set = freeze_training_set(stage=stage, by=by, now=now, recipe=recipe)
     check_apart(training_set)
     base = start_of(stage, base, now=now)
     try:
@@ -60,6 +72,7 @@ def launch_group(
                 now=now,
                 group=group,
                 trial=number,
+                objective=recipe.objective,
                 seed=seed,
                 **settings,
             )

@@ -33,8 +33,8 @@ class Plan:
 def plan(*, seeds, values, preview):
     """The Plan of a group with these seeds and values, on the training set that `preview` tells of."""
     runs, trials = runs_of(seeds, values), runs_of([0], values)
-    trained = len(seeds) * len(values["learning_rate"]) * len(values["batch_size"])
-    seconds = trained * sum(preview.seconds(epochs) for epochs in values["epochs"])
+    epochs = values["epochs"]
+    seconds = sum(map(preview.seconds, epochs)) * runs / max(len(epochs), 1)
     return Plan(runs, len(seeds), trials, seconds, tuple(faults_of(seeds, values)))
 
 
@@ -123,6 +123,10 @@ class GroupState:
         return self.runs[0].base
 
     @property
+    def objective(self):
+        return self.runs[0].get_objective_display()
+
+    @property
     def is_measured(self):
         """Whether any run has a validation loss."""
         return any(each.trial.measured for each in self.trials)
@@ -176,7 +180,7 @@ def _losses(group, step):
 def _trial(number, runs):
     first = runs[0].run
     losses = tuple(each.loss for each in runs)
-    return Trial(number, first.learning_rate, first.epochs, first.batch_size, losses)
+    return Trial(number, first.learning_rate, first.epochs, first.batch_size, losses, first.lora_rank)
 
 
 def groups_of(stage):

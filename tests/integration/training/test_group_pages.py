@@ -21,6 +21,7 @@ FILLED = {
     "learning_rate": "1e-4 5e-5",
     "epochs": "2",
     "batch_size": "4",
+    "lora_rank": "0",
     "max_length": "512",
     "precision": "auto",
 }
