@@ -116,10 +116,11 @@ class TestResumeGroup:
 
 
 @pytest.mark.once
+@pytest.mark.deep
 @pytest.mark.django_db(transaction=True)
 class TestATrainedGroup:
     def test_has_a_model_of_every_run_and_chooses_the_lowest_mean(self, tiny_model):
-        group = make_group(seeds=[1, 2], learning_rate=[1e-3, 1e-5], epochs=[2])
+        group = make_group(seeds=[1, 2], learning_rate=[1e-3, 1e-5], batch_size=[2])
         for run in group.runs.all():
             run_training(pk=run.pk)
         runs = list(group.runs.select_related("model_version"))
