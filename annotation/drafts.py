@@ -53,16 +53,22 @@ def save_draft(*, response, by, fields, now, writing=None):
 
 
 def write_draft(draft, fields, *, now, writing=None):
-    """Keep the fields in a locked draft, of whatever, or in a new one. Returns it. Raises DraftMoved."""
+    """Keep the fields in a locked draft, of whatever, or in a new one. Returns it. Raises DraftMoved.
+
+    What says the same as before is the same version: a save that was sent again is no news to another form.
+    """
+    is_news = draft.pk is None or _content(draft.fields) != _content(fields)
     if writing is not None:
         is_own = draft.form == writing.form
         if is_own and writing.turn is not None and draft.turn >= writing.turn:
             return draft  # an earlier save, which a later one has overtaken
-        if _content(draft.fields) != _content(fields):
+        if is_news:
             check_not_behind(draft, writing)
         before = draft.turn if is_own else 0
         draft.form, draft.turn = writing.form, before + 1 if writing.turn is None else writing.turn
-    draft.fields, draft.updated_at = fields, now
+    draft.fields = fields
+    if is_news:
+        draft.updated_at = now
     draft.save()
     return draft
 

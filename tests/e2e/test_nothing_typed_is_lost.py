@@ -77,11 +77,13 @@ class TestAnExpert:
         page.evaluate("window.dispatchEvent(new Event('focus'))")
         expect(page.get_by_text("You are signed out.")).to_have_count(0)
         draft_says("Typed without a pause, to the end.")
+        expect(state).to_have_text("Draft saved")
         # They go on in the other tab; the first asks which of the two stays.
         other.goto(page.url)
         other.get_by_label("Comment").press("Control+End")
         other.keyboard.type(" And on.")
         draft_says("Typed without a pause, to the end. And on.")
+        expect(other.locator("[data-draft-state]")).to_have_text("Draft saved")
         comment.press_sequentially(" Here, too.")
         page.get_by_role("button", name="Take what was written there").click()
         expect(comment).to_have_value("Typed without a pause, to the end. And on.")

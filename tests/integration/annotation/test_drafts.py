@@ -86,6 +86,14 @@ class TestSaveDraft:
         save(slot, "from the first tab, knowing of the second", Writing(old.form, 2, seen=newer.version))
         assert kept() == "from the first tab, knowing of the second"
 
+    def test_a_save_that_was_sent_again_is_no_news_to_another_form(self, slot):
+        form = uuid.uuid4()
+        first = save(slot, "from the first tab", Writing(form, 1))
+        again = save(slot, "from the first tab", Writing(form, 2), seconds="9")
+        assert again.version == first.version and again.fields["seconds"] == "9"
+        save(slot, "from the second tab", Writing(uuid.uuid4(), 1, seen=first.version))
+        assert kept() == "from the second tab"
+
     def test_asks_nobody_where_both_wrote_the_same_or_nothing_was_written(self, slot):
         save(slot, "the same", Writing(uuid.uuid4(), 1), seconds="3")
         save(slot, "the same", Writing(uuid.uuid4(), 1), seconds="9")
