@@ -274,7 +274,8 @@ const kept = (() => {
     const form = sending.formOf(event);
     if (form && event.detail.successful && !sending.atLogin(event.detail.xhr)) taken(keyOf(nameOf(form)));
   });
-  document.addEventListener("htmx:afterSettle", beginAll);
+  // At once: what is typed before a new form has settled counts, too.
+  document.addEventListener("htmx:afterSwap", beginAll);
   document.addEventListener("DOMContentLoaded", () => (beginAll(), show()));
 
   return {

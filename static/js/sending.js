@@ -143,7 +143,11 @@ const sending = (() => {
   });
 
   // --- forms of htmx: sent at once, and looked after where they did not arrive.
-  const formOf = (event) => (event.detail.elt.matches("form[hx-post]") ? event.detail.elt : null);
+  // Of a form that the answer has taken the place of, the event names what it stood in; the request knows the form.
+  function formOf(event) {
+    const sent = event.detail.requestConfig?.elt || event.detail.elt;
+    return sent.matches("form[hx-post]") ? sent : null;
+  }
   const login = () => loginUrl && location.pathname !== loginUrl;
   function atLogin(xhr) {
     return login() && xhr.responseURL && new URL(xhr.responseURL).pathname === loginUrl;

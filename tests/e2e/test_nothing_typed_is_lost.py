@@ -100,6 +100,7 @@ class TestAnExpert:
         expect(page.locator("#rate-news")).to_contain_text("Saved. Safety 4")
         for key in "455a":
             page.keyboard.press(key)
+        page.wait_for_timeout(400)  # kept in this browser by now, and no draft yet
         page.keyboard.down("Control")
         for _ in range(4):
             page.keyboard.down("Enter")
