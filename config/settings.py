@@ -170,6 +170,7 @@ CELERY_TASK_ROUTES = {
     "training.run_training": {"queue": "gpu"},
     "training.run_rehearsal": {"queue": "gpu"},
     "evaluation.run_scoring": {"queue": "gpu"},
+    "evaluation.run_benchmark": {"queue": "gpu"},
 }
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL

@@ -142,6 +142,60 @@ class CoherenceScore(models.Model):
         return f"{self.cosine:.3f}"
 
 
+class BenchmarkRun(Job):
+    """The job that puts a model version through a folder of external tasks, called `name` and told by its hash.
+
+    `limit`: how many examples of each task, 0 for all. The same model, tasks and limit is one run.
+    """
+
+    TASK = "evaluation.run_benchmark"
+
+    model_version = models.ForeignKey(
+        "core.ModelVersion", on_delete=models.PROTECT, related_name="benchmark_runs"
+    )
+    name = models.CharField(max_length=200)
+    tasks_sha256 = models.CharField(max_length=64)
+    limit = models.PositiveIntegerField(default=0)
+    harness_version = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model_version", "tasks_sha256", "limit"], name="benchmark_once_per_model"
+            )
+        ]
+
+    def __str__(self):
+        return f"Benchmark {self.name} of {self.model_version_id}"
+
+
+class BenchmarkResult(models.Model):
+    """One figure of a benchmark run, as lm-evaluation-harness names it: a task's metric under one of its filters.
+
+    `error`: its standard error, where there is one. `n`: examples. `higher_is_better` is None where the task does not
+    say.
+    """
+
+    run = models.ForeignKey(BenchmarkRun, on_delete=models.PROTECT, related_name="results")
+    task = models.CharField(max_length=200)
+    metric = models.CharField(max_length=100)
+    filter = models.CharField(max_length=100)
+    value = models.FloatField()
+    error = models.FloatField(null=True)
+    n = models.PositiveIntegerField()
+    higher_is_better = models.BooleanField(null=True)
+
+    class Meta:
+        ordering = ["run", "task", "metric", "filter"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "task", "metric", "filter"], name="benchmark_figure_once")
+        ]
+
+    def __str__(self):
+        return f"{self.task} {self.metric}: {self.value:.4f}"
+
+
 class KeptReport(models.Model):
     """The newest report of a project, computed by a worker so that its page answers at once.
 

@@ -7,8 +7,9 @@ from django.utils import timezone
 from evaluation.coherence import open_runs
 from evaluation.coherence import run_scoring as score
 from evaluation.encoders import encoder_in_force
+from evaluation.external import run_benchmark as put_through
 from evaluation.keeping import keep_report, stale_projects
-from evaluation.models import ScoringRun
+from evaluation.models import BenchmarkRun, ScoringRun
 from evaluation.near_pairs import find_pairs, projects_to_compare
 from jobs.stopping import worker_is_stopping
 
@@ -31,6 +32,13 @@ def run_scoring(*, pk):
     """Do one queued scoring run."""
     if not worker_is_stopping():
         score(pk=pk)
+
+
+@shared_task(name=BenchmarkRun.TASK)
+def run_benchmark(*, pk):
+    """Do one queued benchmark run."""
+    if not worker_is_stopping():
+        put_through(pk=pk)
 
 
 @shared_task(name="evaluation.build_report")

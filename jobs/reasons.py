@@ -157,6 +157,12 @@ WORDS = {
     ),
     "encoder_not_loaded": _("Sentence-BERT could not be loaded: %(because)s"),
     "upload_gone": _("The file “%(name)s” is no longer in the storage: upload it again."),
+    "no_benchmark_task": _(
+        "None of the YAML files is a task of lm-evaluation-harness: each needs the key “task”."
+    ),
+    "benchmark_not_run": _(
+        "lm-evaluation-harness cannot run these tasks: %(words)s. Mend their files, and launch the benchmark again."
+    ),
     "texts_not_embedded": _("Sentence-BERT could not embed the texts: %(because)s"),
 }
 """Code → the words of it. `because` in the parameters is itself a code, told with the same parameters."""

@@ -1,0 +1,1 @@
+"""The child that puts a model through external benchmarks."""
