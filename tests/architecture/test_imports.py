@@ -8,8 +8,17 @@ import pytest
 
 from tests.architecture.source import APPS, ROOT
 
-MODEL_LIBRARIES = {"torch", "transformers", "sentence_transformers", "trl", "peft", "accelerate", "datasets"}
-CHILDREN = ("training.trainer", "evaluation.encoder")
+MODEL_LIBRARIES = {
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "datasets",
+    "lm_eval",
+}
+CHILDREN = ("training.trainer", "evaluation.encoder", "evaluation.harness")
 """What runs in processes of its own: only here may the model libraries be loaded."""
 DOORS = {"urls", "views", "api", "tasks", "admin", "management"}
 """Edges of an app: they call use cases, and nothing of their app calls them."""
