@@ -113,7 +113,11 @@ def _earlier_characters():
 def _measured_rate(project):
     """Trained tokens a second in the project's latest successful run, or None."""
     runs = TrainingRun.objects.filter(
-        stage__project=project, status=Job.Status.SUCCEEDED, tokens__gt=0, seconds__gt=0
+        stage__project=project,
+        status=Job.Status.SUCCEEDED,
+        training_set__kind=TrainingSet.Kind.ANSWERS,
+        tokens__gt=0,
+        seconds__gt=0,
     )
     run = runs.order_by("-finished_at").first()
     return run and run.tokens * run.epochs / run.seconds

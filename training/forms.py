@@ -12,10 +12,14 @@ from core.projects import base_location
 from training.base_model import LONGEST
 from training.generation import MOST_CANDIDATES
 from training.models import Precision, TrainingRun
+from training.preferring import LEAST_GAP
 from training.promotion import promotable
+from training.recipes import MEANS, usual_order
 from training.runs import (
     LARGEST_BATCH,
+    LARGEST_BETA,
     LARGEST_LEARNING_RATE,
+    LARGEST_RANK,
     LARGEST_SEED,
     LONGEST_EXAMPLE,
     MOST_EPOCHS,
@@ -37,6 +41,18 @@ class OrInitial:
 
 class NumberOrInitial(OrInitial, forms.IntegerField):
     pass
+
+
+class DecimalOrInitial(OrInitial, forms.FloatField):
+    pass
+
+
+class ObjectiveField(OrInitial, forms.ChoiceField):
+    """Which objective a form is for; it is chosen by the page's address, and sent along."""
+
+    def __init__(self):
+        choices = TrainingRun.Objective.choices
+        super().__init__(choices=choices, initial=TrainingRun.Objective.SFT, widget=forms.HiddenInput)
 
 
 class PrecisionField(OrInitial, forms.ChoiceField):
@@ -148,7 +164,10 @@ class ModelChoice(forms.ModelChoiceField):
 class LaunchForm(forms.Form):
     """The hyperparameters of a run. `submission` makes the form, sent twice, one run."""
 
-    OF_RUN = ("base", "learning_rate", "epochs", "batch_size", "max_length", "precision", "seed")
+    OF_RUN = (
+        "base", "learning_rate", "epochs", "batch_size", "max_length", "precision", "seed", "objective", "beta",
+        "lora_rank",
+    )  # fmt: skip
     submission = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
     base = ModelChoice(required=False, label="Start from", help_text="The model whose weights are tuned.")
     learning_rate = forms.FloatField(
@@ -185,18 +204,76 @@ class LaunchForm(forms.Form):
         initial=default_of(TrainingRun, "seed"),
         help_text="Order of examples and dropout.",
     )
+    objective = ObjectiveField()
+    lora_rank = NumberOrInitial(
+        required=False,
+        min_value=0,
+        max_value=LARGEST_RANK,
+        initial=0,
+        label="Rank of adapters (LoRA)",
+        help_text="0 trains all weights. 8 to 64 trains low-rank adapters, merged at the end: a fraction of the disk "
+        "and memory, at about ten times the learning rate.",
+    )
+    beta = DecimalOrInitial(
+        required=False,
+        max_value=LARGEST_BETA,
+        initial=default_of(TrainingRun, "beta"),
+        label="β",
+        help_text="How closely it holds to the model it begins with: 0.1 is usual, more holds closer.",
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+    )
+    order = forms.CharField(
+        required=False,
+        label="Order of axes",
+        help_text="By their keys, with commas. The first on which two answers differ enough decides; what stands "
+        "behind it is not looked at.",
+    )
+    least_gap = DecimalOrInitial(
+        required=False,
+        max_value=1,
+        initial=LEAST_GAP,
+        label="Least difference",
+        help_text="As a share of the axis’ range: 0.25 is one point of 1 to 5.",
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+    )
+    all_axes = forms.BooleanField(
+        required=False,
+        label="All axes together decide",
+        help_text="An answer is better where it is good on all of these axes at once (soft-AND), whatever their order.",
+    )
 
-    def __init__(self, *args, stage, like=None, **kwargs):
-        """`like`: the run whose settings the form begins with."""
-        if like is not None:
-            kwargs["initial"] = {name: getattr(like, name) for name in self.OF_RUN}
+    def __init__(self, *args, stage, like=None, objective=None, **kwargs):
+        """`like`: the run whose settings the form begins with; `objective`: the one it is for, without any SFT."""
+        kwargs["initial"] = {name: getattr(like, name) for name in self.OF_RUN} if like is not None else {}
+        if objective:
+            kwargs["initial"]["objective"] = objective
         super().__init__(*args, **kwargs)
+        self._keep_what_is_needed(stage)
         base = self.fields["base"]
         base.of_stage(stage)
         if stage.model_version is not None and stage.model_version.location:
             base.empty_label, base.initial, base.required = None, stage.model_version, True
         else:
             base.empty_label = f"The base model ({base_location(stage.project)})"
+
+    def _keep_what_is_needed(self, stage):
+        """Ask for what the objective has a use for, and nothing else."""
+        asked = self["objective"].value()
+        self.means = MEANS[asked if asked in MEANS else TrainingRun.Objective.SFT]
+        if not self.means.has_beta:
+            del self.fields["beta"]
+        if self.means.has_order:
+            self.fields["order"].initial = ", ".join(usual_order(stage.policy.rubric))
+        else:
+            del self.fields["order"], self.fields["all_axes"]
+        if not self.means.has_gap:
+            del self.fields["least_gap"]
+        if "learning_rate" not in self.initial:
+            self.initial["learning_rate"] = self.means.learning_rate
+
+    def clean_order(self):
+        keys = [key.strip() for key in self.cleaned_data["order"].split(",")]
+        return [key for key in keys if key] or None
 
     def clean_learning_rate(self):
         rate = self.cleaned_data["learning_rate"]

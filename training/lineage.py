@@ -60,6 +60,9 @@ def describe_examples(examples):
             "final_label__decision__lead",
             "final_label__revision__rating__expert",
             "final_label__revision__accepted_by",
+            "rejected_label__response__model_version",
+            "rejected_label__response__stage",
+            "axis",
         )
         .prefetch_related(Prefetch("final_label__ratings", queryset=ratings), "final_label__scores__axis")
         .order_by("position")

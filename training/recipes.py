@@ -11,16 +11,21 @@ Objective, Kind = TrainingRun.Objective, TrainingSet.Kind
 
 @dataclass(frozen=True)
 class Means:
-    """What an objective needs: the kind of its set, the trainer's name for it, and which settings it has.
-
-    `sentence` says in one sentence when to use it.
+    """What an objective needs: the kind of its set, the trainer's name for it, its usual learning rate, and which
+    settings it has. `sentence` says in one sentence when to use it.
     """
 
     kind: str
     trainer: str
     sentence: str
+    learning_rate: float = 5e-5
     has_beta: bool = False
     has_order: bool = False
+
+    @property
+    def has_gap(self):
+        """Whether answers must differ by a least difference to be told apart."""
+        return self.has_order and self.kind == Kind.PAIRS
 
 
 MEANS = {
@@ -43,6 +48,7 @@ MEANS = {
         "dpo",
         "Learns from pairs to prefer the better answer: of candidates, of turns, of revisions. For what SFT cannot "
         "teach: what not to say.",
+        learning_rate=5e-6,
         has_beta=True,
         has_order=True,
     ),
@@ -50,12 +56,14 @@ MEANS = {
         Kind.PAIRS,
         "dpo",
         "The same, from accepted revisions over the model’s own responses alone. For stages with many revisions.",
+        learning_rate=5e-6,
         has_beta=True,
     ),
     Objective.KTO: Means(
         Kind.JUDGED,
         "kto",
         "Learns from good and from poor answers that need not be pairs. For stages with one candidate a prompt.",
+        learning_rate=5e-6,
         has_beta=True,
     ),
 }

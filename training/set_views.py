@@ -9,6 +9,7 @@ from arbitration.panel import rests_on_simulation
 from core.access import ADMIN, project_view
 from training.dataset import read_lines_of
 from training.lineage import describe_examples
+from training.lines import trl_line_of
 from training.models import TrainingSet
 
 EXAMPLES_PAGE = 20
@@ -36,11 +37,13 @@ def training_set_page(request, project, pk):
 @require_GET
 @project_view(ADMIN)
 def training_set_file(request, project, pk):
-    """The frozen lines, as a download whose SHA-256 is the set's."""
+    """The frozen lines, as a download whose SHA-256 is the set's; with `for=trl`, as TRL's trainers read them."""
     training_set = _training_set(project, pk)
-    name = f"{project.slug}-{training_set.sha256[:12]}.jsonl"
+    lines = read_lines_of(training_set)
+    for_trl = request.GET.get("for") == "trl"
+    name = f"{project.slug}-{training_set.sha256[:12]}{'-trl' * for_trl}.jsonl"
     return HttpResponse(
-        b"".join(read_lines_of(training_set)),
+        b"".join(map(trl_line_of, lines) if for_trl else lines),
         content_type="application/x-ndjson",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
