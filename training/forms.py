@@ -258,6 +258,8 @@ class LaunchForm(forms.Form):
 
     def _keep_what_is_needed(self, stage):
         """Ask for what the objective has a use for, and nothing else."""
+        if "objective" not in self.fields:
+            return
         asked = self["objective"].value()
         self.means = MEANS[asked if asked in MEANS else TrainingRun.Objective.SFT]
         if not self.means.has_beta:

@@ -72,6 +72,8 @@ class GroupForm(LaunchForm):
         help_text=_("0 trains the weights themselves."),
     )
     seed = None
+    # A group learns by SFT.
+    objective = beta = order = least_gap = all_axes = None
     seeds = NumbersField(
         label=_("Training seeds"),
         help_text=_(
