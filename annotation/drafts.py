@@ -13,6 +13,8 @@ from django.db import transaction
 from annotation.assignment import renew_lease
 from annotation.models import Draft
 from core.errors import Conflict, NotAllowed
+from core.locks import require_open
+from core.models import Project
 
 NOT_YOURS = "This response is not before you."
 
@@ -42,11 +44,13 @@ def save_draft(*, response, by, fields, now, writing=None):
     """Keep what an expert has filled in so far, as the form's fields, and renew their lease. Returns the Draft.
 
     Also after the lease has ended. Without `writing` it replaces whatever draft there is. Raises NotAllowed for
-    somebody who was never given the response, DraftMoved for a form that is behind another.
+    somebody who was never given the response, DraftMoved for a form that is behind another, Archived where the project
+    can only be read.
     """
     # The renewal waits for a submit that is under way: what that settles is no draft any more.
     held = renew_lease(response=response, expert=by, now=now)
     draft = Draft.objects.select_for_update().filter(response=response, expert=by).first()
+    require_open(Project.objects.get(stages__responses=response))
     if draft is None and not held:
         raise NotAllowed(NOT_YOURS)
     return write_draft(draft or Draft(response=response, expert=by), fields, now=now, writing=writing)

@@ -50,11 +50,14 @@ def copy_project(*, project, name, by, now, with_people=False):
 
 @transaction.atomic
 def archive_project(*, project, by, now):
-    """Take the project out of the lists; from now on it can only be read. Raises Conflict while a job is at work."""
-    if lock_project(project, even_archived=True).archived_at is None:
+    """Take the project out of the lists; from now on it can only be read. Raises Conflict while a job is at work.
+
+    What people have begun in it is waited for, or refused by its audit event.
+    """
+    if Project.objects.select_for_update().get(pk=project.pk).archived_at is None:
         _require_rest(project)
-        Project.objects.filter(pk=project.pk).update(archived_at=now)
         audit.record("project:archive", project, by=by, now=now)
+        Project.objects.filter(pk=project.pk).update(archived_at=now)
         project.archived_at = now
 
 

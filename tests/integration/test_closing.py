@@ -8,6 +8,7 @@ from django.core.files.storage import default_storage
 from django.urls import reverse
 
 from annotation.assignment import call_in, decline, next_assignment
+from annotation.drafts import save_draft
 from annotation.models import Rating, Response
 from annotation.references import set_reference
 from arbitration.cases import claim_case, release_case
@@ -28,6 +29,7 @@ from tests.factories.annotation import make_rating_stage, rate
 from tests.factories.arbitration import decide, make_divergent
 from tests.factories.core import NOW, make_project
 from tests.factories.training import make_run, make_trainable_stage
+from tests.interleaving import on_row_locks, outcome_after
 from training.dataset import file_of
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +86,8 @@ class TestArchive:
             lambda: write_guidelines(project=team.project, text="x", by=team.admin, now=NOW),
             lambda: open_stage(project=team.project, model_version=None, by=team.admin, now=NOW),
             lambda: rate(slot.response, team.experts[0]),
+            lambda: next_assignment(stage=stage, expert=team.experts[1], now=NOW),
+            lambda: save_draft(response=slot.response, by=team.experts[0], fields={"comment": "x"}, now=NOW),
             lambda: decline(assignment=slot, by=team.experts[0], reason="Not my field.", now=NOW),
             lambda: call_in(assignment=slot, by=team.admin, now=NOW),
             lambda: claim_case(response=waiting, by=team.lead, now=NOW),
@@ -105,6 +109,26 @@ class TestArchive:
         act("bring_back", team)
         team.project.refresh_from_db()
         assert rate(slot.response, team.experts[0]) and decide(case)
+
+    @on_row_locks
+    @pytest.mark.django_db(transaction=True)
+    def test_lets_nothing_land_after_it_that_began_before(self, team, aside):
+        stage = make_rating_stage(team.project)
+        slot = next_assignment(stage=stage, expert=team.experts[0], now=NOW)
+        other = Response.objects.filter(stage=stage).exclude(pk=slot.response_id).first()
+        waiting = make_divergent(other, team.experts)
+        for act_of_a_person in (
+            lambda: rate(slot.response, team.experts[0]),
+            lambda: next_assignment(stage=stage, expert=team.experts[1], now=NOW),
+            lambda: claim_case(response=waiting, by=team.lead, now=NOW),
+        ):
+            given = AuditEvent.objects.count()
+            met = outcome_after(aside, lambda: act("archive", team), act_of_a_person)
+            assert isinstance(met, Archived) and AuditEvent.objects.count() == given + 1
+            act("bring_back", team)
+        outcome_after(aside, lambda: rate(slot.response, team.experts[0]), lambda: act("archive", team))
+        team.project.refresh_from_db()
+        assert team.project.archived_at and Rating.objects.filter(expert=team.experts[0]).count() == 2
 
     def test_refuses_whatever_is_sent_to_it(self, team, client):
         act("archive", team)
