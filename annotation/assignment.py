@@ -26,27 +26,32 @@ from annotation import looking
 from annotation.counting import count_items
 from annotation.deciding import decide_response, lock_response, require_changeable
 from annotation.models import Assignment, Draft, Involvement, QueueCursor, Rating, Response
+from annotation.raters import may_rate, raters_of
 from annotation.slots import CALLED_IN, DECLINED, let_go, reopen
 from core import audit
 from core.errors import Conflict, InvalidInput
 from core.limits import asked_text
-from core.models import Membership, Stage
+from core.models import Stage
 from core.transitions import transition_first
 
 LAPSES_AT_ONCE = 500
 
 
-def next_assignment(*, stage, expert, now):
+def next_assignment(*, stage, expert, now, spaced=None):
     """The slot `expert` judges next, leased to them; None when the stage has nothing left for them.
+
+    `spaced`: no prompt that they met among their last items, as long as there is another (`looking.look`); so it is in
+    comparisons unless said.
 
     Asking again returns the same slot with its lease renewed. The cost depends neither on the number of
     responses nor on how far the expert has come. A lease is a reservation, not a record: it may be taken on GET.
     """
     if stage.status != Stage.Status.RATING:
         return None
-    slot = _next_slot(stage, expert, now)
+    spaced = stage.kind == Stage.Kind.COMPARISON if spaced is None else spaced
+    slot = _next_slot(stage, expert, now, spaced)
     if slot is None and _release_lapsed(now, stage=stage):
-        slot = _next_slot(stage, expert, now)
+        slot = _next_slot(stage, expert, now, spaced)
     return slot
 
 
@@ -60,7 +65,9 @@ def next_of(*, stages, expert, now):
         held = Assignment.objects.filter(stage__in=stages, expert=expert, status=Assignment.Status.LEASED)
         begun = set(held.filter(lease_until__gt=now).values_list("stage", flat=True))
         stages = sorted(_mixed(stages, expert), key=lambda stage: stage.pk not in begun)
-    slots = (next_assignment(stage=stage, expert=expert, now=now) for stage in stages)
+    # A turn asks the prompts of the comparison beside it, too.
+    spaced = any(stage.kind == Stage.Kind.COMPARISON for stage in stages)
+    slots = (next_assignment(stage=stage, expert=expert, now=now, spaced=spaced) for stage in stages)
     return next(filter(None, slots), None)
 
 
@@ -73,8 +80,9 @@ def _mixed(stages, expert):
         )
     )
     for stage in stages:
-        if stage.pk not in left:
-            left[stage.pk] = begin(stage, expert).share
+        if stage.pk not in left and (cursor := begin(stage, expert)):
+            left[stage.pk] = cursor.share
+    stages = [stage for stage in stages if stage.pk in left]
     # The first of several to arrive, each at its own pace, is each with the probability of its share in all paces.
     lots = {stage.pk: random.expovariate(max(left[stage.pk], 1)) for stage in stages}
     return sorted(stages, key=lambda stage: (stage.kind != Stage.Kind.CALIBRATION, lots[stage.pk]))
@@ -82,17 +90,18 @@ def _mixed(stages, expert):
 
 def has_work(*, stages, expert):
     """Whether any of the `stages` has something left for `expert`. Nothing is leased: they may have gone for lunch."""
-    looks = (looking.look(stage, expert) for stage in stages if stage.status == Stage.Status.RATING)
-    return any(look is None or look.held or look.slots for look in looks)
+    looks = ((stage, looking.look(stage, expert)) for stage in stages if stage.status == Stage.Status.RATING)
+    return any(may_rate(stage, expert) if look is None else look.held or look.slots for stage, look in looks)
 
 
 @transaction.atomic
 def take_slot(*, response, expert, now):
     """Lease any open slot of one response to `expert`; the one they hold already, if they do.
 
-    None when no slot is open or the expert has taken part already.
+    None when no slot is open, the expert has taken part already, or others were chosen to rate the stage.
     """
-    return take_open(lock_response(response.pk), expert=expert, now=now)
+    response = lock_response(response.pk)
+    return take_open(response, expert=expert, now=now) if may_rate(response.stage, expert) else None
 
 
 def take_open(response, *, expert, now, trail=audit):
@@ -179,12 +188,13 @@ def decline(*, assignment, by, reason, now):
     return involvement
 
 
-def _next_slot(stage, expert, now):
+def _next_slot(stage, expert, now, spaced):
     # A round that claims nothing means that somebody else, or this expert's other tab, claimed something: it ends.
     while True:
-        found = looking.look(stage, expert)
+        found = looking.look(stage, expert, spaced=spaced)
         if found is None:
-            begin(stage, expert)
+            if begin(stage, expert) is None:
+                return None
         elif found.held is not None:
             if renew_lease(response=found.held.response_id, expert=expert, now=now):
                 found.held.lease_until = _lease_end(now)
@@ -198,9 +208,12 @@ def _next_slot(stage, expert, now):
 
 
 def begin(stage, expert):
-    """The expert's first time in the stage: their cursor, with about how many items fall to them. Returns it."""
+    """The expert's first time in the stage: their cursor, with about how many items fall to them. Returns it; None
+    where others were chosen to rate."""
+    if not may_rate(stage, expert):
+        return None
     k = stage.ratings_per_response
-    experts = Membership.objects.experts_of(stage.project_id).count()
+    experts = raters_of(stage).count()
     items = count_items(stage)
     share = items if experts <= k else -(-items * k // experts)
     cursor, _ = QueueCursor.objects.get_or_create(stage=stage, expert=expert, defaults={"share": share})

@@ -9,11 +9,12 @@ from django.db.models.functions import Coalesce
 from annotation.agreement import Judgement, Reason, Rules, find_divergence
 from annotation.answers import label_rows, load_answers
 from annotation.models import Assignment, Divergence, DivergenceReason, Involvement, Rating, Response
+from annotation.raters import raters_of, raters_of_outer
 from annotation.slots import close_slots
 from core import audit
 from core.compiled import Compiled, Given
 from core.errors import Archived
-from core.models import Membership, Stage
+from core.models import Stage
 from core.policies import whole, worked_out
 from core.transitions import transition
 
@@ -151,7 +152,7 @@ def escalate_unjudgeable(*, now):
     declined = Involvement.objects.filter(response=OuterRef("response"), part=Involvement.Part.DECLINED)
     slots = Assignment.objects.filter(response=OuterRef("pk"), status=Assignment.Status.OPEN)
     taken_part = Involvement.objects.filter(response=OuterRef(OuterRef("pk")), user=OuterRef("user"))
-    experts = Membership.objects.experts_of(OuterRef("stage__project"))
+    experts = raters_of_outer("stage")
     due = (
         Response.objects.filter(Exists(slots.filter(reopened_at__isnull=False).filter(Exists(declined))))
         .exclude(assignments__status=Assignment.Status.LEASED)
@@ -233,7 +234,7 @@ def _is_unjudgeable(response, still_needed):
     if not response.involvements.filter(part=Involvement.Part.DECLINED).exists():
         return False
     taken_part = Involvement.objects.filter(response=response, user=OuterRef("user"))
-    experts = Membership.objects.experts_of(response.stage.project_id)
+    experts = raters_of(response.stage)
     return experts.filter(~Exists(taken_part)).count() < still_needed
 
 

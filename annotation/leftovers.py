@@ -6,8 +6,8 @@ from django.db.models import Count, Exists, OuterRef, Q
 from annotation.counting import shown_responses
 from annotation.models import Assignment, Draft, Response, Shortfall, load_earlier
 from annotation.pairs import awaiting
+from annotation.raters import raters_of
 from annotation.searching import LONGEST_SEARCH
-from core.models import Membership
 
 PER_PAGE = 50
 
@@ -28,7 +28,7 @@ def what_is_left(stage):
         "pairs": awaiting(stage),
         "diverging": counts.get(Response.Status.DIVERGENT, 0),
         "aside": counts.get(Response.Status.SET_ASIDE, 0),
-        "experts": Membership.objects.experts_of(stage.project_id).count(),
+        "experts": raters_of(stage).count(),
         "shortfalls": list(Shortfall.objects.filter(stage=stage).select_related("decided_by")),
     }
 

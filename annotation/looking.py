@@ -16,6 +16,8 @@ from core.models import User
 # How many responses an expert is offered at a time: enough that clients who ask at once rarely want the same
 # slot, few enough that what is begun gets finished.
 WINDOW = 8
+SPACING = 20
+"""Among so many of an expert's last items no prompt comes twice in a comparison, as long as another is there."""
 KEPT = ("fields", "form", "turn", "updated_at")
 
 _TAKEN = """
@@ -28,6 +30,22 @@ _PAGE = """
     SELECT id, response_id, slot, position FROM annotation_assignment
     WHERE stage_id = %(stage)s AND status = 'open' AND {where} ORDER BY position LIMIT %(size)s
 """
+# What an expert rated, declined or began last, in whichever stage: the newest of each kind from its index.
+_MET = f"""met AS MATERIALIZED (
+    SELECT response.prompt_id, ROW_NUMBER() OVER (ORDER BY item.at DESC) AS ago FROM (
+        SELECT response_id, MAX(at) AS at FROM (
+            SELECT * FROM (SELECT response_id, submitted_at AS at FROM annotation_rating
+                WHERE expert_id = %(expert)s ORDER BY submitted_at DESC LIMIT {SPACING}) rated
+            UNION ALL SELECT * FROM (SELECT response_id, created_at FROM annotation_involvement
+                WHERE user_id = %(expert)s AND part = 'declined' ORDER BY created_at DESC LIMIT {SPACING}) declined
+            UNION ALL SELECT * FROM (SELECT response_id, updated_at FROM annotation_draft
+                WHERE expert_id = %(expert)s ORDER BY updated_at DESC LIMIT {SPACING}) begun
+        ) each_item GROUP BY response_id
+    ) item JOIN annotation_response response ON response.id = item.response_id
+    ORDER BY item.at DESC LIMIT {SPACING}
+)"""
+_AGO = """(SELECT MIN(met.ago) FROM met JOIN annotation_response answer ON answer.prompt_id = met.prompt_id
+    WHERE answer.id = page.response_id)"""
 _FIRST = f"""
 WITH place AS (
     SELECT position, turn FROM annotation_queuecursor WHERE stage_id = %(stage)s AND expert_id = %(expert)s
@@ -36,15 +54,27 @@ WITH place AS (
     WHERE stage_id = %(stage)s AND expert_id = %(expert)s AND status = 'leased' ORDER BY leased_at, id LIMIT 1
 ), page AS ({_PAGE.format(where="position >= (SELECT position FROM place)")})
 SELECT place.turn, place.position AS stood, found.* FROM place LEFT JOIN (
-    SELECT held.*, 1 AS is_held, 0 AS taken FROM held
-    UNION ALL SELECT page.*, 0, CASE WHEN {_TAKEN} THEN 1 ELSE 0 END FROM page
+    SELECT held.*, 1 AS is_held, 0 AS taken, NULL AS ago FROM held
+    UNION ALL SELECT page.*, 0, CASE WHEN {_TAKEN} THEN 1 ELSE 0 END, NULL FROM page
 ) found ON 1 = 1
 """
 _FURTHER = f"""
 WITH page AS ({_PAGE.format(where="position > %(after)s")})
-SELECT page.*, 0, CASE WHEN {_TAKEN} THEN 1 ELSE 0 END FROM page
+SELECT page.*, 0, CASE WHEN {_TAKEN} THEN 1 ELSE 0 END, NULL FROM page
 """
-_REOPENED = _FURTHER.replace("AND position > ", "AND reopened_at IS NOT NULL AND position > ")
+
+
+def _reopened(further):
+    return further.replace("AND position > ", "AND reopened_at IS NOT NULL AND position > ")
+
+
+def _telling_when_met(sql):
+    return sql.replace("WITH ", f"WITH {_MET}, ", 1).replace("END, NULL FROM", f"END, {_AGO} FROM")
+
+
+# (the first page, those after it, those of reopened slots)
+_ANY = (_FIRST, _FURTHER, _reopened(_FURTHER))
+_SPACED = tuple(map(_telling_when_met, _ANY))
 
 
 @dataclass
@@ -59,12 +89,27 @@ class Look:
     reached: int = QueueCursor.END
 
 
-def look(stage, expert):
-    """The Look of an expert at a stage; None for one who has no cursor there yet."""
+@dataclass
+class Ahead:
+    """The open slots in which an expert has no part: `free` ones of the first WINDOW responses whose prompt is not
+    among their last SPACING items, the `near` ones before these, and the position of the `first` of all."""
+
+    free: list = field(default_factory=list)
+    near: list = field(default_factory=list)
+    first: int = QueueCursor.END
+
+
+def look(stage, expert, *, spaced=False):
+    """The Look of an expert at a stage; None for one who has no cursor there yet.
+
+    `spaced`: no response whose prompt is among the expert's last SPACING items, or, where none other is left, that
+    whose prompt they met the longest ago.
+    """
+    first, further, reopened = _SPACED if spaced else _ANY
     # Twice the window: of what lies ahead, the expert has usually had some already.
     size = 2 * WINDOW * max(stage.ratings_per_response, 2)
     given = {"stage": stage.pk, "expert": expert.pk, "size": size}
-    rows = _rows(_FIRST, given)
+    rows = _rows(first, given)
     if not rows:
         return None
     found = Look(*rows[0][:2])
@@ -73,12 +118,12 @@ def look(stage, expert):
     if held:
         found.held = _slot(held[0], stage, Assignment.Status.LEASED, expert)
         return found
-    free = _walk(page, _FURTHER, given)
-    if free:
-        found.reached = free[0][3]
-    else:
-        free = _walk(_rows(_REOPENED, given | {"after": -1}), _REOPENED, given)
-    found.slots = [_slot(row, stage, Assignment.Status.OPEN) for row in free]
+    ahead = _walk(page, further, given)
+    found.reached, offered = ahead.first, ahead.free
+    if not offered:
+        again = _walk(_rows(reopened, given | {"after": -1}), reopened, given)
+        offered = again.free or _met_longest_ago(ahead.near + again.near)
+    found.slots = [_slot(row, stage, Assignment.Status.OPEN) for row in offered]
     return found
 
 
@@ -108,15 +153,26 @@ _looked_into = Compiled(_looking_into)
 
 
 def _walk(page, further, given):
-    """The rows of the first WINDOW responses in which the expert has no part, of the first page that has any."""
+    """What is Ahead, up to the first page that has any free slot."""
+    ahead = Ahead()
     page = sorted(page, key=lambda row: row[3])
     while page:
-        free = [row for row in page if not row[5]]
+        theirs = [row for row in page if not row[5]]
+        ahead.first = min([ahead.first, *(row[3] for row in theirs)])
+        free = [row for row in theirs if row[6] is None]
         if free:
             offered = set(list(dict.fromkeys(row[1] for row in free))[:WINDOW])
-            return [row for row in free if row[1] in offered]
+            ahead.free = [row for row in free if row[1] in offered]
+            break
+        ahead.near += theirs
         page = _rows(further, given | {"after": page[-1][3]}) if len(page) == given["size"] else []
-    return []
+    return ahead
+
+
+def _met_longest_ago(rows):
+    """Those of the `rows` whose prompt the expert met the longest ago."""
+    longest = max((row[6] for row in rows), default=None)
+    return [row for row in rows if row[6] == longest]
 
 
 def _rows(sql, given):

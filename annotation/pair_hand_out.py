@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef
 from annotation.assignment import begin
 from annotation.models import Pair, PairDecline, PairDraft, PairSlot, Preference, QueueCursor, Rating
 from annotation.pairs import lock_pair, require_changeable
+from annotation.raters import raters_of
 from core import audit
 from core.errors import Conflict, InvalidInput
 from core.limits import asked_text
@@ -157,6 +158,7 @@ def _open_pairs(stage, expert):
         Exists(slots.filter(status=Status.OPEN)),
         ~Exists(slots.filter(expert=expert)),
         ~Exists(declined),
+        Exists(raters_of(stage).filter(user=expert)),
         stage=stage,
         status=Pair.Status.AWAITING,
     ).order_by("position")

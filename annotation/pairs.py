@@ -24,9 +24,8 @@ def draw_pairs_of(stage, *, by, now):
     Raises InvalidInput where no two of its responses make one.
     """
     answers = {}
-    rows = (
-        Response.objects.filter(stage=stage).exclude(status=Response.Status.SET_ASIDE).order_by("candidate")
-    )
+    rows = Response.objects.filter(stage=stage, is_anchor=False).order_by("candidate")
+    rows = rows.exclude(status=Response.Status.SET_ASIDE)
     for prompt, version, response in rows.values_list("prompt", "model_version", "pk"):
         answers.setdefault(prompt, {}).setdefault(version, []).append(response)
     pairs = draw_pairs(answers, seed=f"{stage.project.seed}:{stage.key}", per_prompt=stage.pairs_per_prompt)

@@ -28,9 +28,10 @@ from annotation.models import (
     Rating,
     Response,
 )
+from annotation.raters import raters_of
 from annotation.responses import prompts_without_response
 from core.compiled import Compiled, Given
-from core.models import Membership, Project, Stage, User
+from core.models import Project, Stage, User
 from core.zones import midnight
 
 
@@ -224,12 +225,18 @@ def stage_progress(stage):
     )
 
 
+def seconds_each(experts):
+    """The mean time that a rating takes these users, by each one's newest RECENT ratings; None where none was timed."""
+    recent = Rating.objects.filter(expert=OuterRef("pk")).order_by("-submitted_at").values("seconds")[:RECENT]
+    users = User.objects.filter(pk__in=[expert.pk for expert in experts])
+    means = users.annotate(each=OfRecent(recent, "AVG(recent.seconds)", FloatField()))
+    known = [each for each in means.order_by().values_list("each", flat=True) if each is not None]
+    return sum(known) / len(known) if known else None
+
+
 def _experts_of(stage, at_work):
-    """Who is an expert of the project, and then whoever else was at work in the stage."""
-    role = Membership.objects.filter(
-        user=OuterRef("pk"), project=stage.project_id, role=Membership.Role.EXPERT
-    )
-    people = User.objects.annotate(is_expert=Exists(role))
+    """Who can rate in the stage, and then whoever else was at work in it."""
+    people = User.objects.annotate(is_expert=Exists(raters_of(stage).filter(user=OuterRef("pk"))))
     return people.filter(Q(is_expert=True) | Q(pk__in=at_work - {None})).order_by("-is_expert", "username")
 
 

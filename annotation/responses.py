@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, Max, OuterRef
 from django.db.models.functions import Coalesce
 
-from annotation.models import Assignment, Prompt, QueueCursor, Response, Unanswered
+from annotation.models import Assignment, Prompt, QueueCursor, Response, Unanswered, WantedAnswer
 from annotation.pairs import draw_pairs_of
 from core import audit
 from core.bulk import insert_rows
@@ -27,7 +27,8 @@ class NewResponse:
     """One answer of a model, not yet a row. `prompt` and `model_version` are rows or their primary keys.
 
     `sampling` (a Sampling row or key) and `seed` say how it was drawn; empty where it was imported. `ratings` is a k
-    of its own; `copy_of` the response that it copies, in a comparison or calibration.
+    of its own; `copy_of` the response that it copies, in a comparison or calibration, `is_anchor` whether it is rated
+    again to tell how the panel has moved.
     """
 
     prompt: Any
@@ -39,6 +40,7 @@ class NewResponse:
     finish_reason: str = ""
     ratings: int | None = None
     copy_of: Any = None
+    is_anchor: bool = False
 
     @property
     def key(self):
@@ -46,10 +48,11 @@ class NewResponse:
 
 
 @transaction.atomic
-def add_responses(*, stage, answers: Iterable[NewResponse], now):
+def add_responses(*, stage, answers: Iterable[NewResponse], now, rounds=None):
     """Store the answers of a stage that waits for responses, each with k open slots. Returns the new rows.
 
     Where the stage asks for preferences alone they have none, and are PAIRED from the start.
+    `rounds`: the most answers that one prompt gets, where `hand_out_positions` is to keep them apart.
 
     What the stage already has (same prompt and candidate) is skipped, so that a worker may send a batch again; so is
     what a turn is told of a prompt that was set aside meanwhile. Writes no audit event: the job or import that calls it
@@ -61,11 +64,11 @@ def add_responses(*, stage, answers: Iterable[NewResponse], now):
     created = []
     answers = iter(answers)
     while batch := list(islice(answers, BATCH)):
-        created += _add_batch(stage, batch, now)
+        created += _add_batch(stage, batch, rounds, now)
     return created
 
 
-def _add_batch(stage, answers, now):
+def _add_batch(stage, answers, rounds, now):
     wanted = {answer.key: answer for answer in answers}
     for key in _existing_keys(stage, {prompt for prompt, _ in wanted}):
         wanted.pop(key, None)
@@ -73,11 +76,12 @@ def _add_batch(stage, answers, now):
         aside = Prompt.objects.filter(pk__in={prompt for prompt, _ in wanted}, set_aside__isnull=False)
         aside = set(aside.values_list("pk", flat=True))
         wanted = {key: answer for key, answer in wanted.items() if key[0] not in aside}
-    positions = hand_out_positions(stage, wanted)
+    positions = hand_out_positions(stage, wanted, rounds)
     insert_rows(
         Response,
         (
             "copy_of",
+            "is_anchor",
             "prompt",
             "model_version",
             "candidate",
@@ -91,6 +95,7 @@ def _add_batch(stage, answers, now):
         (
             (
                 _pk(answer.copy_of),
+                answer.is_anchor,
                 _pk(answer.prompt),
                 _pk(answer.model_version),
                 answer.candidate,
@@ -116,14 +121,18 @@ def _add_batch(stage, answers, now):
     return created
 
 
-def hand_out_positions(stage, keys):
+def hand_out_positions(stage, keys, rounds=None):
     """The place of each (prompt id, candidate) in the stage's hand-out: {key: position}.
 
     Drawn from the project's seed, so that neighbouring prompts, splits and models come mixed, and from nothing
     else, so that a resumed run gives every answer the same place. Two keys that draw the same place (1 in
     4,000 at a thousand responses, some 230 at a million) are told apart by taking the next free one.
+
+    With `rounds` the answers to one prompt, candidates 0 to rounds − 1, lie at least about three quarters of all
+    prompts apart: each in a round of its own, which of them in which by lot, and prompts in nearly the same order in
+    every round.
     """
-    drawn = {key: _draw(stage, key) for key in keys}
+    drawn = {key: _draw_apart(stage, key, rounds) if rounds else _draw(stage, *key) for key in keys}
     taken = _taken(stage, set(drawn.values()))
     positions = {}
     for key, position in drawn.items():
@@ -135,16 +144,26 @@ def hand_out_positions(stage, keys):
     return positions
 
 
-def prompts_without_response(stage):
-    """The project's prompts that the stage lacks a response to, though a turn is to answer all of them.
+def prompts_without_response(stage, model_version=None):
+    """The project's prompts that the stage lacks a response to, though a turn is to answer all of them, and a
+    comparison those for which an answer is wanted (of `model_version`, or of any).
 
-    Not those that are set aside, nor those of which it is known that the stage's model cannot answer them.
+    Not those that are set aside, nor those of which it is known that the model cannot answer them.
     """
     if not stage.is_turn:
-        return Prompt.objects.none()
+        wanted = WantedAnswer.objects.filter(stage=stage, prompt=OuterRef("pk"), reason_code="")
+        wanted = wanted if model_version is None else wanted.filter(model_version=model_version)
+        return Prompt.objects.in_use().filter(Exists(wanted), project=stage.project_id)
     answered = Response.objects.filter(stage=stage, prompt=OuterRef("pk"))
     failed = Unanswered.objects.filter(stage=stage, prompt=OuterRef("pk"))
     return Prompt.objects.in_use().filter(~Exists(answered), ~Exists(failed), project=stage.project_id)
+
+
+def rounds_of(stage):
+    """The most answers that one prompt gets in a comparison, those it still waits for among them."""
+    rows = (Response.objects.filter(stage=stage), WantedAnswer.objects.filter(stage=stage))
+    found = [each.aggregate(last=Max("candidate"))["last"] for each in rows]
+    return 1 + max((last for last in found if last is not None), default=0)
 
 
 def largest_k(stage):
@@ -188,9 +207,17 @@ def _existing_keys(stage, prompts):
     return set(rows.values_list("prompt_id", "candidate"))
 
 
-def _draw(stage, key):
-    words = f"{stage.project.seed}:{stage.key}:{key[0]}:{key[1]}"
+def _draw(stage, *what):
+    words = ":".join(map(str, (stage.project.seed, stage.key, *what)))
     return int.from_bytes(hashlib.sha256(words.encode()).digest()[:4]) % QueueCursor.END
+
+
+def _draw_apart(stage, key, rounds):
+    prompt, candidate = key
+    by_lot = sorted(range(rounds), key=lambda each: _draw(stage, "round", prompt, each))
+    # A quarter of the place within the round is the answer's own, so that prompts change their neighbours.
+    within = (3 * _draw(stage, "prompt", prompt) + _draw(stage, *key)) / (4 * QueueCursor.END)
+    return int((by_lot.index(candidate) + within) / rounds * QueueCursor.END)
 
 
 def _taken(stage, positions):

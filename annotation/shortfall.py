@@ -17,13 +17,14 @@ from django.db.models.functions import Coalesce
 from annotation.deciding import decide_response, lock_response
 from annotation.models import Assignment, Involvement, QueueCursor, Response, Shortfall
 from annotation.pairs import fit_pairs
+from annotation.raters import raters_of
 from annotation.responses import largest_k
 from annotation.slots import close_slots
 from core import audit
 from core.errors import Conflict, InvalidInput
 from core.limits import asked_text
 from core.locks import lock_stage
-from core.models import Membership, Stage
+from core.models import Stage
 
 BATCH = 100
 PATIENCE = timedelta(days=1)
@@ -135,9 +136,7 @@ def escalate_the_left(*, now):
     escalated = 0
     for stage in Stage.objects.filter(status=Stage.Status.RATING).select_related("project"):
         # With as many experts as ratings, nobody who left is missed: a refusal is looked after as it is given.
-        if Membership.objects.experts_of(stage.project_id).count() < largest_k(stage) and _somebody_left(
-            stage
-        ):
+        if raters_of(stage).count() < largest_k(stage) and _somebody_left(stage):
             for pk in list(_waiting_in_vain(stage, now).values_list("pk", flat=True)[:BATCH]):
                 escalated += _escalate(pk, now)
     return escalated
@@ -193,7 +192,7 @@ def _given(response):
 
 
 def _somebody_left(stage):
-    still = Membership.objects.experts_of(stage.project_id).filter(user=OuterRef("expert"))
+    still = raters_of(stage).filter(user=OuterRef("expert"))
     return QueueCursor.objects.filter(~Exists(still), stage=stage).exists()
 
 
@@ -201,7 +200,7 @@ def _waiting_in_vain(stage, now):
     """The responses that have a rating, that nobody holds, and that lack more ratings than there are experts for."""
     slots = Assignment.objects.filter(response=OuterRef("pk")).order_by().values("response")
     taken_part = Involvement.objects.filter(response=OuterRef(OuterRef("pk")), user=OuterRef("user"))
-    able = Membership.objects.experts_of(stage.project_id).filter(~Exists(taken_part)).order_by()
+    able = raters_of(stage).filter(~Exists(taken_part)).order_by()
     is_open, is_rated = Q(status=Assignment.Status.OPEN), Q(status=Assignment.Status.SUBMITTED)
     found = Response.objects.filter(stage=stage, status=AWAITING).annotate(
         rated=Subquery(slots.annotate(n=Count("pk", filter=is_rated)).values("n")),

@@ -29,6 +29,7 @@ WORDS = {
     "decision:reopen": _("Decision reopened"),
     "file:discard": _("Uploaded file removed"),
     "file:upload": _("File uploaded"),
+    "comparison:go-without": _("Comparison goes on without some answers"),
     "generation:launch": _("Generation launched"),
     "membership:add": _("Role given"),
     "membership:remove": _("Role taken"),

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from django.db.models import Q
+
+from annotation.models import Response, WantedAnswer
 from core.models import ModelVersion, Stage
 from evaluation import measures
 from evaluation.encoders import encoder_in_force
@@ -34,8 +37,11 @@ def finished_comparisons(project):
 
 
 def compared_versions(stage):
-    """The model versions that a comparison stage compares, the oldest first."""
-    return list(ModelVersion.objects.filter(responses__stage=stage).order_by("pk").distinct())
+    """The model versions that a comparison stage compares, or waits for, the oldest first."""
+    compared = Response.objects.filter(stage=stage, is_anchor=False).order_by().values("model_version")
+    wanted = WantedAnswer.objects.filter(stage=stage, reason_code="").values("model_version")
+    found = ModelVersion.objects.filter(Q(pk__in=compared) | Q(pk__in=wanted))
+    return list(found.order_by("pk"))
 
 
 def figures_of(stage):

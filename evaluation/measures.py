@@ -132,6 +132,9 @@ def raters(stage):
 
 
 def _held_out(stage, model_version, response=""):
-    """The conditions for a stage's held-out responses, of one model version or all; `response` leads to them."""
-    found = {f"{response}stage": stage, f"{response}prompt__split": HELD_OUT}
+    """The conditions for a stage's held-out responses, of one model version or all; `response` leads to them.
+
+    Anchors are rated again to tell how the panel has moved, and are no figure of their model.
+    """
+    found = {f"{response}stage": stage, f"{response}prompt__split": HELD_OUT, f"{response}is_anchor": False}
     return found if model_version is None else found | {f"{response}model_version": model_version}

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from annotation.assignment import next_assignment
 from annotation.models import Assignment, Rating, Response
+from annotation.raters import may_rate
 from annotation.rating import submit_rating
 from annotation.responses import largest_k
 from arbitration.cases import claim_next_case, resolve_case
@@ -93,6 +94,7 @@ def simulate_stage(*, stage, experts=3, seed=0, clock, on_progress=lambda kind: 
             f"Simulated experts judge {', '.join(sorted(AXES))}; this rubric lacks {', '.join(sorted(missing))}."
         )
     people, lead = simulated_people(project=stage.project, experts=experts, now=clock())
+    people = [person for person in people if may_rate(stage, person)]
     if len(people) < (k := largest_k(stage)):
         raise InvalidInput(f"A response here gets {k} ratings: simulate as many experts.")
     sights = see(stage)

@@ -1,13 +1,17 @@
 from django.urls import path
 
-from evaluation import side_views, views
+from evaluation import comparing_views, side_views, views
 
 app_name = "evaluation"
 urlpatterns = [
     path("report/", views.report, name="report"),
+    path("report/compare/", comparing_views.compare, name="compare"),
+    path("report/compare/preview/", comparing_views.compare_preview, name="compare-preview"),
+    path("report/compare/plan/", comparing_views.plan_comparison, name="plan"),
     path("report.json", views.report_json, name="report-json"),
     path("report/figures/", views.figure, name="figure"),
     path("report/figures/<slug:key>.svg", views.figure_file, name="figure-file"),
+    path("stages/<stage:stage_key>/comparison/", comparing_views.comparison_panel, name="comparison-panel"),
     path("stages/<stage:stage_key>/coherence/", views.stage_panel, name="stage-panel"),
     path("stages/<stage:stage_key>/coherence/resume/", views.resume, name="resume-scoring"),
     path("stages/<stage:stage_key>/coherence/cancel/", views.cancel, name="cancel-scoring"),

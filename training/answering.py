@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q
 
 from annotation.conversations import as_chat
-from annotation.models import Prompt, Response, Unanswered, load_earlier
+from annotation.models import Prompt, Unanswered, load_earlier
 from annotation.responses import NewResponse, add_responses, open_rating
 from core.locks import lock_stage
 from core.models import Stage
@@ -32,6 +32,7 @@ class Generation:
     def __init__(self, attempt):
         self.attempt, self.run = attempt, attempt.job
         self.stage = Stage.objects.select_related("project", "model_version").get(pk=self.run.stage_id)
+        self.model_version = self.run.model_version or self.stage.model_version
         self.asked = {}
         self.outdated = False
         self.responses = Tail(attempt.run_dir / "responses.jsonl")
@@ -54,17 +55,38 @@ class Generation:
                 )
             # Prompts that were imported or corrected while it ran are answered in another round.
             self.look_at_prompts()
-        marked = Unanswered.objects.filter(stage=self.stage).count()
-        if marked and not Response.objects.filter(stage=self.stage).exists():
+        marked = self.marks().count()
+        if marked and not self.answered().exists():
             raise Refused("nothing_answered", count=marked)
         with transaction.atomic():
             lock_stage(self.stage)
             self.attempt.progressed()
-            open_rating(stage=self.stage, by=self.run.created_by, now=self.attempt.clock())
+            self.go_on()
             self.attempt.end(Job.Status.SUCCEEDED)
 
+    def prompts(self):
+        """The prompts that are to be answered, those that are already among them."""
+        return Prompt.objects.in_use().filter(project=self.stage.project_id)
+
+    def answered(self):
+        """The responses that stand."""
+        return self.stage.responses
+
+    def stored(self):
+        """[(prompt id, candidate of this run, text, finish reason)] of them."""
+        names = ("prompt__external_id", "candidate", "text", "finish_reason")
+        return self.answered().values_list(*names)
+
+    def marks(self):
+        """The rows that say why a prompt gets no answer."""
+        return Unanswered.objects.filter(stage=self.stage)
+
+    def go_on(self):
+        """Open rating, now that all is answered."""
+        open_rating(stage=self.stage, by=self.run.created_by, now=self.attempt.clock())
+
     def look_at_prompts(self):
-        prompts = list(Prompt.objects.in_use().filter(project=self.stage.project_id))
+        prompts = list(self.prompts())
         load_earlier(prompts)
         self.asked = {
             line_id(prompt.external_id, candidate): (prompt, candidate)
@@ -80,7 +102,7 @@ class Generation:
         return prompts.annotate(given=given).filter(given__lt=self.run.candidates).count()
 
     def run_child(self):
-        model = self.stage.model_version
+        model = self.model_version
         if is_endpoint(model.location):
             child, where = "training.trainer.ask", config_of(model.location)
         else:
@@ -127,13 +149,12 @@ class Generation:
 
         What it wrote of a prompt that was corrected since, or left unanswered under other settings, is asked anew.
         """
-        stored = self.stage.responses.values_list("prompt__external_id", "candidate", "text", "finish_reason")
+        stored = self.stored()
         rows = {}
         for name, candidate, text, why in stored:
             key = line_id(name, candidate)
             rows[key] = {"id": key, "text": text, "finish_reason": why, "tokens": 0}
-        marks = Unanswered.objects.filter(stage=self.stage).select_related("prompt")
-        for mark in marks:
+        for mark in self.marks().select_related("prompt"):
             why = {"code": mark.reason_code, "params": mark.reason_params}
             for candidate in range(self.run.candidates):
                 key = line_id(mark.prompt.external_id, candidate)
@@ -164,8 +185,7 @@ class Generation:
             lock_stage(self.stage)
             self.attempt.beat()
             asked = self.still_as_asked(rows)
-            answers = [self.answer(row) for row in asked if "reason" not in row]
-            created = add_responses(stage=self.stage, answers=answers, now=self.attempt.clock())
+            created = self.add([self.answer(row) for row in asked if "reason" not in row])
             marked = self.mark([row for row in asked if "reason" in row])
         if created or marked:
             self.attempt.progressed()
@@ -178,6 +198,10 @@ class Generation:
         kept = [row for row in rows if now.get(asked[row["id"]].pk) == asked[row["id"]].digest]
         self.outdated = self.outdated or len(kept) < len(rows)
         return kept
+
+    def add(self, answers):
+        """Store new answers; returns the rows."""
+        return add_responses(stage=self.stage, answers=answers, now=self.attempt.clock())
 
     def mark(self, rows):
         """Note why prompts have no answer; they stop nothing else."""
@@ -200,7 +224,7 @@ class Generation:
             prompt=prompt,
             candidate=candidate,
             text=row["text"],
-            model_version=self.stage.model_version_id,
+            model_version=self.model_version.pk,
             sampling=self.run.sampling_id,
             seed=response_seed(self.run.seed, prompt, candidate),
             finish_reason=row["finish_reason"],

@@ -15,6 +15,7 @@ from jobs.life import carry_out
 from jobs.nudge import nudge
 from jobs.stopping import worker_is_stopping
 from training.answering import Generation
+from training.answering_comparisons import GenerationForComparison
 from training.models import GenerationRun, Precision
 from training.sampling import MAY_CHANGE, default_sampling, sampling_fields
 
@@ -124,7 +125,12 @@ def run_generation(*, pk, clock=timezone.now, stopping=worker_is_stopping):
     carry_out(
         GenerationRun,
         pk=pk,
-        work=lambda attempt: Generation(attempt).answer_every_prompt(),
+        work=_answer,
         clock=clock,
         stopping=stopping,
     )
+
+
+def _answer(attempt):
+    of_comparison = attempt.job.model_version_id is not None
+    (GenerationForComparison if of_comparison else Generation)(attempt).answer_every_prompt()

@@ -2,6 +2,7 @@ from django.urls import path
 
 from training import (
     base_model_views,
+    comparing_views,
     generation_views,
     group_views,
     launch_views,
@@ -22,6 +23,13 @@ urlpatterns = [
         generation_views.cancel_generation,
         name="cancel-generation",
     ),
+    path(
+        "stages/<stage:stage_key>/comparison/generate/",
+        comparing_views.generate_wanted,
+        name="generate-wanted",
+    ),
+    path("stages/<stage:stage_key>/comparison/cancel/", comparing_views.cancel_wanted, name="cancel-wanted"),
+    path("stages/<stage:stage_key>/comparison/without/", comparing_views.open_without, name="open-without"),
     path("stages/<stage:stage_key>/training/", views.stage_panel, name="stage-panel"),
     path("stages/<stage:stage_key>/training/launch/", launch_views.launch, name="launch"),
     path("stages/<stage:stage_key>/training/rehearsal/", rehearsal_views.rehearsal, name="rehearsal"),

@@ -5,6 +5,7 @@ a score), has no index of its own (`db_index=False`): each would cost a write wi
 """
 
 from annotation.models.assignment import Assignment, Draft, Involvement, QueueCursor
+from annotation.models.chosen import ChosenRater, WantedAnswer
 from annotation.models.divergence import Divergence, DivergenceReason
 from annotation.models.leftover import SettingAside, Shortfall, Unanswered
 from annotation.models.pair import Choice, Pair, PairDecline, PairDraft, PairSlot, Preference
@@ -18,6 +19,7 @@ from annotation.models.words import PromptWords
 __all__ = [
     "Assignment",
     "Choice",
+    "ChosenRater",
     "Divergence",
     "DivergenceReason",
     "Draft",
@@ -44,5 +46,6 @@ __all__ = [
     "SettingAside",
     "Shortfall",
     "Unanswered",
+    "WantedAnswer",
     "load_earlier",
 ]

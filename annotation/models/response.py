@@ -47,9 +47,10 @@ class Response(models.Model):
     this response's own; without one the stage's holds. One that a lead had settled and that came back to its experts
     `was_settled`: it goes to a lead again whatever they say.
 
-    In a comparison or calibration every response is a copy of one that a turn has: `copy_of` points at it, and all
-    that the model gave is repeated here, so that whoever reads a response need not know. `stage_kind` is the stage's,
-    repeated for the constraint that holds this.
+    In a calibration every response is a copy of one that a turn has, and in a comparison all but those that were
+    generated for it: `copy_of` points at it, and all that the model gave is repeated here, so that whoever reads a
+    response need not know. `stage_kind` is the stage's, repeated for the constraint that holds this. An anchor is a
+    copy that is rated again to tell how the panel has moved, and counts in no figure of the models compared.
     """
 
     CUT_OFF = "length"
@@ -103,6 +104,7 @@ class Response(models.Model):
     copy_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, db_index=False, related_name="copies"
     )
+    is_anchor = models.BooleanField(default=False, db_default=False)
     prompt = models.ForeignKey(
         "annotation.Prompt", on_delete=models.PROTECT, db_index=False, related_name="responses"
     )
@@ -142,8 +144,13 @@ class Response(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(stage_kind="turn", copy_of__isnull=True)
-                | Q(stage_kind__in=["comparison", "calibration"], copy_of__isnull=False),
-                name="response_copied_outside_turns_alone",
+                | Q(stage_kind="comparison")
+                | Q(stage_kind="calibration", copy_of__isnull=False),
+                name="response_copied_outside_turns",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_anchor=False) | Q(stage_kind="comparison", copy_of__isnull=False),
+                name="response_anchor_is_a_copy",
             ),
             models.CheckConstraint(
                 condition=Q(ratings_needed__isnull=True) | Q(ratings_needed__gte=1),

@@ -7,11 +7,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from annotation.progress import stage_progress
+from annotation.raters import raters_of
 from annotation.responses import largest_k, open_rating
 from annotation.stage_agreement import kept_agreement, stage_agreement
 from core.access import ADMIN, LEAD, form_only, project_view
 from core.http import redirect, render_page_or_fragment
-from core.models import Membership, Stage
+from core.models import Stage
 
 
 @require_safe
@@ -28,7 +29,7 @@ def stage_panel(request, project, stage_key):
         "is_admin": ADMIN in request.roles,
         "is_responding": stage.status == Stage.Status.RESPONDING,
         "is_live": stage.status == Stage.Status.RATING,
-        "short_of_experts": max(0, largest_k(stage) - _experts(project)),
+        "short_of_experts": max(0, largest_k(stage) - raters_of(stage).count()),
     }
     return render_page_or_fragment(
         request, "annotation/stage_panel.html", "annotation/_stage_panel.html", context
@@ -57,7 +58,3 @@ def open_stage_rating(request, project, stage_key):
 
 def _stage(project, stage_key):
     return get_object_or_404(project.stages.select_related("policy__rubric", "model_version").at(stage_key))
-
-
-def _experts(project):
-    return project.memberships.filter(role=Membership.Role.EXPERT).count()

@@ -20,6 +20,7 @@ from core.addresses import address_of
 from core.models import Stage, User
 from tests.factories.annotation import make_conversation, make_prompts, make_rating_stage, rate
 from tests.factories.arbitration import decide, make_divergent
+from tests.factories.comparing import finish
 from tests.factories.core import NOW, make_project
 from tests.factories.evaluation import make_paper_stages
 from tests.factories.exchange import make_upload
@@ -237,3 +238,26 @@ class TestPagesOfAFinishedStage:
         page = people.open(team.admin.username, path=f"{room}report/")
         check(page)
         check(page, room, f"{room}stages/{Stage.objects.order_by('number').last().number}/")
+
+    def test_of_comparisons_read_well(self, people, check):
+        team = make_project(name="Garden advice")
+        versions = [stage.model_version for stage in make_paper_stages(team)[:2]]
+        room = f"/projects/{team.project.slug}/"
+        page = people.open(team.admin.username, path=f"{room}report/compare/")
+        for version in versions:
+            page.get_by_label(str(version), exact=True).check()
+        page.get_by_label("Prompts").fill("8")
+        page.get_by_label("Prompts").press("Tab")
+        expect(page.locator("#comparison-preview")).to_contain_text("48")
+        check(page)
+        page.get_by_role("button", name="Open the comparison").click()
+        expect(page.get_by_role("heading", name="What is compared")).to_be_visible()
+        check(page)
+        stage = Stage.objects.get(kind=Stage.Kind.COMPARISON)
+        finish(stage, team, score=3)
+        check(
+            page,
+            f"{room}stages/comparison-1/",
+            f"{room}stages/comparison-1/comparison/",
+            f"{room}report/compare/plan/",
+        )

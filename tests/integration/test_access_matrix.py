@@ -132,6 +132,9 @@ arbitration:stage-panel       302/405 404/405 404/405 403/405 403/405 200/405 20
 training:generate             302/302 404/404 404/404 403/403 403/403 403/403 403/403 302/302
 training:generate-stage       302/302 404/404 404/404 403/403 403/403 403/403 403/403 302/422
 training:cancel-generation    405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
+training:generate-wanted      405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
+training:cancel-wanted        405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
+training:open-without         405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/409
 training:stage-panel          302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 training:launch               302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
 training:rehearsal            302/302 404/404 404/404 403/403 403/403 403/403 403/403 302/422
@@ -152,6 +155,10 @@ training:models               302/405 404/405 404/405 403/405 403/405 200/405 20
 training:training-set         302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
 training:training-set-file    302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
 evaluation:report             302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+evaluation:compare            302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
+evaluation:compare-preview    302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
+evaluation:plan               302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
+evaluation:comparison-panel   302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 evaluation:report-json        302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 evaluation:figure             302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 evaluation:figure-file        302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
@@ -289,6 +296,10 @@ def world():
         "annotation:take-back-preference": {"pk": preference.pk},
         "training:launch-group": {"stage_key": base.key},
         "training:group-plan": {"stage_key": base.key},
+        "evaluation:comparison-panel": {"stage_key": compared.key},
+        "training:generate-wanted": {"stage_key": compared.key},
+        "training:cancel-wanted": {"stage_key": compared.key},
+        "training:open-without": {"stage_key": compared.key},
         "evaluation:figure-file": {"key": "score-safety"},
     }
     acts = ("submit-preference", "draft-preference", "decline-pair")

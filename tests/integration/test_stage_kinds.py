@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from annotation.assignment import next_of
+from annotation.assignment import decline, has_work, next_assignment, next_of, take_slot
 from annotation.copies import answers_of, open_calibration, open_comparison
 from annotation.models import Assignment, Involvement, Prompt, ReferenceLabel, Response
 from annotation.progress import own_progress
@@ -126,6 +126,41 @@ class TestOpenComparison:
             )
         assert not Stage.objects.exclude(kind=Stage.Kind.TURN).exists()
 
+    def test_rates_anchors_again_that_are_no_figure_of_their_model(self, team, turns):
+        anchors = turns[0].responses.exclude(prompt__split=HELD_OUT)[:2]
+        stage = compare(team, turns, anchors=[*anchors, *answers_of(models_of(turns)[:1], split=HELD_OUT)])
+        again = stage.responses.filter(is_anchor=True)
+        assert {each.copy_of for each in again} == set(anchors)
+        assert stage.responses.count() == 6
+
+    def test_is_handed_out_to_the_experts_who_were_chosen(self, team, turns, client):
+        one, two, three = team.experts
+        for raters, what in (
+            ([one], "Each response gets 3 ratings, and 1 can rate"),
+            ([team.lead], "choose experts"),
+        ):
+            with pytest.raises(InvalidInput, match=what):
+                compare(team, turns, raters=raters)
+        stage = compare(team, turns, raters=[one, two, two], ratings_per_response=2)
+        assert next_assignment(stage=stage, expert=three, now=NOW) is None
+        assert take_slot(response=stage.responses.first(), expert=three, now=NOW) is None
+        assert not has_work(stages=[stage], expert=three)
+        turn = make_rating_stage(team.project)
+        assert next_of(stages=[stage, turn], expert=three, now=NOW).stage == turn
+        client.force_login(team.admin)
+        panel = page_of(client, "annotation:stage-panel", team.project, stage.key)
+        assert str(one) in panel and str(three) not in panel
+        rate_all(stage, [one, two])
+        assert {response.status for response in stage.responses.all()} == {Response.Status.AGREED}
+
+    def test_sends_to_the_lead_what_too_few_of_the_chosen_can_judge(self, team, turns):
+        one, two, _ = team.experts
+        stage = compare(team, turns, raters=[one, two], ratings_per_response=2)
+        slot = next_assignment(stage=stage, expert=one, now=NOW)
+        decline(assignment=slot, by=one, reason="No idea.", now=NOW)
+        slot.response.refresh_from_db()
+        assert slot.response.status == Response.Status.DIVERGENT
+
     def test_is_one_at_a_time_beside_a_turn_and_a_calibration(self, team, turns):
         compare(team, turns)
         with pytest.raises(Conflict, match="Comparison 1 is still open"):
@@ -180,16 +215,24 @@ class TestConstraints:
             stage=stage, prompt=prompt, model_version=model, copy_of=original, **fields
         )
 
-    def test_turns_have_no_copies_and_other_stages_nothing_else(self, team, turns):
+    def test_turns_have_no_copies_and_calibrations_nothing_else(self, team, turns):
         original, other = turns[0].responses.first(), compare(team, turns)
         for stage, copied, kind in (
             (turns[1], original, "turn"),
-            (other, None, "comparison"),
+            (other, None, "calibration"),
             (other, None, ""),
             (turns[1], None, "anything"),
         ):
             with pytest.raises(IntegrityError), transaction.atomic():
                 self.make(stage, copied, stage_kind=kind)
+
+    def test_anchors_are_copies_in_comparisons(self, team, turns):
+        original = turns[0].responses.exclude(prompt__split=HELD_OUT).first()
+        other = compare(team, turns)
+        for stage, copied, kind in ((turns[1], None, "turn"), (other, None, "comparison")):
+            with pytest.raises(IntegrityError), transaction.atomic():
+                self.make(stage, copied, stage_kind=kind, is_anchor=True)
+        assert self.make(other, original, stage_kind="comparison", is_anchor=True).pk
 
     def test_what_a_stage_takes_in_has_the_stage_s_kind(self, team, turns):
         stage = make_stage(team.project)

@@ -5,6 +5,7 @@ as well, and policies and guidelines are in memory already, as they are after a 
 """
 
 import uuid
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
@@ -18,13 +19,16 @@ from annotation.rating import submit_rating
 from arbitration.cases import claim_case, claim_next_case, release_case, resolve_case
 from arbitration.queue import queue
 from core.guidelines import current
-from core.models import Membership
+from core.models import Membership, Stage
 from core.policies import whole
 from core.projects import add_member
+from core.stages import open_stage
 from evaluation.coherence import open_runs
 from tests.factories.annotation import make_rating_stage, rate
 from tests.factories.arbitration import decide, make_divergent, required_labels
+from tests.factories.comparing import make_comparison
 from tests.factories.core import NOW, make_project, make_user
+from tests.factories.evaluation import make_labeled_stage
 from tests.factories.exchange import make_upload
 from tests.factories.training import make_group, make_run, make_trainable_stage
 from training.grid import MOST_RUNS
@@ -66,10 +70,14 @@ PAGES = {
     "case": 15,
     "decisions": 8,
     "revisions": 20,
-    "report": 22,
-    "report, as data": 22,
-    "figures": 43,
-    "figure": 22,
+    "report": 23,
+    "report, as data": 23,
+    "compare": 6,
+    "what a comparison comes to": 9,
+    "plan of a comparison": 11,
+    "comparison of a stage": 4,
+    "figures": 45,
+    "figure": 23,
     "project": 2,
     "stage": 4,
     "setup": 4,
@@ -121,6 +129,9 @@ class World:
             for role in Membership.Role:
                 add_member(project=self.project, user=make_user(), role=role, by=None, now=NOW)
         open_runs(now=NOW)
+        self.compared = open_stage(
+            project=self.project, model_version=None, kind=Stage.Kind.COMPARISON, by=team.admin, now=NOW
+        )
         one, others = make_user(), team.experts
         add_member(project=self.project, user=one, role=Membership.Role.EXPERT, by=None, now=NOW)
         self.expert = one
@@ -203,6 +214,10 @@ class World:
             "training set": self.at("training:training-set", run.training_set_id),
             "training set, as a file": self.at("training:training-set-file", run.training_set_id),
             "coherence of a stage": self.at("evaluation:stage-panel", number),
+            "compare": self.at("evaluation:compare"),
+            "what a comparison comes to": f"{self.at('evaluation:compare-preview')}?{self.chosen()}",
+            "plan of a comparison": self.at("evaluation:plan"),
+            "comparison of a stage": self.at("evaluation:comparison-panel", self.compared.key),
             "export": self.at("evaluation:export"),
         }
         boss = make_user(is_staff=True)
@@ -218,6 +233,18 @@ class World:
             | {name: (lead, url) for name, url in for_lead.items()}
             | {name: (admin, url) for name, url in for_admin.items()}
         )
+
+    def chosen(self):
+        """The fields of a comparison of both models, with an anchor."""
+        fields = [("model_versions", stage.model_version_id) for stage in (self.base, self.stage)]
+        fields += [
+            ("mode", "rated"),
+            ("seed", 0),
+            ("ratings", 2),
+            ("anchors", 1),
+            ("anchor_stage", self.base.pk),
+        ]
+        return urlencode(fields)
 
     def at(self, name, *args):
         return reverse(name, args=[self.project.slug, *args])
@@ -318,3 +345,23 @@ class TestSubmitAndNext:
 
         assert statements(lambda: client.get(rate_url)) <= 8
         assert statements(lambda: client.post(url, form, headers=HTMX)) <= 18
+
+
+class TestComparisons:
+    def test_are_handed_out_and_rated_in_as_many_statements_as_turns(self):
+        team = make_project(experts=4)
+        turns = [make_labeled_stage(team.project, [4] * 6) for _ in range(2)]
+        stage = make_comparison(team, [turn.model_version for turn in turns])
+        one = team.experts[0]
+        whole(stage.policy)
+        current(team.project)
+        slot = next_assignment(stage=stage, expert=one, now=NOW)
+        answers = {
+            "scores": dict.fromkeys(("safety", "helpfulness", "relevance"), 4),
+            "labels": required_labels(stage.policy),
+        }
+        submitted = statements(
+            lambda: submit_rating(assignment=slot, by=one, submission=uuid.uuid4(), now=NOW, **answers)
+        )
+        following = statements(lambda: next_assignment(stage=stage, expert=one, now=NOW))
+        assert (submitted, following) == (USE_CASES["submit"], USE_CASES["next"])

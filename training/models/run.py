@@ -16,12 +16,16 @@ class GenerationRun(Job):
     """The job that lets a stage's model version answer every prompt. Its progress is the stage's responses.
 
     Every prompt gets as many `candidates`, each drawn by a seed of its own.
+    For a comparison it answers the prompts that the stage wants of `model_version`; that of a turn has none of its own.
     `sampling` and `precision` are those of its next attempt: one that ended badly can be launched again with others.
     """
 
     TASK = "training.run_generation"
 
     stage = models.ForeignKey("core.Stage", on_delete=models.PROTECT, related_name="generation_runs")
+    model_version = models.ForeignKey(
+        "core.ModelVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="generation_runs"
+    )
     sampling = models.ForeignKey(
         "annotation.Sampling", on_delete=models.PROTECT, related_name="generation_runs"
     )
@@ -33,7 +37,10 @@ class GenerationRun(Job):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["stage"], name="generation_once_per_stage"),
+            models.UniqueConstraint(
+                fields=["stage"], condition=Q(model_version=None), name="generation_once_per_turn"
+            ),
+            models.UniqueConstraint(fields=["stage", "model_version"], name="generation_once_per_model"),
             models.CheckConstraint(condition=Q(candidates__gte=1), name="generation_candidates_at_least_1"),
         ]
 

@@ -12,11 +12,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("project", help="slug of the project")
+        parser.add_argument(
+            "--stage", help='its key, "1" or "comparison-1" (the one that is handed out first)'
+        )
         parser.add_argument("--experts", type=int, default=3, help="how many simulated experts (3)")
         parser.add_argument("--seed", type=int, default=0, help="seed of their chance (0)")
 
-    def handle(self, *, project, experts, seed, **options):
-        stage = Stage.objects.filter(project__slug=project, status=Stage.Status.RATING).first()
+    def handle(self, *, project, experts, seed, stage, **options):
+        of_project = Stage.objects.filter(project__slug=project)
+        stage = next(iter((of_project if stage is None else of_project.at(stage)).in_rating()), None)
         if stage is None:
             known = ", ".join(Project.objects.values_list("slug", flat=True)) or "none"
             raise CommandError(f"No stage of “{project}” is open for rating. Projects: {known}.")
