@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+# How often α is reckoned anew for its interval, and how many numbers in all it may be reckoned from.
+DRAWS, MOST_DRAWN = 1_000, 5_000_000
 # Below it α allows not even tentative conclusions, from there up firm ones (Krippendorff, ch. 11).
 TENTATIVE, FIRM = 0.667, 0.8
 SPREAD, CONFLICT, ASKED, UNJUDGEABLE = "spread", "conflict", "asked", "unjudgeable"
@@ -105,6 +107,27 @@ def krippendorff_alpha(counts, level: str, times=None) -> float | None:
     # A value with itself is at no distance, so the diagonal of what chance would give plays no part.
     expected = (np.outer(totals, totals) * distances).sum() / (totals.sum() - 1)
     return float(1 - observed / expected)
+
+
+def alpha_interval(counts, level: str, times=None):
+    """(low, high), the 95 % interval of `krippendorff_alpha`: a bootstrap over responses, the same for the same counts.
+
+    (None, None) where α is undefined, or stays so in every twentieth draw.
+    """
+    counts, times = _pairable(counts, times)
+    if krippendorff_alpha(counts, level, times) is None:
+        return None, None
+    draw = np.random.default_rng(0)
+    responses = int(times.sum())
+    found = []
+    for _ in range(max(min(DRAWS, MOST_DRAWN // counts.size), 100)):
+        drawn = draw.multinomial(responses, times / responses)
+        found.append(krippendorff_alpha(counts[drawn > 0], level, drawn[drawn > 0]))
+    defined = [alpha for alpha in found if alpha is not None]
+    if len(defined) < 0.95 * len(found):
+        return None, None
+    low, high = np.percentile(defined, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def _ordinal(totals):

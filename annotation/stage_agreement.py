@@ -10,10 +10,19 @@ import numpy as np
 from django.core.cache import cache
 from django.db import connection
 
-from annotation.agreement import exact_share, gwet_ac, krippendorff_alpha, lacks_variety, spread_share
+from annotation.agreement import (
+    alpha_interval,
+    exact_share,
+    gwet_ac,
+    krippendorff_alpha,
+    lacks_variety,
+    spread_share,
+)
 from annotation.answers import label_rows, score_rows
 from annotation.counting import shown_responses
 from annotation.models import Rating, Response
+from annotation.pairwise import RaterPairs
+from annotation.rater_pairs import rater_pairs
 from annotation.responses import largest_k
 from core.policies import whole
 
@@ -24,7 +33,8 @@ NUMBER_BITS = 62
 
 @dataclass(frozen=True)
 class AxisAgreement:
-    """`alpha` is Krippendorff's, ordinal for an axis, nominal for a label set; None where it is undefined.
+    """`alpha` is Krippendorff's, ordinal for an axis, nominal for a label set; None where it is undefined. `interval`:
+    its 95 % interval over responses.
 
     `ac`: Gwet's, AC2 for an axis, AC1 for a label set. `exact`: the share of responses on which all chose the same;
     `apart`: with max − min > τ, axes only.
@@ -34,6 +44,7 @@ class AxisAgreement:
     alpha: float | None
     ac: float | None
     exact: float | None
+    interval: tuple = (None, None)
     apart: float | None = None
     tau: int | None = None
 
@@ -49,6 +60,7 @@ class StageAgreement:
     responses: int
     axes: tuple
     label_sets: tuple
+    pairs: RaterPairs
 
     @property
     def lacking_variety(self):
@@ -94,24 +106,27 @@ def measure_agreement(stage, finished):
         axes=tuple(
             AxisAgreement(
                 axis.name,
-                krippendorff_alpha(scores[axis.pk].counts, "ordinal", scores[axis.pk].times),
-                gwet_ac(scores[axis.pk].counts, "ordinal", scores[axis.pk].times),
-                exact_share(scores[axis.pk].counts, scores[axis.pk].times),
-                spread_share(scores[axis.pk].counts, tolerances[axis.pk], scores[axis.pk].times),
-                tolerances[axis.pk],
+                **_coefficients(scores[axis.pk], "ordinal"),
+                apart=spread_share(scores[axis.pk].counts, tolerances[axis.pk], scores[axis.pk].times),
+                tau=tolerances[axis.pk],
             )
             for axis in axes
         ),
         label_sets=tuple(
-            AxisAgreement(
-                each.name,
-                krippendorff_alpha(labels[each.pk].counts, "nominal", labels[each.pk].times),
-                gwet_ac(labels[each.pk].counts, "nominal", labels[each.pk].times),
-                exact_share(labels[each.pk].counts, labels[each.pk].times),
-            )
-            for each in label_sets
+            AxisAgreement(each.name, **_coefficients(labels[each.pk], "nominal")) for each in label_sets
         ),
+        pairs=rater_pairs(stage),
     )
+
+
+def _coefficients(patterns, level):
+    counts, times = patterns.counts, patterns.times
+    return {
+        "alpha": krippendorff_alpha(counts, level, times),
+        "ac": gwet_ac(counts, level, times),
+        "exact": exact_share(counts, times),
+        "interval": alpha_interval(counts, level, times),
+    }
 
 
 def _finished(stage):

@@ -4,15 +4,17 @@ from django.contrib import messages
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from annotation.progress import stage_progress
 from annotation.raters import raters_of
+from annotation.rater_pairs import rater_table
 from annotation.responses import largest_k, open_rating
 from annotation.stage_agreement import kept_agreement, stage_agreement
 from core.access import ADMIN, LEAD, form_only, project_view
 from core.http import redirect, render_page_or_fragment
-from core.models import Stage
+from core.models import Stage, User
 
 
 @require_safe
@@ -21,11 +23,13 @@ def stage_panel(request, project, stage_key):
     """Responses by status and ratings given of needed; to admins also who is behind."""
     stage = _stage(project, stage_key)
     progress = stage_progress(stage)
+    agreement = kept_agreement(stage)
     context = {
         "project": project,
         "stage": stage,
         "progress": progress,
-        "agreement": kept_agreement(stage),
+        "agreement": agreement,
+        "raters": _raters(request, agreement) if agreement else None,
         "is_admin": ADMIN in request.roles,
         "is_responding": stage.status == Stage.Status.RESPONDING,
         "is_live": stage.status == Stage.Status.RATING,
@@ -41,7 +45,13 @@ def stage_panel(request, project, stage_key):
 def agreement_of_stage(request, project, stage_key):
     """How much the experts agree: apart from the panel, because a large stage takes a moment to reckon."""
     stage = _stage(project, stage_key)
-    context = {"project": project, "stage": stage, "agreement": stage_agreement(stage)}
+    agreement = stage_agreement(stage)
+    context = {
+        "project": project,
+        "stage": stage,
+        "agreement": agreement,
+        "raters": _raters(request, agreement),
+    }
     return render_page_or_fragment(
         request, "annotation/stage_agreement.html", "annotation/_stage_agreement.html", context
     )
@@ -58,3 +68,17 @@ def open_stage_rating(request, project, stage_key):
 
 def _stage(project, stage_key):
     return get_object_or_404(project.stages.select_related("policy__rubric", "model_version").at(stage_key))
+
+
+def _raters(request, agreement):
+    """The pairs of raters as a table: by name for admins, by number for leads, who may not know who is who."""
+    keys = sorted({rater for pair in agreement.pairs.pairs for rater in (pair.one, pair.other)})
+    if not keys:
+        return None
+    if ADMIN in request.roles:
+        names = {key: str(person) for key, person in User.objects.in_bulk(keys).items()}
+    else:
+        names = {
+            key: gettext("Rater %(number)s") % {"number": number} for number, key in enumerate(keys, start=1)
+        }
+    return rater_table(agreement.pairs, names)

@@ -96,7 +96,7 @@ PAGES = {
     "responses": 4,
     "response": 3,
     "ratings of a stage": 11,
-    "agreement of a stage": 4,
+    "agreement of a stage": 6,
     "import of responses": 3,
     "arbitration of a stage": 7,
     "finalize": 8,

@@ -4,9 +4,11 @@ import krippendorff
 import numpy as np
 import pytest
 from django.core.cache import cache
+from django.urls import reverse
 
 from annotation.answers import label_rows, score_rows
 from annotation.models import Rating, Response
+from annotation.rater_pairs import rater_pairs, rater_table
 from annotation.stage_agreement import measure_agreement, stage_agreement
 from core.rubrics import DEFAULT_POLICY, HARM, SAFETY, LabelSetSpec, LabelValueSpec, RubricSpec
 from tests.factories.annotation import make_rating_stage, rate
@@ -91,3 +93,42 @@ class TestStageAgreement:
         ):
             rate(last, membership.user, labels={"sure": "no"})
         assert stage_agreement(stage).responses == 8
+
+
+class TestRaterPairs:
+    """Of the ratings in the database; what is made of them stands in tests/unit/annotation/test_pairwise.py."""
+
+    @pytest.fixture
+    def team(self):
+        cache.clear()
+        team = make_project(experts=3)
+        for place, response in enumerate(make_rating_stage(team.project, prompts=24).responses.all()):
+            for expert in team.experts:
+                alone = expert == team.experts[2]
+                rate(response, expert, score=1 + (place + (place % 3 if alone else 0)) % 5)
+        return team
+
+    def page(self, client, team, user):
+        client.force_login(user)
+        return client.get(reverse("annotation:stage-agreement", args=[team.project.slug, 0])).content.decode()
+
+    def test_are_those_who_rated_the_same_finished_responses(self, team):
+        found = rater_pairs(team.project.stages.get())
+        assert [pair.shared for pair in found.pairs] == [24, 24, 24]
+        assert [pair.agreement == pytest.approx(1) for pair in found.pairs] == [True, False, False]
+        assert [(pair.one, pair.other) for pair in found.identical] == [
+            (team.experts[0].pk, team.experts[1].pk)
+        ]
+
+    def test_are_shown_by_name_to_admins_alone(self, client, team):
+        for user, shown in ((team.admin, True), (team.lead, False)):
+            page = self.page(client, team, user)
+            assert "the very same answers to all 24 responses" in page
+            assert (str(team.experts[0]) in page, "Rater 1" in page) == (shown, not shown)
+
+    def test_fill_a_table_of_those_who_agree_least(self, team, monkeypatch):
+        monkeypatch.setattr("annotation.rater_pairs.MOST_RATERS", 2)
+        names = {expert.pk: str(expert) for expert in team.experts}
+        table = rater_table(rater_pairs(team.project.stages.get()), names)
+        assert (len(table.names), table.left_out) == (2, 1)
+        assert str(team.experts[2]) in table.names

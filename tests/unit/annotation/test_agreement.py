@@ -17,6 +17,7 @@ from annotation.agreement import (
     Judgement,
     Reason,
     Rules,
+    alpha_interval,
     count_values,
     exact_share,
     find_divergence,
@@ -178,6 +179,28 @@ class TestKrippendorffAlpha:
         narrow = krippendorff_alpha([[2, 1], [0, 3], [3, 0]], "ordinal")
         wide = krippendorff_alpha([[0, 2, 0, 1], [0, 0, 0, 3], [0, 3, 0, 0]], "ordinal")
         assert wide == pytest.approx(narrow)
+
+
+class TestAlphaInterval:
+    def test_holds_alpha_and_narrows_with_responses(self):
+        draw = np.random.default_rng(3)
+        truth = draw.integers(0, 5, 400)
+        ratings = np.clip(truth[:, None] + draw.integers(-1, 2, (400, 3)), 0, 4)
+        counts = np.stack([(ratings == value).sum(axis=1) for value in range(5)], axis=1)
+        few, many = alpha_interval(counts[:40], "ordinal"), alpha_interval(counts, "ordinal")
+        assert many[0] < krippendorff_alpha(counts, "ordinal") < many[1]
+        assert 2 < (few[1] - few[0]) / (many[1] - many[0]) < 5
+        assert alpha_interval(counts, "ordinal") == many
+
+    def test_takes_patterns_for_the_responses_that_show_them(self):
+        counts = np.array([[3, 0], [2, 1], [0, 3]])
+        times = np.array([20, 5, 15])
+        low, high = alpha_interval(counts, "nominal", times)
+        assert low < krippendorff_alpha(counts, "nominal", times) < high
+
+    def test_is_unknown_where_alpha_is(self):
+        assert alpha_interval([[3, 0]] * 10, "nominal") == (None, None)
+        assert alpha_interval([[3, 0]] * 39 + [[2, 1]], "nominal") == (None, None)
 
 
 class TestGwetAc:
