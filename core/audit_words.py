@@ -27,6 +27,7 @@ WORDS = {
     "case:returned": _("Case returned to the experts"),
     "case:resolved": _("Case settled"),
     "decision:reopen": _("Decision reopened"),
+    "endpointregistration:register": _("Figures registered"),
     "file:discard": _("Uploaded file removed"),
     "file:upload": _("File uploaded"),
     "comparison:go-without": _("Comparison goes on without some answers"),

@@ -8,7 +8,8 @@ REASONS_SHOWN = 3
 
 @dataclass(frozen=True)
 class Basis:
-    """What a stage's numbers rest on. `raters`: who rated, by any identity; `mixed`: people and simulated experts."""
+    """What a stage's numbers rest on. `raters`: who rated, by any identity; `mixed`: people and simulated experts;
+    `identical`: pairs of raters with the very same answers."""
 
     title: str
     prompts: int
@@ -27,11 +28,12 @@ class Basis:
     truncated_prompts: int
     truncated_responses: int
     lacking_variety: tuple = ()
+    identical: int = 0
 
 
-def caveats_of(bases, comparisons=(), neighbours=None):
+def caveats_of(bases, comparisons=(), neighbours=None, is_blind=False):
     """Sentences for the stages given (those with final labels, in order) and the comparisons of them, most important
-    first. `neighbours`: see report_parts.Report."""
+    first. `neighbours`: see report_parts.Report; `is_blind`: they are the model versions of one comparison stage."""
     if not bases:
         return []
     said = []
@@ -46,7 +48,13 @@ def caveats_of(bases, comparisons=(), neighbours=None):
             f"In {_list(mixed)} people and simulated experts both rated, and their scores count together in one mean: "
             "read it as neither’s."
         )
-    if len(bases) > 1:
+    if identical := max(basis.identical for basis in bases):
+        pairs = "Two raters" if identical == 1 else f"{identical} pairs of raters"
+        said.append(
+            f"{pairs} gave the very same answers to everything that both rated. The stage’s agreement panel names "
+            "them: ask whether they judged apart from each other."
+        )
+    if len(bases) > 1 and not is_blind:
         said.append(
             "Each stage was rated in a round of its own. Experts who have become milder or stricter since then look "
             "just like a better or worse model, and no test on this page can tell the two apart. Only rating old and "
@@ -61,7 +69,7 @@ def caveats_of(bases, comparisons=(), neighbours=None):
                 "anchors changed, and shares under other cuts or another γ, do not mean the same."
             )
     fewest = min(basis.prompts for basis in bases)
-    if power := list(_power(comparisons)):
+    if power := list(_power(comparisons, is_blind)):
         said += power
     elif fewest < FEW_PROMPTS:
         said.append(f"{fewest} held-out prompts are few: only large changes will show on them.")
@@ -70,9 +78,11 @@ def caveats_of(bases, comparisons=(), neighbours=None):
             f"{neighbours[0]} of {neighbours[1]} held-out prompts say nearly the same as a training prompt (a cosine "
             "of 0.9 or more): part of a gain may be learned by heart."
         )
-    said.append(
-        "Each stage is one training run with one seed and one draw of answers; another seed would give other numbers."
-    )
+    if not is_blind:
+        said.append(
+            "Each stage is one training run with one seed and one draw of answers; another seed would give other "
+            "numbers."
+        )
     said += _cut_off(bases)
     said += _endings(comparisons)
     if excluded := sum(basis.excluded for basis in bases):
@@ -149,12 +159,15 @@ def _missing(basis):
         )
 
 
-def _power(comparisons):
+def _power(comparisons, is_blind):
     """How small a change the latest comparison could find, for the share that matters most."""
     changes = comparisons[-1].changes if comparisons else ()
     for change in changes:
         if change.key == "misaligned" and change.detectable is not None:
-            tests = sum(each.difference.p is not None for each in changes)
+            family = [each for other in comparisons for each in other.changes] if is_blind else changes
+            tests = sum(
+                each.difference.p is not None and (each.registered or not is_blind) for each in family
+            )
             points = f"{100 * change.detectable:.0f} percentage points"
             yield (
                 f"{change.difference.n} prompts whose answers change as these do, and {tests} "

@@ -13,6 +13,7 @@ import altair as alt
 import vl_convert
 
 from core.scales import Scale
+from evaluation.tables import figured_stages
 from evaluation.theme import BEFORE, BETWEEN, INK, LATEST, RULE
 
 FONT_SIZE = 12
@@ -31,7 +32,7 @@ def draw(report):
 
     `svg` is empty where the figure cannot be drawn: its numbers are in the description all the same.
     """
-    stages = [stage for stage in report["stages"] if stage["final"]]
+    stages = figured_stages(report)
     colours = dict(zip([stage["title"] for stage in stages], palette(len(stages)), strict=True))
     drawn = []
     scored = [stage for stage in stages if stage["coherence"] and stage["coherence"]["n"]]

@@ -19,7 +19,7 @@ from evaluation.encoders import encoder_in_force
 from evaluation.models import KeptReport, ScoringRun
 
 # Raise it when the meaning or shape of the report changes: kept copies are then computed again.
-VERSION = 7
+VERSION = 8
 # Up to here a report is computed within a request if the worker has not come to it; above, the page waits for it.
 SMALL = 5_000  # responses
 # A worker that has not stored what it claimed after this time is taken for lost.
@@ -31,16 +31,18 @@ SETTLED = timedelta(minutes=1)
 def fingerprint(project):
     """A digest of all that the report depends on. Final labels never change, so their stage's status is enough."""
     stages = list(
-        project.stages.turns().order_by("number").values_list("pk", "status", "policy", "model_version__name")
+        project.stages.exclude(kind=Stage.Kind.CALIBRATION)
+        .order_by("kind", "number")
+        .values_list("pk", "status", "policy", "model_version__name")
     )
-    runs = ScoringRun.objects.filter(stage__project=project, stage__kind=Stage.Kind.TURN).order_by("pk")
+    runs = ScoringRun.objects.filter(stage__project=project).exclude(stage__kind=Stage.Kind.CALIBRATION)
     encoder = encoder_in_force()
     state = [
         VERSION,
         project.name,
         encoder and encoder.pk,
         stages,
-        list(runs.values_list("pk", "status", "total")),
+        list(runs.order_by("pk").values_list("pk", "status", "total")),
     ]
     return hashlib.sha256(json.dumps(state).encode()).hexdigest()
 
@@ -71,7 +73,9 @@ def stale_projects(*, now):
     """
     encoder = encoder_in_force()
     newest = AuditEvent.objects.filter(project=OuterRef("pk")).order_by("-id")
-    final = Stage.objects.turns().filter(project=OuterRef("pk"), status__in=Stage.FINAL)
+    final = Stage.objects.exclude(kind=Stage.Kind.CALIBRATION).filter(
+        project=OuterRef("pk"), status__in=Stage.FINAL
+    )
     projects = Project.objects.filter(Exists(final)).annotate(
         event=Subquery(newest.values("pk")[:1]),
         event_at=Subquery(newest.values("created_at")[:1]),

@@ -86,12 +86,12 @@ def cut_off_shares(stage, model_version=None):
     )
 
 
-def seen_by_encoder(stage, encoder):
+def seen_by_encoder(stage, encoder, model_version=None):
     """What scoring saw of the stage's held-out responses, counted: {"echoes", "other_script", "truncated_responses",
     "truncated_prompts"}; the last three are 0 as far as nobody looked."""
-    answered = Response.objects.filter(stage=stage, prompt=OuterRef("prompt"))
+    answered = Response.objects.filter(**_held_out(stage, model_version), prompt=OuterRef("prompt"))
     prompts = PromptEmbedding.objects.filter(Exists(answered), encoder=encoder, prompt__split=HELD_OUT)
-    scores = CoherenceScore.objects.filter(response__stage=stage, response__prompt__split=HELD_OUT)
+    scores = CoherenceScore.objects.filter(**_held_out(stage, model_version, "response__"))
     return scores.filter(encoder=encoder).aggregate(
         echoes=Count("id", filter=Q(cosine__gte=CoherenceScore.ECHO)),
         other_script=Count("id", filter=Q(other_script=True)),
@@ -99,11 +99,10 @@ def seen_by_encoder(stage, encoder):
     ) | {"truncated_prompts": prompts.filter(is_truncated=True).count()}
 
 
-def set_aside(stage):
+def set_aside(stage, model_version=None):
     """(held-out responses that were set aside, the reasons for that, the oldest first)."""
-    aside = Response.objects.filter(
-        stage=stage, prompt__split=HELD_OUT, status=Response.Status.SET_ASIDE
-    ).order_by("set_aside")
+    held_out = _held_out(stage, model_version)
+    aside = Response.objects.filter(**held_out, status=Response.Status.SET_ASIDE).order_by("set_aside")
     rows = list(aside.values_list("set_aside", "set_aside__reason").annotate(Count("pk")))
     return sum(n for *_, n in rows), list(dict.fromkeys(reason for _, reason, _ in rows))
 

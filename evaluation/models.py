@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -215,3 +216,30 @@ class KeptReport(models.Model):
 
     def __str__(self):
         return f"Report of {self.project_id} at {self.fingerprint[:12]}"
+
+
+class EndpointRegistration(models.Model):
+    """The figures by which a project says beforehand that it will judge its comparisons. Never edited: a change writes
+    the next version, and each comparison is held to the newest that stood when it opened.
+
+    `endpoints`: their keys (endpoints.py), in the order of the report. `holds_from`: the number of the first comparison
+    that opened after it.
+    """
+
+    project = models.ForeignKey(
+        "core.Project", on_delete=models.PROTECT, related_name="endpoint_registrations"
+    )
+    version = models.PositiveIntegerField()
+    endpoints = models.JSONField()
+    holds_from = models.PositiveIntegerField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["project", "version"]
+        constraints = [models.UniqueConstraint(fields=["project", "version"], name="endpoints_version_once")]
+
+    def __str__(self):
+        return f"Registered figures v{self.version}"

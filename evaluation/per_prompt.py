@@ -35,3 +35,11 @@ def pair(before, after):
     """The means of the prompts that both have, as two arrays in the same order."""
     _, left, right = np.intersect1d(before.prompts, after.prompts, return_indices=True)
     return before.means[left], after.means[right]
+
+
+def matched(figures):
+    """The means of the prompts that all of `figures` have: one row each, the prompts in the same order."""
+    prompts = figures[0].prompts
+    for each in figures[1:]:
+        prompts = np.intersect1d(prompts, each.prompts)
+    return np.stack([each.means[np.searchsorted(each.prompts, prompts)] for each in figures])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from evaluation.arms import OverAll
 from evaluation.comparisons import Comparison
 from evaluation.statistics import Estimate
 
@@ -19,12 +20,15 @@ class Axis:
 @dataclass(frozen=True)
 class Agreement:
     """How far the experts of a stage agreed on one axis or label set, over the responses of all splits:
-    Krippendorff's α (ordinal or nominal; None where it is undefined), Gwet's AC2 or AC1, the share on which all said
-    the same, and on axes the share with max − min > τ. `lacks_variety`: α is low although the experts agree."""
+    Krippendorff's α (ordinal or nominal; None where it is undefined) with its 95 % interval over responses, Gwet's AC2
+    or AC1, the share on which all said the same, and on axes the share with max − min > τ. `lacks_variety`: α is low
+    although the experts agree."""
 
     key: str
     name: str
     alpha: float | None
+    alpha_low: float | None
+    alpha_high: float | None
     ac: float | None
     exact: float | None
     apart: float | None
@@ -52,6 +56,7 @@ class StageReport:
     else it covers all held-out responses, excluded ones too, because it describes the model. `truncated_prompts`,
     `truncated_responses`: those of them whose beginning alone the encoder read. `bins`: the share of them between two
     of the `bin_edges`. `escalated`: diverging responses, all splits.
+    `identical`: pairs of raters who gave the very same answers.
     """
 
     number: int
@@ -87,12 +92,43 @@ class StageReport:
     escalated: Estimate | None = None
     simulated: bool = False
     set_aside_because: list[str] = field(default_factory=list)
+    identical: int = 0
+
+
+@dataclass(frozen=True)
+class BlindReport:
+    """One finished comparison stage: model versions whose answers were rated blind, mixed and at one time.
+
+    `stages`: a StageReport for each model version, named by it; how far the experts agreed is told of all together.
+    `comparisons` are of methods: the models of one trial of a run group, which differ in their seed, count as one.
+    `registered`: the keys of the figures by which the project had said, before it opened, that it would be judged, as
+    of the version (0 where that is the default) and moment given; all others are exploratory. `over_all`: where there
+    are three methods or more.
+    """
+
+    key: str
+    title: str
+    opened: str
+    raters: int
+    simulated: bool
+    registered: list[str]
+    registered_names: list[str]
+    registered_version: int
+    registered_at: str
+    stages: list[StageReport]
+    comparisons: list[Comparison]
+    over_all: list[OverAll]
+    agreement: list[Agreement]
+    escalated: Estimate | None
+    caveats: list[str]
 
 
 @dataclass(frozen=True)
 class Report:
     """Everything the page, the terminal and the JSON show. `coherence_with`: what cosines compare a response with.
 
+    `blind`: comparison stages, the oldest first; where there are some, theirs are the report's figures. `stages` are
+    the turns, each rated in a round of its own, and `comparisons` compare those: exploratory, whatever they say.
     `neighbours`: (held-out prompts that mean nearly what a training prompt does, held-out prompts compared), or None.
     """
 
@@ -106,5 +142,6 @@ class Report:
     axes: list[Axis]
     stages: list[StageReport]
     comparisons: list[Comparison]
+    blind: list[BlindReport]
     caveats: list[str]
     bin_edges: list[float]

@@ -13,6 +13,7 @@ difference where there is none.
   correlation over prompts
 - test of a difference: the permutation of its sign in every prompt (Pitman, 1937, as scipy's permutation_test); of
   shares of single responses that is McNemar's exact test
+- three stages or more at once, before any two of them: Friedman's test of ranks within prompts (JASA 32, 1937)
 - several tests at once: Holm, Scandinavian Journal of Statistics 6 (1979)
 """
 
@@ -186,6 +187,17 @@ def holm(p_values):
         return list(p_values)
     adjusted = iter(float(p) for p in multipletests(tested, alpha=SIGNIFICANCE, method="holm")[1])
     return [None if p is None else next(adjusted) for p in p_values]
+
+
+def friedman_p(columns):
+    """p of Friedman's test: whether one of three columns or more ranks otherwise than the rest, prompt by prompt. None
+    with fewer columns or fewer than FEWEST_PAIRS prompts, 1 where every prompt has them all alike."""
+    columns = np.array([_without_float_dust(column) for column in columns])
+    if len(columns) < 3 or columns.shape[1] < FEWEST_PAIRS:
+        return None
+    if (columns == columns[0]).all():
+        return 1.0
+    return float(stats.friedmanchisquare(*columns).pvalue)
 
 
 def detectable(before, after, *, tests):

@@ -49,6 +49,18 @@ def groups_of(report):
     ]
 
 
+def figured_stages(report):
+    """What the figures show: the model versions of the newest comparison, without one the turns."""
+    if report["blind"]:
+        return report["blind"][-1]["stages"]
+    return [stage for stage in report["stages"] if stage["final"]]
+
+
+def panel_of(blind):
+    """How far the experts of a comparison stage agreed: a Group of one cell each."""
+    return _experts([blind])
+
+
 def change_of(change):
     """A comparison's change as text: {"before", "after", "difference", "interval", "p", "p_holm", "effect"}."""
     difference = change["difference"]
@@ -66,12 +78,13 @@ def change_of(change):
         "p": p_text(difference["p"]),
         "p_holm": p_text(difference["p_holm"]),
         "effect": NOTHING if difference["effect"] is None else _number(difference["effect"], 2),
+        "by_seed": " · ".join(_signed(each, points) for each in change["by_seed"]),
     }
 
 
 def histogram_of(report):
     """The figure's bins as a table: {"stages": [title], "rows": [{"name", "shares"}]}; None without cosines."""
-    stages = [stage for stage in report["stages"] if stage["bins"]]
+    stages = [stage for stage in figured_stages(report) if stage["bins"]]
     if not stages:
         return None
     edges = report["bin_edges"]
@@ -198,11 +211,14 @@ def _experts(stages):
                 continue
             alpha, ac = each["alpha"], each["ac"]
             about = f"same {percent(each['exact'])}" + (f" · AC {two(ac)}" if ac is not None else "")
+            if each["alpha_low"] is not None:
+                about = f"{two(each['alpha_low'])} to {two(each['alpha_high'])} · {about}"
             weak = alpha is not None and alpha < TENTATIVE and not each["lacks_variety"]
             cells.append(Cell(UNDEFINED if alpha is None else two(alpha), about, weak=weak))
         if any(cell != Cell() for cell in cells):
             rows.append(Row(f"Krippendorff’s α, {name}", cells))
-    rows.append(Row("Escalated to a lead", [_estimate(stage["escalated"], percent) for stage in stages]))
+    if any(stage["escalated"] for stage in stages):
+        rows.append(Row("Escalated to a lead", [_estimate(stage["escalated"], percent) for stage in stages]))
     return Group("Agreement of the experts, all splits", rows)
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evaluation import comparing_views, side_views, views
+from evaluation import comparing_views, endpoint_views, side_views, views
 
 app_name = "evaluation"
 urlpatterns = [
@@ -9,6 +9,8 @@ urlpatterns = [
     path("report/compare/preview/", comparing_views.compare_preview, name="compare-preview"),
     path("report/compare/plan/", comparing_views.plan_comparison, name="plan"),
     path("report.json", views.report_json, name="report-json"),
+    path("report/registered/", endpoint_views.endpoints, name="endpoints"),
+    path("report/registered/new/", endpoint_views.register, name="register-endpoints"),
     path("report/figures/", views.figure, name="figure"),
     path("report/figures/<slug:key>.svg", views.figure_file, name="figure-file"),
     path("stages/<stage:stage_key>/comparison/", comparing_views.comparison_panel, name="comparison-panel"),

@@ -8,9 +8,11 @@ from django.views.decorators.http import require_GET
 
 from core.access import ADMIN, LEAD, form_only, project_view
 from core.http import redirect, render_page_or_fragment
+from evaluation.endpoints import newest_registration
+from evaluation.headline import headline_of
 from evaluation.keeping import report_body, report_figures
 from evaluation.stage_coherence import cancel_scoring, resume_scoring, stage_coherence
-from evaluation.tables import NOTHING, change_of, groups_of, histogram_of, percent, two
+from evaluation.tables import change_of, groups_of, histogram_of, panel_of
 from evaluation.theme import themed
 
 STILL_COMPUTING = "The report is being computed: it will be here in a moment."
@@ -25,13 +27,19 @@ def report(request, project):
         final = [stage for stage in body["stages"] if stage["final"]]
         context |= {
             "groups": groups_of(body),
-            "headline": _headline(final, body["comparisons"]),
+            "headline": headline_of(body),
             "final": final,
-            "comparisons": [
-                comparison
-                | {"changes": [change | {"shown": change_of(change)} for change in comparison["changes"]]}
-                for comparison in sorted(body["comparisons"], key=_newest_first)
+            "comparisons": _shown(body["comparisons"]),
+            "blind": [
+                blind
+                | {
+                    "comparisons": _shown(blind["comparisons"]),
+                    "groups": groups_of({"axes": body["axes"], "stages": blind["stages"]}),
+                    "panel": panel_of(blind),
+                }
+                for blind in reversed(body["blind"])
             ],
+            "registered": newest_registration(project),
         }
     return render_page_or_fragment(request, "evaluation/report.html", "evaluation/_report-body.html", context)
 
@@ -112,36 +120,13 @@ def _back_to_panel(request, project, stage):
     return redirect(request, reverse("stage-detail", args=[project.slug, stage.key]))
 
 
+def _shown(comparisons):
+    """Comparisons as the page shows them, the newest first."""
+    return [
+        comparison | {"changes": [change | {"shown": change_of(change)} for change in comparison["changes"]]}
+        for comparison in sorted(comparisons, key=_newest_first)
+    ]
+
+
 def _newest_first(comparison):
     return -comparison["after_number"], comparison["before_number"]
-
-
-def _headline(final, comparisons):
-    """Stat tiles: the latest stage's figures, with base's beside them and whether the difference is one."""
-    if not final:
-        return []
-    base, last = final[0], final[-1]
-    numbers = (base["number"], last["number"])
-    against = next(
-        (each for each in comparisons if (each["before_number"], each["after_number"]) == numbers), None
-    )
-    changes = {change["key"]: change for change in against["changes"]} if against else {}
-    shown = [
-        ("aligned", "Fully aligned", last["aligned"], base["aligned"], percent),
-        ("misaligned", "Misaligned", last["misaligned"], base["misaligned"], percent),
-        ("coherent", "Coherent", *(_coherence(stage, "share") for stage in (last, base)), percent),
-        ("cosine", "Mean cosine", *(_coherence(stage, "mean") for stage in (last, base)), two),
-    ]
-    return [
-        {
-            "label": label,
-            "value": show(now["value"]) if now else NOTHING,
-            "note": f"{base['title']}: {show(then['value'])}" if then and base is not last else "",
-            "change": changes.get(key),
-        }
-        for key, label, now, then, show in shown
-    ]
-
-
-def _coherence(stage, what):
-    return stage["coherence"] and stage["coherence"][what]

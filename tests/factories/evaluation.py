@@ -62,6 +62,57 @@ def make_labeled_stage(project, scores, *, raters=(), final=True, split="held-ou
     return stage
 
 
+def make_labeled_comparison(project, scores, *, raters=()):
+    """A comparison with final labels. `scores`: {turn: the final scores of its copies}, as for `make_labeled_stage`."""
+    stage = Stage.objects.create(
+        project=project,
+        kind=Stage.Kind.COMPARISON,
+        number=project.stages.filter(kind=Stage.Kind.COMPARISON).count() + 1,
+        policy=project.policy,
+        ratings_per_response=project.policy.ratings_per_response,
+        status=Stage.Status.LABELS_FINAL,
+        created_at=NOW,
+    )
+    originals = [
+        (original, score)
+        for turn, each in scores.items()
+        for original, score in zip(turn.responses.order_by("prompt__position"), each, strict=True)
+    ]
+    counted = {}
+    given, copies = [], []
+    for original, score in originals:
+        candidate = counted[original.prompt_id] = counted.get(original.prompt_id, -1) + 1
+        given.append((original.prompt, candidate, score))
+        copies.append({"model_version_id": original.model_version_id, "copy_of": original})
+    axes = list(stage.policy.rubric.axes.all())
+    responses = _responses(stage, None, given, True, copies)
+    if raters:
+        _rate(stage, stage.policy, axes, responses, given, raters)
+    _label(stage.policy, axes, responses, given)
+    return stage
+
+
+def make_papers_comparison(team):
+    """The paper's table, rated blind: the turns of `make_paper_stages` on the same prompts, with safety at 3.1, 4.2 and
+    4.6 besides their shares."""
+    turns = make_paper_stages(team, rated=False)
+    safety = (
+        [1] * 27 + [3.4] * 15 + [4] * 58,
+        [1] * 12 + [3.4] * 15 + [4] * 8 + [5] * 65,
+        [1] * 6 + [3] + [3.25] * 8 + [5] * 85,
+    )
+    scores = {turn: [{"safety": each} for each in given] for turn, given in zip(turns, safety, strict=True)}
+    stage = make_labeled_comparison(team.project, scores, raters=team.experts)
+    for response in stage.responses.all():
+        old = response.copy_of.coherence_scores.get()
+        old.pk, old.response = None, response
+        old.save()
+    ScoringRun.objects.create(
+        stage=stage, encoder=make_encoder(), status=Job.Status.SUCCEEDED, created_at=NOW
+    )
+    return stage
+
+
 def make_encoder(name=None):
     """The encoder that the settings name, as if a worker had loaded it."""
     from django.conf import settings
@@ -141,7 +192,7 @@ def _cosines(coherent, mean, total=100):
     return [low] * (total - coherent) + [high] * coherent
 
 
-def _responses(stage, model, given, final):
+def _responses(stage, model, given, final, copies=None):
     status = Response.Status.LABELED if final else Response.Status.AWAITING_RATINGS
     return Response.objects.bulk_create(
         [
@@ -149,7 +200,7 @@ def _responses(stage, model, given, final):
                 stage=stage,
                 stage_kind=stage.kind,
                 prompt=prompt,
-                model_version=model,
+                **(copies[place] if copies else {"model_version": model}),
                 candidate=candidate,
                 position=place,
                 text=f"Answer {candidate} to {prompt.external_id}.",

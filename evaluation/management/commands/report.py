@@ -4,7 +4,7 @@ from django.core.management import BaseCommand
 
 from core.commands import find_project
 from evaluation.reports import as_json, build_report
-from evaluation.tables import change_of, groups_of
+from evaluation.tables import change_of, groups_of, panel_of
 
 
 class Command(BaseCommand):
@@ -35,6 +35,12 @@ def report_lines(report):
         yield "SIMULATED: this rests on ratings by simulated experts, not by people."
     yield ""
     stages = report["stages"]
+    for blind in reversed(report["blind"]):
+        yield from _blind_lines(report, blind)
+        yield ""
+    if report["blind"]:
+        yield "SEPARATE ROUNDS, exploratory: each was rated in a round of its own."
+        yield ""
     if not stages:
         yield "No stage yet."
         return
@@ -52,18 +58,42 @@ def report_lines(report):
             yield f"{stage['title']}: {stage['coherence_state']}"
     for comparison in report["comparisons"]:
         yield ""
-        yield f"{comparison['after']} against {comparison['before'].lower()}, {comparison['prompts']} prompts in both"
-        table = [["", "before", "after", "change", "95 % interval", "p", "p (Holm)", "effect", ""]]
-        for change in comparison["changes"]:
-            shown = change_of(change)
-            columns = ("before", "after", "difference", "interval", "p", "p_holm", "effect")
-            table.append([f"  {change['name']}", *(shown[key] for key in columns), change["verdict"]])
-        yield from _aligned(table, last_left=True)
+        yield from _comparison_lines(comparison, comparison["before"].lower())
     if report["caveats"]:
         yield ""
         yield "Before you believe it"
         for caveat in report["caveats"]:
             yield f"  - {caveat}"
+
+
+def _blind_lines(report, blind):
+    """One comparison stage: its figures, then its tests."""
+    yield f"{blind['title']}: rated blind, mixed and at one time"
+    yield f"Registered before it opened: {', '.join(blind['registered_names'])}. All others are exploratory."
+    columns = blind["stages"]
+    table = [["", *(stage["title"] for stage in columns)]]
+    for group in groups_of({"axes": report["axes"], "stages": columns}):
+        table += [[], [group.name]]
+        table += [[f"  {row.name}", *(_cell(cell) for cell in row.cells)] for row in group.rows]
+    yield from _aligned(table)
+    yield "; ".join(f"{row.name} {_cell(row.cells[0])}" for row in panel_of(blind).rows)
+    for comparison in blind["comparisons"]:
+        yield ""
+        yield from _comparison_lines(comparison, comparison["before"])
+    for caveat in blind["caveats"]:
+        yield f"  - {caveat}"
+
+
+def _comparison_lines(comparison, before):
+    yield f"{comparison['after']} against {before}, {comparison['prompts']} prompts in both"
+    if comparison["note"]:
+        yield comparison["note"]
+    table = [["", "before", "after", "change", "95 % interval", "p", "p (Holm)", "effect", ""]]
+    for change in comparison["changes"]:
+        shown = change_of(change)
+        columns = ("before", "after", "difference", "interval", "p", "p_holm", "effect")
+        table.append([f"  {change['name']}", *(shown[key] for key in columns), change["verdict"]])
+    yield from _aligned(table, last_left=True)
 
 
 def _cell(cell):

@@ -30,6 +30,7 @@ def stage(title, final=True, cosines=True, **fields):
 
 def report(*stages):
     return {
+        "blind": [],
         "stages": list(stages),
         "axes": [{"key": "safety", "name": "Safety & care", "lowest": 1, "highest": 5}],
         "bin_edges": EDGES,
