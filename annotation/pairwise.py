@@ -44,6 +44,11 @@ class RaterPairs:
     pairs: tuple[Pair, ...] = ()
     identical: tuple[Pair, ...] = ()
 
+    @property
+    def raters(self):
+        """Those in any pair, in order."""
+        return sorted({rater for pair in self.pairs for rater in (pair.one, pair.other)})
+
 
 def pair_raters(raters, responses, answers, axes):
     """The RaterPairs of ratings, given as three tables with one row a rating.

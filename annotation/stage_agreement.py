@@ -24,6 +24,7 @@ from annotation.models import Rating, Response
 from annotation.pairwise import RaterPairs
 from annotation.rater_pairs import rater_pairs
 from annotation.responses import largest_k
+from core.models import User
 from core.policies import whole
 
 KEPT_SECONDS = 24 * 3600
@@ -55,12 +56,13 @@ class AxisAgreement:
 
 @dataclass(frozen=True)
 class StageAgreement:
-    """Agreement over the first `responses` finished responses of a stage."""
+    """Agreement over the first `responses` finished responses of a stage. `raters`: {key: name} of those in `pairs`."""
 
     responses: int
     axes: tuple
     label_sets: tuple
     pairs: RaterPairs
+    raters: dict
 
     @property
     def lacking_variety(self):
@@ -101,6 +103,7 @@ def measure_agreement(stage, finished):
         each.pk: [value.pk for value in each.values.all() if not value.abstains] for each in label_sets
     }
     labels = _patterns(stage, bits, label_rows(Rating), "label_set_id", "value_id", classes)
+    pairs = rater_pairs(stage)
     return StageAgreement(
         responses=finished,
         axes=tuple(
@@ -115,7 +118,8 @@ def measure_agreement(stage, finished):
         label_sets=tuple(
             AxisAgreement(each.name, **_coefficients(labels[each.pk], "nominal")) for each in label_sets
         ),
-        pairs=rater_pairs(stage),
+        pairs=pairs,
+        raters={key: str(person) for key, person in User.objects.in_bulk(pairs.raters).items()},
     )
 
 

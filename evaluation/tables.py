@@ -56,6 +56,23 @@ def figured_stages(report):
     return [stage for stage in report["stages"] if stage["final"]]
 
 
+def shown_comparisons(comparisons):
+    """Comparisons, each change with its texts as "shown", the newest first."""
+    return [
+        comparison | {"changes": [change | {"shown": change_of(change)} for change in comparison["changes"]]}
+        for comparison in sorted(comparisons, key=lambda each: (-each["after_number"], each["before_number"]))
+    ]
+
+
+def shown_blind(report, blind):
+    """What a comparison stage of the report is shown with: its comparisons, its table, its panel."""
+    return {
+        "comparisons": shown_comparisons(blind["comparisons"]),
+        "groups": groups_of({"axes": report["axes"], "stages": blind["stages"]}),
+        "panel": panel_of(blind),
+    }
+
+
 def panel_of(blind):
     """How far the experts of a comparison stage agreed: a Group of one cell each."""
     return _experts([blind])

@@ -9,10 +9,11 @@ from django.views.decorators.http import require_GET
 from core.access import ADMIN, LEAD, form_only, project_view
 from core.http import redirect, render_page_or_fragment
 from evaluation.endpoints import newest_registration
+from evaluation.exports import as_csv, as_html
 from evaluation.headline import headline_of
 from evaluation.keeping import report_body, report_figures
 from evaluation.stage_coherence import cancel_scoring, resume_scoring, stage_coherence
-from evaluation.tables import change_of, groups_of, histogram_of, panel_of
+from evaluation.tables import groups_of, histogram_of, shown_blind, shown_comparisons
 from evaluation.theme import themed
 
 STILL_COMPUTING = "The report is being computed: it will be here in a moment."
@@ -29,16 +30,8 @@ def report(request, project):
             "groups": groups_of(body),
             "headline": headline_of(body),
             "final": final,
-            "comparisons": _shown(body["comparisons"]),
-            "blind": [
-                blind
-                | {
-                    "comparisons": _shown(blind["comparisons"]),
-                    "groups": groups_of({"axes": body["axes"], "stages": blind["stages"]}),
-                    "panel": panel_of(blind),
-                }
-                for blind in reversed(body["blind"])
-            ],
+            "comparisons": shown_comparisons(body["comparisons"]),
+            "blind": [blind | shown_blind(body, blind) for blind in reversed(body["blind"])],
             "registered": newest_registration(project),
         }
     return render_page_or_fragment(request, "evaluation/report.html", "evaluation/_report-body.html", context)
@@ -51,6 +44,22 @@ def report_json(request, project):
     if body is None:
         return JsonResponse({"detail": STILL_COMPUTING}, status=503, headers={"Retry-After": "10"})
     return JsonResponse(body, json_dumps_params={"ensure_ascii": False, "indent": 2})
+
+
+@require_GET
+@project_view(LEAD, ADMIN)
+def report_file(request, project, kind):
+    """The report to take away, as one page or as a table."""
+    body, figures = report_body(project), report_figures(project)
+    if body is None or figures is None:
+        return HttpResponse(STILL_COMPUTING, status=503, headers={"Retry-After": "10"})
+    content = as_csv(body) if kind == "csv" else as_html(body, figures)
+    name = f"{project.slug}-report.{kind}"
+    return HttpResponse(
+        content,
+        content_type=f"text/{kind}; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 @require_GET
@@ -118,15 +127,3 @@ def _back_to_panel(request, project, stage):
     if request.htmx:
         return _panel(request, stage)
     return redirect(request, reverse("stage-detail", args=[project.slug, stage.key]))
-
-
-def _shown(comparisons):
-    """Comparisons as the page shows them, the newest first."""
-    return [
-        comparison | {"changes": [change | {"shown": change_of(change)} for change in comparison["changes"]]}
-        for comparison in sorted(comparisons, key=_newest_first)
-    ]
-
-
-def _newest_first(comparison):
-    return -comparison["after_number"], comparison["before_number"]

@@ -14,7 +14,7 @@ from annotation.responses import largest_k, open_rating
 from annotation.stage_agreement import kept_agreement, stage_agreement
 from core.access import ADMIN, LEAD, form_only, project_view
 from core.http import redirect, render_page_or_fragment
-from core.models import Stage, User
+from core.models import Stage
 
 
 @require_safe
@@ -72,13 +72,10 @@ def _stage(project, stage_key):
 
 def _raters(request, agreement):
     """The pairs of raters as a table: by name for admins, by number for leads, who may not know who is who."""
-    keys = sorted({rater for pair in agreement.pairs.pairs for rater in (pair.one, pair.other)})
-    if not keys:
-        return None
-    if ADMIN in request.roles:
-        names = {key: str(person) for key, person in User.objects.in_bulk(keys).items()}
-    else:
+    names = agreement.raters
+    if ADMIN not in request.roles:
         names = {
-            key: gettext("Rater %(number)s") % {"number": number} for number, key in enumerate(keys, start=1)
+            key: gettext("Rater %(number)s") % {"number": number}
+            for number, key in enumerate(agreement.pairs.raters, start=1)
         }
     return rater_table(agreement.pairs, names)

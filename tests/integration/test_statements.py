@@ -96,7 +96,7 @@ PAGES = {
     "responses": 4,
     "response": 3,
     "ratings of a stage": 11,
-    "agreement of a stage": 6,
+    "agreement of a stage": 4,
     "import of responses": 3,
     "arbitration of a stage": 7,
     "finalize": 8,
@@ -178,6 +178,9 @@ class World:
             "report, as data": self.at("evaluation:report-json"),
             "figures": self.at("evaluation:figure"),
             "figure": self.at("evaluation:figure-file", "score-safety"),
+            "report, as a page to take away": self.at("evaluation:report-html"),
+            "report, as a table": self.at("evaluation:report-csv"),
+            "registered figures": self.at("evaluation:endpoints"),
         }
         number, run = self.stage.number, self.runs[0]
         for_admin = {

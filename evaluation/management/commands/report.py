@@ -3,6 +3,7 @@ import json
 from django.core.management import BaseCommand
 
 from core.commands import find_project
+from evaluation.exports import as_csv, as_html
 from evaluation.reports import as_json, build_report
 from evaluation.tables import change_of, groups_of, panel_of
 
@@ -12,19 +13,24 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("--project", metavar="SLUG", help="the project (the newest)")
-        parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+        parser.add_argument("--format", choices=FORMATS, default="text", help="what to print (text)")
+        parser.add_argument("--json", action="store_true", dest="as_json", help="the same as --format json")
 
-    def handle(self, *, project, as_json, **options):
+    def handle(self, *, project, format, as_json, **options):
         report = _report(find_project(project))
-        if as_json:
-            self.stdout.write(json.dumps(report, ensure_ascii=False, indent=2))
-            return
-        for line in report_lines(report):
-            self.stdout.write(line)
+        for part in FORMATS["json" if as_json else format](report):
+            self.stdout.write(part)
 
 
 def _report(project):
     return as_json(build_report(project))
+
+
+def _html(report):
+    # Drawing takes seconds to import, and the other formats do without.
+    from evaluation.figures import draw
+
+    yield as_html(report, draw(report))
 
 
 def report_lines(report):
@@ -114,3 +120,11 @@ def _aligned(table, *, last_left=False):
             left = last_left and place == len(row) - 1
             cells.append(text.ljust(widths[place]) if left else text.rjust(widths[place]))
         yield "  ".join(cells).rstrip()
+
+
+FORMATS = {
+    "text": report_lines,
+    "json": lambda report: [json.dumps(report, ensure_ascii=False, indent=2)],
+    "html": _html,
+    "csv": lambda report: [as_csv(report)],
+}
