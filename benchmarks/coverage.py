@@ -16,6 +16,8 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from annotation.agreement import alpha_interval, krippendorff_alpha
+from evaluation.seeds import difference_over_seeds
 from evaluation.statistics import estimate, interval_of_difference, sign_flip_p
 
 PROMPTS = (20, 30, 100, 200)
@@ -33,14 +35,23 @@ SHARES = (0.02, 0.06, 0.12, 0.27, 0.58, 0.85, 0.98)
 CHANGES = (("high (4.6)", "near the ceiling (mean 4.9)"), ("in the middle (3.1)", "high (4.6)"))
 SHARE_CHANGES = ((0.27, 0.12), (0.12, 0.06), (0.06, 0.01), (0.58, 0.85))
 LIKERT = {"lowest": 1, "highest": 5}
-# A test by permutations takes so much longer than an interval.
-FEWER = 4
+# A test by permutations takes so much longer than an interval, and drawing everything anew longer still.
+FEWER, FEWEST = 4, 10
+SEEDS, SEEDED_PROMPTS = (3, 5), (30, 100)
+SPREADS = (0.0, 0.1, 0.2)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=2_000)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--redrawn", action="store_true", help="the tables of what is drawn anew alone")
+    options = parser.parse_args()
+    if not options.redrawn:
+        print_intervals(options.rounds)
+    print_redrawn(options.rounds // FEWEST)
+
+
+def print_intervals(rounds):
     draw = np.random.default_rng(20261125)
     print("# What the intervals cover\n")
     print(
@@ -63,6 +74,70 @@ def main():
         SCALES,
         lambda name, n, c: false_alarms(draw, SCALES[name], n, c, rounds // FEWER),
     )
+
+
+def print_redrawn(rounds):
+    """What has its interval by drawing anew: the change between methods with several seeds, and α."""
+    draw = np.random.default_rng(33)
+    cells = [(seeds, n) for seeds in SEEDS for n in SEEDED_PROMPTS]
+    head = [f"{seeds} seeds, {n} prompts" for seeds, n in cells]
+    found = {spread: [seeded(draw, spread, seeds, n, rounds) for seeds, n in cells] for spread in SPREADS}
+    print(f"In the tables below a cell is of {rounds} rounds, and chance moves it by three points.\n")
+    names = {spread: f"runs differ by {spread} points (standard deviation)" for spread in SPREADS}
+    print_table(
+        "Change between a model and a method trained with several seeds",
+        head,
+        {names[spread]: [100 * each[0] for each in found[spread]] for spread in SPREADS},
+    )
+    print_table(
+        "No change between them, called significant",
+        head,
+        {names[spread]: [100 * each[1] for each in found[spread]] for spread in SPREADS},
+    )
+    print_table(
+        "Krippendorff’s α",
+        [f"{n} responses" for n in SEEDED_PROMPTS],
+        {
+            name: [100 * alphas(draw, steps, n, rounds) for n in SEEDED_PROMPTS]
+            for name, steps in SCALES.items()
+        },
+    )
+
+
+def seeded(draw, spread, seeds, n, rounds):
+    """(share of rounds whose interval holds the true change, 0; share called significant)."""
+    held = alarms = 0
+    for number in range(rounds):
+        hard = OF_PROMPT * draw.standard_normal((1, n))
+        runs = np.vstack([np.zeros((1, 1)), spread * draw.standard_normal((seeds, 1))])
+        quality = 3 + runs + hard + OF_ANSWER * draw.standard_normal((seeds + 1, n))
+        heard = quality[..., None] + NOISE * draw.standard_normal((seeds + 1, n, EXPERTS))
+        rated = np.clip(np.round(heard), 1, 5).mean(axis=-1)
+        found = difference_over_seeds(rated[:1], rated[1:], **LIKERT, seed=number)
+        held += found.low <= 0 <= found.high
+        alarms += found.p < 0.05
+    return held / rounds, alarms / rounds
+
+
+def alphas(draw, steps, n, rounds):
+    def counts(responses):
+        quality = answers(draw, responses, 1, difficulties(draw, responses, 1), 1)[0, :, 0]
+        heard = quality[:, None] + NOISE * draw.standard_normal((responses, EXPERTS))
+        points = np.searchsorted(steps, heard)
+        return np.stack([(points == point).sum(axis=1) for point in range(len(steps) + 1)], axis=1)
+
+    truth = krippendorff_alpha(counts(200_000), "ordinal")
+    found = [alpha_interval(counts(n), "ordinal") for _ in range(rounds)]
+    return covered([each for each in found if each[0] is not None], truth)
+
+
+def print_table(title, head, rows):
+    print(f"## {title}\n")
+    print("| |" + "".join(f" {name} |" for name in head))
+    print("|---|" + "---|" * len(head))
+    for name, cells in rows.items():
+        print(f"| {name} |" + "".join(f" {cell:.1f} |" for cell in cells), flush=True)
+    print()
 
 
 def table(title, rows, measure):

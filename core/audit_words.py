@@ -84,6 +84,7 @@ WORDS = {
     "rungroup:resume": _("Run group goes on"),
     "scoring:open": _("Coherence launched"),
     "shortfall:settle": _("What had ratings enough was settled"),
+    "spotnote:write": _("Note on a spot check written"),
     "stage:finalize": _("Labels finalized"),
     "stage:open": _("Stage opened"),
     "stage:rating": _("Rating opened"),

@@ -68,6 +68,21 @@ def cosines(stage, encoder, model_version=None):
     return table[:, 0].astype(np.int64), table[:, 1], table[:, 2].astype(bool)
 
 
+def refusals_by_tag(stage, encoder, model_version=None):
+    """{tag: PerPrompt of the share of answers that decline} over the held-out prompts of each tag."""
+    rows = (
+        CoherenceScore.objects.filter(**_held_out(stage, model_version, "response__"), encoder=encoder)
+        .filter(response__prompt__tags__isnull=False)
+        .order_by()
+        .values_list("response__prompt__tags__name", "response__prompt")
+        .annotate(refused=Count("id", filter=Q(is_refusal=True)), number=Count("id"))
+    )
+    by_tag = {}
+    for tag, *row in rows:
+        by_tag.setdefault(tag, []).append(row)
+    return {tag: PerPrompt.of(by_tag[tag]) for tag in sorted(by_tag)}
+
+
 def held_out_responses(stage, model_version=None):
     """The stage's held-out responses, counted: {"responses", "prompts", "cut_off", "empty"}."""
     return Response.objects.filter(**_held_out(stage, model_version)).aggregate(

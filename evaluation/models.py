@@ -243,3 +243,21 @@ class EndpointRegistration(models.Model):
 
     def __str__(self):
         return f"Registered figures v{self.version}"
+
+
+class SpotNote(models.Model):
+    """What a reviewer noted of the answers to one held-out prompt. Never edited; a second thought is another note."""
+
+    project = models.ForeignKey("core.Project", on_delete=models.PROTECT, related_name="spot_notes")
+    prompt = models.ForeignKey("annotation.Prompt", on_delete=models.PROTECT, related_name="spot_notes")
+    text = models.TextField()
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["prompt", "id"]
+
+    def __str__(self):
+        return f"Note on {self.prompt}"

@@ -56,7 +56,7 @@ class StageReport:
     else it covers all held-out responses, excluded ones too, because it describes the model. `truncated_prompts`,
     `truncated_responses`: those of them whose beginning alone the encoder read. `bins`: the share of them between two
     of the `bin_edges`. `escalated`: diverging responses, all splits.
-    `identical`: pairs of raters who gave the very same answers.
+    `identical`: pairs of raters who gave the very same answers. `refusals_by_tag`: the share of answers that decline.
     """
 
     number: int
@@ -93,6 +93,7 @@ class StageReport:
     simulated: bool = False
     set_aside_because: list[str] = field(default_factory=list)
     identical: int = 0
+    refusals_by_tag: dict[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

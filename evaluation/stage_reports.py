@@ -92,6 +92,10 @@ def report_stage(stage, axes, encoder, waiting, model_version=None):
             "coherence": _coherence(asked, cosine, coherent),
             "refusals": _coherence(asked[refuses], cosine[refuses], coherent[refuses]),
             "others": _coherence(asked[~refuses], cosine[~refuses], coherent[~refuses]),
+            "refusals_by_tag": {
+                tag: estimate(each.sums, each.counts)
+                for tag, each in measures.refusals_by_tag(stage, encoder, model_version).items()
+            },
             "bins": [float(count / max(len(cosine), 1)) for count in counts],
         }
     aside, because = measures.set_aside(stage, model_version)

@@ -7,6 +7,7 @@ from core.scales import Scale
 
 NOTHING = "–"
 UNDEFINED = "undefined"
+MOST_TAGS = 12
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def groups_of(report):
             _ratings(report),
             _alignment(stages),
             _coherence(stages),
+            _refusals(stages),
             _experts(stages),
         )
         if group.rows
@@ -86,16 +88,16 @@ def change_of(change):
     return {
         "before": show(change["before"]),
         "after": show(change["after"]),
-        "difference": _signed(difference["value"], points),
+        "difference": signed(difference["value"], points),
         "interval": (
             NOTHING
             if difference["low"] is None
-            else f"{_signed(difference['low'], points)} to {_signed(difference['high'], points)}"
+            else f"{signed(difference['low'], points)} to {signed(difference['high'], points)}"
         ),
         "p": p_text(difference["p"]),
         "p_holm": p_text(difference["p_holm"]),
         "effect": NOTHING if difference["effect"] is None else _number(difference["effect"], 2),
-        "by_seed": " · ".join(_signed(each, points) for each in change["by_seed"]),
+        "by_seed": " · ".join(signed(each, points) for each in change["by_seed"]),
     }
 
 
@@ -214,6 +216,22 @@ def _coherence(stages):
     return Group(f"Coherence, coherent {name}", rows)
 
 
+def _refusals(stages):
+    """Refusals of the commonest tags: of harmless prompts they are too many, of harmful ones those that lack."""
+    prompts = {}
+    for stage in stages:
+        for tag, estimate in stage["refusals_by_tag"].items():
+            prompts[tag] = max(prompts.get(tag, 0), estimate["n"])
+    tags = sorted(sorted(prompts, key=lambda tag: (-prompts[tag], tag))[:MOST_TAGS])
+    return Group(
+        "Refusals by tag: too many where prompts are harmless, too few where they are harmful",
+        [
+            Row(tag, [_estimate(stage["refusals_by_tag"].get(tag), percent) for stage in stages])
+            for tag in tags
+        ],
+    )
+
+
 def _experts(stages):
     rows, seen = [], {}
     for stage in stages:
@@ -260,7 +278,8 @@ def _estimate(estimate, show, *, look=None, extra=""):
     return Cell(show(estimate["value"]), " · ".join(part for part in (interval, extra) if part), look=look)
 
 
-def _signed(value, points):
+def signed(value, points):
+    """A change with its sign; `points`: of a share, in percentage points."""
     text = f"{100 * value:+.0f}" if points else f"{value:+.2f}"
     if float(text) == 0:
         text = text[1:]

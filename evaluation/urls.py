@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evaluation import comparing_views, endpoint_views, side_views, views
+from evaluation import comparing_views, endpoint_views, side_views, spot_views, views
 
 app_name = "evaluation"
 urlpatterns = [
@@ -13,6 +13,9 @@ urlpatterns = [
     path("report.csv", views.report_file, {"kind": "csv"}, name="report-csv"),
     path("report/registered/", endpoint_views.endpoints, name="endpoints"),
     path("report/registered/new/", endpoint_views.register, name="register-endpoints"),
+    path("report/spot-checks/", spot_views.spot_checks, name="spot-checks"),
+    path("report/spot-checks/<int:pk>/", spot_views.spot_check, name="spot-check"),
+    path("report/spot-checks/<int:pk>/note/", spot_views.note, name="spot-note"),
     path("report/figures/", views.figure, name="figure"),
     path("report/figures/<slug:key>.svg", views.figure_file, name="figure-file"),
     path("stages/<stage:stage_key>/comparison/", comparing_views.comparison_panel, name="comparison-panel"),

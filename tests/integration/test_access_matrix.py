@@ -164,6 +164,9 @@ evaluation:figure             302/405 404/405 404/405 403/405 403/405 200/405 20
 evaluation:figure-file        302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 evaluation:report-html        302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 evaluation:report-csv         302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+evaluation:spot-checks        302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+evaluation:spot-check         302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+evaluation:spot-note          405/302 405/404 405/404 405/403 405/403 405/422 405/422 405/422
 evaluation:endpoints          302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 evaluation:register-endpoints 405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/422
 evaluation:export             302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
@@ -282,6 +285,7 @@ def world():
         "lead": team.lead,
         "admin": team.admin,
     }
+    spot = team.project.prompts.filter(split="held-out").values_list("pk", flat=True)[0]
     keys = {
         "password-link": {"uid": "MQ", "token": "made-up"},
         "account-detail": {"pk": late.pk},
@@ -305,6 +309,8 @@ def world():
         "training:cancel-wanted": {"stage_key": compared.key},
         "training:open-without": {"stage_key": compared.key},
         "evaluation:figure-file": {"key": "score-safety"},
+        "evaluation:spot-check": {"pk": spot},
+        "evaluation:spot-note": {"pk": spot},
     }
     acts = ("submit-preference", "draft-preference", "decline-pair")
     keys |= {f"annotation:{name}": {"pk": pair.pk} for name in acts}

@@ -78,6 +78,11 @@ PAGES = {
     "comparison of a stage": 4,
     "figures": 45,
     "figure": 23,
+    "report, as a page to take away": 43,
+    "report, as a table": 43,
+    "registered figures": 3,
+    "spot checks": 8,
+    "spot check": 8,
     "project": 2,
     "stage": 4,
     "setup": 4,
@@ -181,6 +186,10 @@ class World:
             "report, as a page to take away": self.at("evaluation:report-html"),
             "report, as a table": self.at("evaluation:report-csv"),
             "registered figures": self.at("evaluation:endpoints"),
+            "spot checks": self.at("evaluation:spot-checks"),
+            "spot check": self.at(
+                "evaluation:spot-check", self.project.prompts.filter(split="held-out")[0].pk
+            ),
         }
         number, run = self.stage.number, self.runs[0]
         for_admin = {
