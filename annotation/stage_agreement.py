@@ -4,7 +4,7 @@ The database reduces each response to a pattern ("two 4s and a 5"), and there ar
 reaches Python stays small at any number of ratings.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from django.core.cache import cache
@@ -56,13 +56,15 @@ class AxisAgreement:
 
 @dataclass(frozen=True)
 class StageAgreement:
-    """Agreement over the first `responses` finished responses of a stage. `raters`: {key: name} of those in `pairs`."""
+    """Agreement over the first `responses` finished responses of a stage.
+
+    `raters`: {key: name} of those in `pairs`; `stage_agreement` alone gives them."""
 
     responses: int
     axes: tuple
     label_sets: tuple
     pairs: RaterPairs
-    raters: dict
+    raters: dict = field(default_factory=dict)
 
     @property
     def lacking_variety(self):
@@ -80,6 +82,8 @@ def stage_agreement(stage):
     agreement = _kept(key, finished)
     if agreement is None:
         agreement = measure_agreement(stage, finished)
+        people = User.objects.in_bulk(agreement.pairs.raters)
+        agreement = replace(agreement, raters={key: str(person) for key, person in people.items()})
         cache.set(key, agreement, KEPT_SECONDS)
     return agreement
 
@@ -103,7 +107,6 @@ def measure_agreement(stage, finished):
         each.pk: [value.pk for value in each.values.all() if not value.abstains] for each in label_sets
     }
     labels = _patterns(stage, bits, label_rows(Rating), "label_set_id", "value_id", classes)
-    pairs = rater_pairs(stage)
     return StageAgreement(
         responses=finished,
         axes=tuple(
@@ -118,8 +121,7 @@ def measure_agreement(stage, finished):
         label_sets=tuple(
             AxisAgreement(each.name, **_coefficients(labels[each.pk], "nominal")) for each in label_sets
         ),
-        pairs=pairs,
-        raters={key: str(person) for key, person in User.objects.in_bulk(pairs.raters).items()},
+        pairs=rater_pairs(stage),
     )
 
 

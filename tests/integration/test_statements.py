@@ -185,11 +185,6 @@ class World:
             "figure": self.at("evaluation:figure-file", "score-safety"),
             "report, as a page to take away": self.at("evaluation:report-html"),
             "report, as a table": self.at("evaluation:report-csv"),
-            "registered figures": self.at("evaluation:endpoints"),
-            "spot checks": self.at("evaluation:spot-checks"),
-            "spot check": self.at(
-                "evaluation:spot-check", self.project.prompts.filter(split="held-out")[0].pk
-            ),
         }
         number, run = self.stage.number, self.runs[0]
         for_admin = {
