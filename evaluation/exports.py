@@ -43,7 +43,7 @@ def as_html(report, figures):
         "comparisons": shown_comparisons(report["comparisons"]),
         "figures": [each | {"inline": themed(each["svg"])} for each in figures],
     }
-    return render_to_string("evaluation/report_file.html", context)
+    return render_to_string("evaluation/_report-file.html", context)
 
 
 def as_csv(report):
