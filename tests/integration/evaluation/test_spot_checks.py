@@ -58,7 +58,7 @@ class TestDrawSample:
         chosen = held_out(team.project)[:2]
         PromptTag.objects.bulk_create([PromptTag(prompt=prompt, name="soil") for prompt in chosen])
         assert {spot.prompt for spot in draw_sample(team.project, seed=1, tag="soil").spots} == set(chosen)
-        assert tags_of(team.project) == ["soil"]
+        assert tags_of(team.project) == ["eggs", "soil"]
 
     def test_takes_the_newest_comparison_where_there_is_one(self, team, turns):
         stage = make_labeled_comparison(team.project, {turn: [1] * PROMPTS for turn in turns})
