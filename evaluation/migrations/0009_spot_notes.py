@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('annotation', '0020_pairs'),
         ('core', '0016_how_comparisons_are_judged'),
-        ('evaluation', '0007_endpoint_registrations'),
+        ('evaluation', '0008_endpoint_registrations'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

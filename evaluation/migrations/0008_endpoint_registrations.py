@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0015_base_model_of_a_project'),
-        ('evaluation', '0006_neighbour_pairs'),
+        ('evaluation', '0007_benchmark_runs'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
