@@ -7,6 +7,7 @@ from django.contrib.auth import password_validation
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.utils.functional import cached_property
 
+from core.gate_forms import GateForm
 from core.limits import LONGEST_PASSWORD, LONGEST_PERSON, LONGEST_REMARK, LONGEST_WORD, whole_number
 from core.models import Membership, Policy, User
 from core.projects import specs_of
@@ -253,8 +254,9 @@ class PolicyForm(forms.Form):
     )
     blind_lead = forms.BooleanField(required=False, label="Leads see experts under pseudonyms")
 
-    def spec(self):
-        return PolicySpec(**{name: value for name, value in self.cleaned_data.items() if name != "version"})
+    def spec(self, gate):
+        data = {name: value for name, value in self.cleaned_data.items() if name != "version"}
+        return PolicySpec(**data, gate=gate)
 
 
 def rows_of(form):
@@ -274,7 +276,7 @@ GROWING = re.compile(r"axes|labels|labels-\d{1,3}-values")
 
 
 class RubricEditor:
-    """The whole rubric and policy as one form: policy, axes, and label sets with rows of values.
+    """The whole rubric and policy as one form: policy, its gate, axes, and label sets with rows of values.
 
     Works without script: "add a row" is a submit button that brings the same form back, one row longer.
     """
@@ -284,12 +286,14 @@ class RubricEditor:
         if data is None:
             rubric, rules = specs_of(policy)
             self.policy = PolicyForm(initial=vars(rules) | {"version": policy.version}, prefix="policy")
+            self.gate = GateForm(gate=rules.gate, prefix="gate")
             self.axes = AxisRows(initial=[_axis_initial(axis) for axis in rubric.axes], prefix="axes")
             self.label_sets = LabelSetRows(
                 initial=[vars(labels) for labels in rubric.label_sets], prefix="labels"
             )
         else:
             self.policy = PolicyForm(data, prefix="policy")
+            self.gate = GateForm(data, prefix="gate")
             self.axes = AxisRows(data, prefix="axes")
             self.label_sets = LabelSetRows(data, prefix="labels")
         for number, form in enumerate(self.label_sets.forms):
@@ -320,7 +324,7 @@ class RubricEditor:
         return grown
 
     def is_valid(self):
-        valid = all([part.is_valid() for part in (self.policy, self.axes, self.label_sets)])
+        valid = all([part.is_valid() for part in (self.policy, self.gate, self.axes, self.label_sets)])
         for form in self.label_sets.forms:
             if form.is_valid() and form.cleaned_data.get("DELETE"):
                 continue
@@ -350,7 +354,7 @@ class RubricEditor:
         label_sets = tuple(
             self._label_set(form, form.key_or_new(keys), known) for form in _kept(self.label_sets)
         )
-        return RubricSpec(axes, label_sets), self.policy.spec()
+        return RubricSpec(axes, label_sets), self.policy.spec(self.gate.spec())
 
     def _label_set(self, form, key, known):
         keys = known.of_values(key, _keys(form.values))

@@ -13,7 +13,7 @@ KEPT = 256
 
 
 def whole(policy):
-    """The policy with its rubric, axes, label sets, their values and its rules for each axis, all at hand.
+    """The policy with its rubric, axes, label sets, their values and its rules for each axis and its gate, all at hand.
 
     Shared by whoever asks for it: read it, never change it.
     """
@@ -32,7 +32,7 @@ def worked_out(policy, make):
 @lru_cache(maxsize=KEPT)
 def _read(pk, created_at):
     rows = Policy.objects.select_related("rubric")
-    parts = ("rubric__axes__anchor_rows", "rubric__label_sets__values", "rules__axis")
+    parts = ("rubric__axes__anchor_rows", "rubric__label_sets__values", "rules__axis", "gate")
     policy = rows.prefetch_related(*parts).get(pk=pk, created_at=created_at)
     policy.worked_out = {}
     return policy

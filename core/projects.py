@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 
 from core import audit
 from core.errors import Conflict, InvalidInput
+from core.gates import gate_faults, gate_of, write_gate
 from core.guidelines import store_version
 from core.keys import new_key, same_name
 from core.limits import LONGEST_REMARK, LONGEST_WORD, check_texts, text_fault
@@ -189,7 +190,8 @@ def specs_of(policy):
         )
         for labels in policy.rubric.label_sets.all()
     )
-    kept = PolicySpec(**{each.name: getattr(policy, each.name) for each in fields(PolicySpec)})
+    columns = [each.name for each in fields(PolicySpec) if each.name != "gate"]
+    kept = PolicySpec(**{name: getattr(policy, name) for name in columns}, gate=gate_of(policy))
     return RubricSpec(axes, label_sets), kept
 
 
@@ -230,6 +232,7 @@ def check_specs(rubric, policy):
         faults.append("γ is a cosine: choose a number between −1 and 1.")
     if policy.agreement_rule not in Policy.AgreementRule.values:
         faults.append("The agreement rule is mean or median.")
+    faults += gate_faults(policy.gate)
     if faults:
         raise InvalidInput("This rubric and policy cannot be saved yet.", faults)
 
@@ -294,6 +297,7 @@ def _write_version(project, *, rubric, policy, by, now):
         created_by=by,
         created_at=now,
     )
+    write_gate(policy_row, policy.gate)
     for position, spec in enumerate(rubric.axes):
         axis = Axis.objects.create(
             rubric=rubric_row,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from core.gates import USUAL_GATE, GateSpec
 from core.scales import Scale
 
 
@@ -61,6 +62,7 @@ class PolicySpec:
     gamma: float = 0.5
     agreement_rule: str = "mean"
     blind_lead: bool = True
+    gate: tuple[GateSpec, ...] = USUAL_GATE
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def faults_of(editor, told=()):
     if not editor.is_sent:
         return found
     found += [ToMend(text) for text in editor.problems]
-    found += _of_form(editor.policy, "")
+    found += [*_of_form(editor.policy, ""), *_of_form(editor.gate, "")]
     for number, form in enumerate(axes, start=1):
         found += _of_form(form, f"Axis {number}")
     for number, form in enumerate(label_sets, start=1):

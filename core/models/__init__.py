@@ -1,4 +1,5 @@
 from core.models.audit import AuditEvent
+from core.models.gate import GateRule, Measure
 from core.models.guess import Guess
 from core.models.guidelines import Guidelines
 from core.models.people import Membership, User
@@ -13,10 +14,12 @@ __all__ = [
     "Axis",
     "AxisAnchor",
     "AxisRule",
+    "GateRule",
     "Guess",
     "Guidelines",
     "LabelSet",
     "LabelValue",
+    "Measure",
     "Membership",
     "ModelVersion",
     "Policy",

@@ -34,7 +34,7 @@ def posted(form):
 
 
 def as_posted(editor):
-    data = posted(editor.policy)
+    data = posted(editor.policy) | posted(editor.gate)
     for rows in (editor.axes, editor.label_sets, *(form.values for form in editor.label_sets)):
         data |= posted(rows.management_form)
         for form in rows:
