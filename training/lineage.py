@@ -29,7 +29,8 @@ def grow_tree(project):
         .prefetch_related(
             Prefetch("stages", queryset=Stage.objects.turns().order_by("number")),
             Prefetch(
-                "promotions", Promotion.objects.select_related("model_version", "opened", "promoted_by")
+                "promotions",
+                Promotion.objects.select_related("model_version", "opened", "promoted_by", "agreed_by"),
             ),
         )
         .order_by("id")

@@ -39,6 +39,11 @@ urlpatterns = [
     path("groups/<int:pk>/cancel/", group_views.cancel, name="cancel-group"),
     path("groups/<int:pk>/resume/", group_views.resume, name="resume-group"),
     path("stages/<stage:stage_key>/promote/", promotion_views.promote_model, name="promote"),
+    path(
+        "stages/<stage:stage_key>/promote/requests/<int:pk>/",
+        promotion_views.promotion_request,
+        name="promotion-request",
+    ),
     path("runs/<int:pk>/", run_views.run_page, name="run"),
     path("runs/<int:pk>/log/", run_views.run_log, name="run-log"),
     path("runs/<int:pk>/cancel/", run_views.cancel, name="cancel"),

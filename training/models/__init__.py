@@ -1,4 +1,5 @@
 from training.models.dataset import ExampleMessage, TrainingExample, TrainingSet
+from training.models.gate import WORST_LAST, Gate, GateFigure, PromotionRequest, Unmeasured, Verdict
 from training.models.group import RunGroup
 from training.models.promotion import Promotion
 from training.models.rehearsal import Rehearsal
@@ -7,13 +8,19 @@ from training.models.run import ExampleLoss, GenerationRun, Precision, RunMeasur
 __all__ = [
     "ExampleLoss",
     "ExampleMessage",
+    "WORST_LAST",
+    "Gate",
+    "GateFigure",
     "GenerationRun",
     "Precision",
     "Promotion",
     "Rehearsal",
     "RunGroup",
+    "PromotionRequest",
     "RunMeasure",
     "TrainingExample",
     "TrainingRun",
     "TrainingSet",
+    "Unmeasured",
+    "Verdict",
 ]

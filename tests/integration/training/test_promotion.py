@@ -66,7 +66,10 @@ class TestPromote:
         assert (promotion.run, promotion.promoted_by, promotion.reason) == (run, team.admin, REASON)
         event = AuditEvent.objects.get(verb="promotion:make")
         assert (event.project, event.actor, event.target_id) == (stage.project, team.admin, promotion.pk)
-        assert (event.detail, event.params) == (REASON, {"model": "v1", "opened": 1})
+        assert (event.detail, event.params) == (
+            REASON,
+            {"model": "v1", "opened": 1, "gate": "not_measured"},
+        )
 
     def test_is_one_however_often_it_is_sent(self, team, stage):
         model = make_tuned(stage).model_version
