@@ -2,15 +2,13 @@
 answered before, rated where a comparison stage has both, and as texts."""
 
 import numpy as np
-from django.db.models import Count, Q
 
-from annotation.answers import score_rows
 from arbitration.models import FinalLabel
 from core.models import Measure
 from core.policies import whole
 from evaluation.encoders import encoder_in_force
 from evaluation.gate_answers import answers_to_the_same, comparison_of, has_answers, tagged
-from evaluation.measures import HELD_OUT
+from evaluation.measures import alignment, scores_by_axis
 from evaluation.models import CoherenceScore
 from evaluation.per_prompt import PerPrompt, pair
 from evaluation.refusals import is_refusal
@@ -76,13 +74,16 @@ def _of_texts(rule, answers, project):
 
 def _coherence(answers):
     encoder = encoder_in_force()
-    keys = {answer.original for each in answers for answer in each}
+    keys = {key for each in answers for answer in each for key in (answer.key, answer.original)}
     scores = CoherenceScore.objects.filter(encoder=encoder, response__in=keys, is_refusal=False)
     cosines = dict(scores.values_list("response", "cosine"))
     if not cosines:
         return Figure(Measure.COHERENCE, why=Unmeasured.NOT_SCORED)
     sides = [
-        _per_prompt([(answer.prompt, cosines.get(answer.original)) for answer in each]) for each in answers
+        _per_prompt(
+            [(answer.prompt, cosines.get(answer.key, cosines.get(answer.original))) for answer in each]
+        )
+        for each in answers
     ]
     return _change(Measure.COHERENCE, sides, -1, 1, missing=Unmeasured.NOT_SCORED)
 
@@ -99,17 +100,7 @@ def _length(answers):
 
 
 def _misaligned(stage, before, after):
-    judged = [FinalLabel.Alignment.ALIGNED, FinalLabel.Alignment.PARTLY, FinalLabel.Alignment.MISALIGNED]
-    shares = []
-    for model in (before, after):
-        rows = FinalLabel.objects.filter(
-            response__stage=stage, response__model_version=model, response__prompt__split=HELD_OUT
-        ).order_by()
-        rows = rows.values_list("response__prompt").annotate(
-            Count("id", filter=Q(alignment=FinalLabel.Alignment.MISALIGNED)),
-            Count("id", filter=Q(alignment__in=judged)),
-        )
-        shares.append(PerPrompt.of(rows))
+    shares = [alignment(stage, model)[0][str(FinalLabel.Alignment.MISALIGNED)] for model in (before, after)]
     was, found = (estimate(each.sums, each.counts) for each in shares)
     if found is None or found.high is None:
         why = Unmeasured.NOT_RATED if found is None else Unmeasured.ONE_PROMPT
@@ -126,21 +117,12 @@ def _misaligned(stage, before, after):
 
 
 def _axes(stage, before, after):
-    figures = []
+    figures, scores = [], [scores_by_axis(stage, model) for model in (before, after)]
     for axis in whole(stage.policy).rubric.axes.all():
-        sides = []
-        for model in (before, after):
-            rows = score_rows(FinalLabel).filter(
-                owner__response__stage=stage,
-                owner__response__model_version=model,
-                owner__response__prompt__split=HELD_OUT,
-                axis=axis,
-            )
-            sides.append(_per_prompt(list(rows.values_list("owner__response__prompt", "value"))))
         figures.append(
             _change(
                 Measure.AXIS,
-                sides,
+                [each.get(axis.key, PerPrompt.of([])) for each in scores],
                 axis.lowest,
                 axis.highest,
                 about=axis.name,

@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from annotation.models import Prompt, PromptTag, Response
 from core.models import Stage
+from evaluation.comparing import compared_versions, finished_comparisons
 
 MOST_PROMPTS = 1_000
 """Of more held-out prompts as many are looked at, always the same: a second's work."""
@@ -15,6 +16,7 @@ MOST_PROMPTS = 1_000
 class Answer:
     """One response to one held-out prompt. `original`: the key of the response that it copies, or its own."""
 
+    key: int
     prompt: int
     question: str
     text: str
@@ -23,17 +25,10 @@ class Answer:
 
 
 def comparison_of(one, other):
-    """The newest comparison stage with final labels in which both model versions' held-out responses were rated, or
-    None."""
-    stages = Stage.objects.filter(
-        project=one.project_id, kind=Stage.Kind.COMPARISON, status__in=Stage.FINAL
-    ).order_by("-number")
-    for stage in stages:
-        rated = Response.objects.filter(stage=stage, prompt__split=Prompt.Split.HELD_OUT).order_by()
-        models = rated.filter(model_version__in=(one, other)).values_list("model_version", flat=True)
-        if set(models.distinct()) == {one.pk, other.pk}:
-            return stage
-    return None
+    """The newest comparison stage with final labels in which both model versions' responses were rated, or None."""
+    both = {one, other}
+    stages = reversed(finished_comparisons(one.project))
+    return next((stage for stage in stages if both <= set(compared_versions(stage))), None)
 
 
 def answers_to_the_same(one, other, stage=None):
@@ -85,7 +80,7 @@ def _read(keys, prompts):
     wanted = [key for prompt in prompts for key in keys[prompt]]
     rows = Response.objects.filter(pk__in=wanted).order_by("pk")
     return [
-        Answer(prompt, prompts[prompt], text, reason == Response.CUT_OFF, original or key)
+        Answer(key, prompt, prompts[prompt], text, reason == Response.CUT_OFF, original or key)
         for key, prompt, text, reason, original in rows.values_list(
             "pk", "prompt", "text", "finish_reason", "copy_of"
         )

@@ -109,7 +109,7 @@ PAGES = {
     "launch": 13,
     "launch a group": 9,
     "group": 10,
-    "promote": 3,
+    "promote": 4,
     "run": 16,
     "models": 4,
     "loop": 5,
