@@ -16,6 +16,8 @@ WORDS = {
     "account:password": _("Password chosen"),
     "account:sign_out": _("Signed out everywhere"),
     "account:site_admin": _("Made an admin of the site"),
+    "alias:point": _("Name given to a model"),
+    "alias:take_away": _("Name taken from a model"),
     "assignment:close": _("Open slots closed"),
     "assignment:leased": _("Response handed out"),
     "assignment:open": _("Response given back"),

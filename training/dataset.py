@@ -21,6 +21,7 @@ from training.drawing import LEARNED_FROM, draw, learnable_labels
 from training.lines import line_of
 from training.models import ExampleMessage, TrainingExample, TrainingRun, TrainingSet
 from training.recipes import Recipe
+from training.sources import note_sources
 
 Kind = TrainingExample.Kind
 TRAIN, VALIDATION = Prompt.Split.TRAIN, Prompt.Split.VALIDATION
@@ -188,6 +189,7 @@ def freeze_training_set(*, stage, by, now, recipe=SFT_RECIPE):
         ExampleMessage.objects.bulk_create(
             (each for _, earlier in examples for each in earlier), batch_size=BATCH
         )
+        note_sources(training_set)
         counts = {"train": trained, "validation": len(examples) - trained}
         params = {"sha256": sha256, **counts, **recipe.as_row()}
         audit.record("trainingset:freeze", training_set, by=by, now=now, params=params)

@@ -301,6 +301,15 @@ class PromotionForm(forms.Form):
         self.fields["model_version"].empty_label = "Choose a model"
 
 
+class AliasForm(forms.Form):
+    """A name that is to point at a model, and why."""
+
+    name = forms.SlugField(max_length=40, label=_("Name"), help_text=_("Such as champion."))
+    reason = TextField(
+        rows=2, max_length=LONGEST_REMARK, label=_("Reason"), help_text=_("Why it points here from now on.")
+    )
+
+
 class BaseModelForm(forms.Form):
     """Where a project's base model comes from."""
 

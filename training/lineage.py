@@ -6,18 +6,20 @@ from django.db.models import Prefetch
 
 from annotation.models import Rating, load_earlier
 from core.models import ModelVersion, Stage
-from training.models import Promotion, TrainingExample, TrainingRun
+from training.models import ModelAlias, Promotion, TrainingExample, TrainingRun
 from training.promotion import tell
 
 
 @dataclass
 class Node:
-    """One model version in the tree: the run that made it, the stages it answered in, its promotions as told."""
+    """One model version in the tree: the run that made it, the stages it answered in, its promotions as told, its
+    names."""
 
     model: ModelVersion
     run: TrainingRun | None
     stages: list[Stage]
     promotions: list[str]
+    aliases: list[str]
     children: list["Node"] = field(default_factory=list)
 
 
@@ -32,6 +34,7 @@ def grow_tree(project):
                 "promotions",
                 Promotion.objects.select_related("model_version", "opened", "promoted_by", "agreed_by"),
             ),
+            Prefetch("aliases", ModelAlias.objects.filter(ended_at=None)),
         )
         .order_by("id")
     )
@@ -41,6 +44,7 @@ def grow_tree(project):
             getattr(model, "training_run", None),
             list(model.stages.all()),
             [tell(promotion) for promotion in model.promotions.all()],
+            [alias.name for alias in model.aliases.all()],
         )
         for model in models
     }

@@ -1,9 +1,12 @@
+from training.models.alias import ModelAlias
 from training.models.dataset import ExampleMessage, TrainingExample, TrainingSet
 from training.models.gate import WORST_LAST, Gate, GateFigure, PromotionRequest, Unmeasured, Verdict
 from training.models.group import RunGroup
 from training.models.promotion import Promotion
 from training.models.rehearsal import Rehearsal
 from training.models.run import ExampleLoss, GenerationRun, Precision, RunMeasure, TrainingRun
+from training.models.run import GenerationRun, Precision, RunMeasure, TrainingRun
+from training.models.source import TrainingSource
 
 __all__ = [
     "ExampleLoss",
@@ -12,6 +15,7 @@ __all__ = [
     "Gate",
     "GateFigure",
     "GenerationRun",
+    "ModelAlias",
     "Precision",
     "Promotion",
     "Rehearsal",
@@ -21,6 +25,7 @@ __all__ = [
     "TrainingExample",
     "TrainingRun",
     "TrainingSet",
+    "TrainingSource",
     "Unmeasured",
     "Verdict",
 ]
