@@ -64,6 +64,7 @@ WORDS = {
     "prompt:set-aside": _("Prompt set aside"),
     "prompts:import": _("Prompts imported"),
     "rating:correct": _("Rating corrected"),
+    "rating:retract": _("Ratings withdrawn by an admin"),
     "rating:submit": _("Rating submitted"),
     "rating:withdraw": _("Rating taken back"),
     "reference:set": _("Known label set"),

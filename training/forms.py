@@ -310,6 +310,30 @@ class AliasForm(forms.Form):
     )
 
 
+class RetractionForm(forms.Form):
+    """Which ratings are withdrawn, and why."""
+
+    ratings = forms.MultipleChoiceField(
+        required=False, label=_("Ratings"), widget=forms.CheckboxSelectMultiple
+    )
+    reason = TextField(
+        rows=3,
+        max_length=LONGEST_REMARK,
+        label=_("Reason"),
+        help_text=_("Why these ratings are not to be relied on. It stays with them."),
+    )
+
+    def __init__(self, *args, ratings=None, **kwargs):
+        """`ratings`: those to choose from; None where all of a person go."""
+        super().__init__(*args, **kwargs)
+        if ratings is None:
+            del self.fields["ratings"]
+        else:
+            self.fields["ratings"].choices = [
+                (rating.pk, f"{rating.expert}, {rating.submitted_at:%-d %b %Y}") for rating in ratings
+            ]
+
+
 class BaseModelForm(forms.Form):
     """Where a project's base model comes from."""
 

@@ -62,9 +62,7 @@ def drop_alias(request, project, pk):
 @project_view(ADMIN)
 def of_person(request, project, pk):
     """What learned from the ratings of one person."""
-    here = Exists(Membership.objects.filter(user=OuterRef("pk"), project=project))
-    rated = Exists(Rating.objects.filter(expert=OuterRef("pk"), response__stage__project=project))
-    person = get_object_or_404(User.objects.filter(here | rated), pk=pk)
+    person = person_of(project, pk)
     return _page(
         request,
         project,
@@ -103,10 +101,23 @@ def of_response(request, project, pk):
         "prompt": response.prompt.external_id,
         "stage": response.stage,
     }
-    return _page(request, project, what, sources.sets_of_response(response))
+    withdraw = reverse("training:withdraw-response", args=[project.slug, pk])
+    return _page(request, project, what, sources.sets_of_response(response), withdraw)
 
 
-def _page(request, project, what, sets, person=None):
+def person_of(project, pk):
+    """Somebody who has a role in the project, or rated in it; else Http404."""
+    here = Exists(Membership.objects.filter(user=OuterRef("pk"), project=project))
+    rated = Exists(Rating.objects.filter(expert=OuterRef("pk"), response__stage__project=project))
+    return get_object_or_404(User.objects.filter(here | rated), pk=pk)
+
+
+def _page(request, project, what, sets, withdraw_url=""):
     sets = list(sets)
-    context = {"what": what, "sets": sets, "learned": sources.learned_from(project, sets), "person": person}
+    context = {
+        "what": what,
+        "sets": sets,
+        "learned": sources.learned_from(project, sets),
+        "withdraw_url": withdraw_url,
+    }
     return render(request, "training/learned.html", context)

@@ -40,6 +40,11 @@ class ModelFacts:
         return self.line[0].run
 
     @property
+    def withdrawn(self):
+        """How many of the ratings that the line rests on were withdrawn since."""
+        return sum(each.rests_on.withdrawn for each in self.line if each.rests_on)
+
+    @property
     def ratings(self):
         """How many ratings the line rests on."""
         return sum(each.rests_on.ratings for each in self.line if each.rests_on)

@@ -3,6 +3,7 @@
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
 from arbitration.panel import rests_on_simulation
@@ -11,6 +12,7 @@ from training.dataset import read_lines_of
 from training.lineage import describe_examples
 from training.lines import trl_line_of
 from training.models import TrainingSet
+from training.sources import rests_on
 
 EXAMPLES_PAGE = 20
 
@@ -29,6 +31,7 @@ def training_set_page(request, project, pk):
         "page_obj": page,
         "examples": describe_examples(page.object_list),
         "runs": training_set.runs.select_related("model_version"),
+        "withdrawn": _withdrawn(training_set),
         "simulated": rests_on_simulation(training_set.stage),
     }
     return render(request, "training/training_set.html", context)
@@ -47,6 +50,15 @@ def training_set_file(request, project, pk):
         content_type="application/x-ndjson",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def _withdrawn(training_set):
+    number = rests_on([training_set])[training_set.pk].withdrawn
+    return number and ngettext(
+        "It rests on %(n)s rating that was withdrawn since.",
+        "It rests on %(n)s ratings that were withdrawn since.",
+        number,
+    ) % {"n": number}
 
 
 def _training_set(project, pk):

@@ -15,14 +15,25 @@ def note_sources(training_set):
         TrainingExample.objects.filter(training_set=training_set, final_label__ratings__isnull=False)
         .order_by()
         .values_list(f"{rating}__expert", f"{rating}__policy", f"{rating}__guidelines")
-        .annotate(Count(rating))
+        .annotate(Count(rating), Count(f"{rating}__retracted"))
     )
     TrainingSource.objects.bulk_create(
         TrainingSource(
-            training_set=training_set, expert_id=expert, policy_id=policy, guidelines_id=guidelines, ratings=n
+            training_set=training_set,
+            expert_id=expert,
+            policy_id=policy,
+            guidelines_id=guidelines,
+            ratings=number,
+            withdrawn=withdrawn,
         )
-        for expert, policy, guidelines, n in rows
+        for expert, policy, guidelines, number, withdrawn in rows
     )
+
+
+def note_again(training_set):
+    """Write it down anew, after ratings were withdrawn: inside the caller's transaction."""
+    TrainingSource.objects.filter(training_set=training_set).delete()
+    note_sources(training_set)
 
 
 @dataclass(frozen=True)
@@ -75,12 +86,16 @@ def learned_from(project, sets):
 
 @dataclass
 class RestsOn:
-    """Whose ratings a training set rests on, and under what: {person, rubric or guidelines: how many}."""
+    """Whose ratings a training set rests on, and under what: {person, rubric or guidelines: how many}.
+
+    `withdrawn` of the ratings were withdrawn since.
+    """
 
     training_set: TrainingSet
     experts: dict = field(default_factory=dict)
     rubrics: dict = field(default_factory=dict)
     guidelines: dict = field(default_factory=dict)
+    withdrawn: int = 0
 
     @property
     def ratings(self):
@@ -93,6 +108,7 @@ def rests_on(training_sets):
     rows = TrainingSource.objects.filter(training_set__in=found)
     for row in rows.select_related("expert", "policy__rubric", "guidelines"):
         of = found[row.training_set_id]
+        of.withdrawn += row.withdrawn
         for counted, each in (
             (of.experts, row.expert),
             (of.rubrics, row.policy.rubric),

@@ -13,6 +13,7 @@ from annotation.models.prompt import Prompt, PromptMessage, PromptTag, load_earl
 from annotation.models.rating import Rating, RatingLabel, RatingScore
 from annotation.models.reference import ReferenceLabel, ReferenceLabelValue, ReferenceScore
 from annotation.models.response import Response, Sampling
+from annotation.models.retraction import RetractedRating, Retraction
 from annotation.models.returning import Return
 from annotation.models.words import PromptWords
 
@@ -41,6 +42,8 @@ __all__ = [
     "ReferenceLabelValue",
     "ReferenceScore",
     "Response",
+    "RetractedRating",
+    "Retraction",
     "Return",
     "Sampling",
     "SettingAside",

@@ -38,7 +38,8 @@ class Assignment(models.Model):
     TRANSITIONS = {
         Status.OPEN: {Status.LEASED, Status.CLOSED},
         Status.LEASED: {Status.OPEN, Status.SUBMITTED, Status.CLOSED},
-        Status.SUBMITTED: {Status.LEASED},
+        # Taken back by its expert, or withdrawn by an admin.
+        Status.SUBMITTED: {Status.LEASED, Status.OPEN},
         # Wanted again, or its response was brought back.
         Status.CLOSED: {Status.OPEN},
     }

@@ -153,6 +153,14 @@ training:base-model           302/302 404/404 404/404 403/403 403/403 403/403 40
 training:checklist            302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
 training:loop                 302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 training:models               302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+training:model                302/302 404/404 404/404 403/403 403/403 200/403 200/403 200/422
+training:drop-alias           405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/404
+training:learned-from-person  302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
+training:learned-from-guidelines 302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+training:learned-from-rubric  302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+training:learned-from-response 302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+training:withdraw-person      302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
+training:withdraw-response    302/302 404/404 404/404 403/403 403/403 403/403 403/403 200/422
 training:training-set         302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
 training:training-set-file    302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
 evaluation:report             302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
@@ -294,6 +302,13 @@ def world():
         "account-act": {"pk": late.pk, "act": "off"},
         "setup-member-remove": {"pk": team.project.memberships.get(user=late).pk},
         "annotation:guidelines-version": {"version": written.version},
+        "training:model": {"pk": model.pk},
+        "training:learned-from-person": {"pk": expert.pk},
+        "training:withdraw-person": {"pk": expert.pk},
+        "training:learned-from-guidelines": {"version": written.version},
+        "training:learned-from-rubric": {"version": 1},
+        "training:learned-from-response": {"pk": waiting.pk},
+        "training:withdraw-response": {"pk": waiting.pk},
         "arbitration:look": {"response": waiting.pk},
         "arbitration:reopen": {"case": decided.pk},
         "arbitration:claim": {"response": waiting.pk},

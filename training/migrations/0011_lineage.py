@@ -66,6 +66,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('ratings', models.PositiveIntegerField()),
+                ('withdrawn', models.PositiveIntegerField(default=0)),
                 ('expert', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='training_sources', to=settings.AUTH_USER_MODEL)),
                 ('guidelines', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='training_sources', to='core.guidelines')),
                 ('policy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='training_sources', to='core.policy')),

@@ -3,8 +3,11 @@ from django.db import models
 
 
 class TrainingSource(models.Model):
-    """How many examples of a training set rest on ratings of one expert under one policy and one version of the
-    guidelines: written when the set is frozen, so that who asks what came of an expert reads no example."""
+    """How many ratings of one expert under one policy and version of the guidelines the examples of a training set rest
+    on: written when the set is frozen, so that who asks what came of an expert reads no example.
+
+    `withdrawn` of them were withdrawn since (annotation.models.Retraction).
+    """
 
     training_set = models.ForeignKey(
         "training.TrainingSet", on_delete=models.PROTECT, db_index=False, related_name="sources"
@@ -17,6 +20,7 @@ class TrainingSource(models.Model):
         "core.Guidelines", on_delete=models.PROTECT, related_name="training_sources"
     )
     ratings = models.PositiveIntegerField()
+    withdrawn = models.PositiveIntegerField(default=0)
 
     class Meta:
         ordering = ["training_set_id", "expert_id", "policy_id", "guidelines_id"]
