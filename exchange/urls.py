@@ -3,7 +3,7 @@ carry; config/urls.py joins them there."""
 
 from django.urls import path
 
-from exchange import views
+from exchange import model_views, views
 
 annotation_pages = [
     path("prompts/import/", views.import_prompt_file, name="import-prompts"),
@@ -15,4 +15,7 @@ annotation_pages = [
     path("imports/<int:pk>/discard/", views.import_discard, name="import-discard"),
     path("stages/<stage:stage_key>/responses/", views.import_response_file, name="import-responses"),
 ]
-evaluation_pages = [path("export/", views.export, name="export")]
+evaluation_pages = [
+    path("export/", views.export, name="export"),
+    path("models/<int:pk>/card/", model_views.model_card, name="model-card"),
+]

@@ -180,6 +180,7 @@ evaluation:endpoints          302/405 404/405 404/405 403/405 403/405 200/405 20
 evaluation:register-endpoints 405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/422
 evaluation:export             302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
 evaluation:side-by-side       302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+evaluation:model-card         302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 evaluation:stage-panel        302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 evaluation:resume-scoring     405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/409
 evaluation:cancel-scoring     405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
@@ -303,6 +304,7 @@ def world():
         "setup-member-remove": {"pk": team.project.memberships.get(user=late).pk},
         "annotation:guidelines-version": {"version": written.version},
         "training:model": {"pk": model.pk},
+        "evaluation:model-card": {"pk": model.pk},
         "training:learned-from-person": {"pk": expert.pk},
         "training:withdraw-person": {"pk": expert.pk},
         "training:learned-from-guidelines": {"version": written.version},
