@@ -24,6 +24,8 @@ from tests.factories.comparing import make_pairs_of
 from tests.factories.core import NOW, make_project, make_user
 from tests.factories.exchange import make_upload
 from tests.factories.training import make_group, make_run, make_sampling, make_trainable_stage
+from tests.factories.training import make_run, make_sampling, make_trainable_stage
+from training.aliases import point_alias
 from training.generation import launch_generation
 
 pytestmark = pytest.mark.django_db
@@ -154,7 +156,7 @@ training:checklist            302/405 404/405 404/405 403/405 403/405 403/405 40
 training:loop                 302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 training:models               302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 training:model                302/302 404/404 404/404 403/403 403/403 200/403 200/403 200/422
-training:drop-alias           405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/404
+training:drop-alias           405/302 405/404 405/404 405/403 405/403 405/403 405/403 405/302
 training:learned-from-person  302/405 404/405 404/405 403/405 403/405 403/405 403/405 200/405
 training:learned-from-guidelines 302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 training:learned-from-rubric  302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
@@ -283,6 +285,7 @@ def world():
     preference, pair = make_pairs_of(compared, expert, front.responses.order_by("pk")[:4])
     case, decided = (claim_case(response=each, by=team.lead, now=NOW) for each in (taken, decided))
     decide(decided)
+    alias = point_alias(model_version=model, name="champion", reason="The best.", by=team.admin, now=NOW)
     written = write_guidelines(project=team.project, text="Be kind.", by=team.admin, now=NOW)
 
     people = {
@@ -303,6 +306,8 @@ def world():
         "account-act": {"pk": late.pk, "act": "off"},
         "setup-member-remove": {"pk": team.project.memberships.get(user=late).pk},
         "annotation:guidelines-version": {"version": written.version},
+        "training:promotion-request": {"pk": 999_999},
+        "training:drop-alias": {"pk": alias.pk},
         "training:model": {"pk": model.pk},
         "evaluation:model-card": {"pk": model.pk},
         "training:learned-from-person": {"pk": expert.pk},
