@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0016_gates'),
+        ('core', '0017_gates'),
         ('training', '0009_run_groups'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

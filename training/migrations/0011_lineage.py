@@ -36,7 +36,7 @@ def note_sources(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0016_gates'),
+        ('core', '0017_gates'),
         ('training', '0010_gates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

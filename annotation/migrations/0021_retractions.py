@@ -8,8 +8,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0019_plainer_words'),
-        ('core', '0016_gates'),
+        ('annotation', '0020_pairs'),
+        ('core', '0017_gates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -33,7 +33,7 @@ def give_the_usual_gate(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0015_base_model_of_a_project'),
+        ('core', '0016_how_comparisons_are_judged'),
     ]
 
     operations = [
