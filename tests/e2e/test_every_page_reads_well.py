@@ -17,7 +17,8 @@ from arbitration.cases import claim_case
 from arbitration.models import Case
 from arbitration.reopening import reopen_decision, return_case
 from core.addresses import address_of
-from core.models import Stage, User
+from core.models import ModelVersion, Stage, User
+from jobs.models import Job
 from tests.factories.annotation import make_conversation, make_prompts, make_rating_stage, rate
 from tests.factories.arbitration import decide, make_divergent
 from tests.factories.comparing import finish
@@ -26,6 +27,9 @@ from tests.factories.evaluation import make_paper_stages
 from tests.factories.exchange import make_upload
 from tests.factories.jobs import end_badly
 from tests.factories.training import make_base_stage, make_group, make_run, make_trainable_stage
+from tests.factories.training import make_base_stage, make_run, make_trainable_stage
+from training.aliases import point_alias
+from training.models import TrainingRun
 
 
 def address(team, name, pk):
@@ -213,6 +217,23 @@ class TestPagesOfAFinishedStage:
         for each in group.runs.all():
             end_badly(each)
         check(page, f"{room}groups/{group.pk}/")
+        model = ModelVersion.objects.create(
+            project=stage.project, name="v1", location="artifact:v1", created_at=NOW
+        )
+        TrainingRun.objects.filter(pk=run.pk).update(status=Job.Status.SUCCEEDED, model_version=model)
+        point_alias(model_version=model, name="champion", reason="The best so far.", by=admin, now=NOW)
+        rating = stage.responses.filter(prompt__split="train").first().ratings.first()
+        lineage = f"{room}lineage/people/{rating.expert_id}/"
+        check(page, f"{room}models/{model.pk}/", lineage, f"{lineage}withdraw/")
+        check(
+            page,
+            f"{room}lineage/responses/{address_of(rating.response)}/withdraw/",
+            f"{room}lineage/rubrics/1/",
+        )
+        page.goto(f"{room}stages/0/promote/?model={model.pk}")
+        page.get_by_role("button", name="Measure first").click()
+        expect(page.get_by_role("heading", name="The gate of")).to_be_visible()
+        check(page)
 
     def test_of_what_failed_read_well(self, people, check):
         """A generation that stopped with prompts it could not answer, and a training run."""
