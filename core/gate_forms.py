@@ -21,7 +21,7 @@ class GateForm(forms.Form):
                 min_value=0,
                 max_value=HIGHEST_BOUND,
                 label=measure.label,
-                widget=forms.NumberInput(attrs={"step": "any"}),
+                widget=forms.TextInput(attrs={"inputmode": "decimal"}),
             )
             self.fields[f"{measure}_consequence"] = forms.ChoiceField(
                 required=False,

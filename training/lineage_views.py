@@ -27,13 +27,13 @@ def model_page(request, project, pk):
 
     An admin sends the form that lets a name point at it.
     """
+    if request.method == "POST" and ADMIN not in request.roles:
+        raise PermissionDenied("Only an admin of this project can name a model.")
     model = get_object_or_404(
         ModelVersion.objects.select_related("project", "parent"), project=project, pk=pk
     )
     form, status = AliasForm(request.POST or None, initial={"name": "champion"}), 200
     if request.method == "POST":
-        if ADMIN not in request.roles:
-            raise PermissionDenied("Only an admin of this project can name a model.")
         status = 422
         if form.is_valid():
             try:

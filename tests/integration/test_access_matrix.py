@@ -16,6 +16,9 @@ from arbitration.cases import claim_case
 from core.guidelines import write_guidelines
 from core.models import Membership, ModelVersion, Project, Stage, User
 from core.projects import add_member
+from core.models import Membership, ModelVersion, Project, User
+from core.projects import add_member, revise
+from core.rubrics import DEFAULT_RUBRIC, PolicySpec
 from core.stages import open_stage
 from evaluation.coherence import open_runs
 from tests.factories.annotation import make_responses, rate
@@ -285,6 +288,9 @@ def world():
     preference, pair = make_pairs_of(compared, expert, front.responses.order_by("pk")[:4])
     case, decided = (claim_case(response=each, by=team.lead, now=NOW) for each in (taken, decided))
     decide(decided)
+    revised_policy = revise(
+        project=team.project, rubric=DEFAULT_RUBRIC, policy=PolicySpec(gamma=0.4), by=team.admin, now=NOW
+    )
     alias = point_alias(model_version=model, name="champion", reason="The best.", by=team.admin, now=NOW)
     written = write_guidelines(project=team.project, text="Be kind.", by=team.admin, now=NOW)
 
@@ -313,7 +319,7 @@ def world():
         "training:learned-from-person": {"pk": expert.pk},
         "training:withdraw-person": {"pk": expert.pk},
         "training:learned-from-guidelines": {"version": written.version},
-        "training:learned-from-rubric": {"version": 1},
+        "training:learned-from-rubric": {"version": revised_policy.rubric.version},
         "training:learned-from-response": {"pk": waiting.pk},
         "training:withdraw-response": {"pk": waiting.pk},
         "arbitration:look": {"response": waiting.pk},
