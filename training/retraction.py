@@ -14,6 +14,7 @@ from core.models import Stage
 from training.models import TrainingExample
 from training.sources import learned_from, note_again, sets_of_ratings
 
+LEARNED_ALONE = (TrainingExample.Kind.AS_IS, TrainingExample.Kind.REVISED)
 MOST_LABELS = 500
 """Of more final labels as many are worked out again; their number is told."""
 
@@ -25,7 +26,8 @@ class RestsOnThem:
     `open_ratings` stand in stages that are open: their responses await others in their place. `labels` are final labels
     that rest on the others, `decided` those of them that a lead decided. Of `looked_at` labels that experts agreed on,
     finalizing again without the ratings would change the scores or answers of `changed`, the class of
-    `other_class`, and leave `unrated` without any rating. `falling_out` examples would not be learned any more.
+    `other_class`, and leave `unrated` without any rating. `falling_out` labels would not be learned
+    any more as they are or as revised; of pairs nothing is worked out.
     """
 
     ratings: int = 0
@@ -59,7 +61,7 @@ def preview_retraction(project, ratings):
         found, list(agreed.select_related("policy__rubric", "revision")[:MOST_LABELS]), ratings
     )
     found.falling_out = (
-        TrainingExample.objects.filter(final_label__in=fallen)
+        TrainingExample.objects.filter(final_label__in=fallen, kind__in=LEARNED_ALONE)
         .order_by()
         .values("final_label")
         .distinct()

@@ -2,20 +2,21 @@
 
 from dataclasses import dataclass, field
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
+from arbitration.models import FinalLabel
 from core.models import ModelVersion
 from training.models import TrainingExample, TrainingRun, TrainingSet, TrainingSource
 
 
 def note_sources(training_set):
-    """Write down whose ratings a set rests on that was just frozen."""
-    rating = "final_label__ratings"
+    """Write down whose ratings a set rests on that was just frozen: those behind its labels, of pairs behind both."""
     rows = (
-        TrainingExample.objects.filter(training_set=training_set, final_label__ratings__isnull=False)
+        labels_of(training_set)
+        .filter(ratings__isnull=False)
         .order_by()
-        .values_list(f"{rating}__expert", f"{rating}__policy", f"{rating}__guidelines")
-        .annotate(Count(rating), Count(f"{rating}__retracted"))
+        .values_list("ratings__expert", "ratings__policy", "ratings__guidelines")
+        .annotate(Count("ratings"), Count("ratings__retracted"))
     )
     TrainingSource.objects.bulk_create(
         TrainingSource(
@@ -27,6 +28,15 @@ def note_sources(training_set):
             withdrawn=withdrawn,
         )
         for expert, policy, guidelines, number, withdrawn in rows
+    )
+
+
+def labels_of(training_set):
+    """The final labels that vouch for the examples of a set, each once."""
+    examples = TrainingExample.objects.filter(training_set=training_set).order_by()
+    worse = examples.filter(rejected_label__isnull=False)
+    return FinalLabel.objects.filter(
+        Q(pk__in=examples.values("final_label")) | Q(pk__in=worse.values("rejected_label"))
     )
 
 
@@ -59,13 +69,22 @@ def sets_of_rubric(rubric):
 
 def sets_of_response(response):
     """Those with an example that the response, or its revision, became."""
-    return _sets(response.stage.project, examples__final_label__response=response)
+    return _sets_on(response.stage.project, FinalLabel.objects.filter(response=response))
 
 
 def sets_of_ratings(project, ratings):
     """Those with an example that rests on one of the ratings, a queryset or keys."""
-    examples = TrainingExample.objects.filter(final_label__ratings__in=ratings)
-    return _sets(project, pk__in=examples.order_by().values("training_set"))
+    return _sets_on(project, FinalLabel.objects.filter(ratings__in=ratings))
+
+
+def _sets_on(project, labels):
+    labels = labels.order_by().values("pk")
+    examples = TrainingExample.objects.order_by()
+    found = [
+        examples.filter(**{f"{name}__in": labels}).values("training_set")
+        for name in ("final_label", "rejected_label")
+    ]
+    return _sets(project, Q(pk__in=found[0]) | Q(pk__in=found[1]))
 
 
 def learned_from(project, sets):
@@ -127,6 +146,6 @@ def line_of_descent(model):
     return line
 
 
-def _sets(project, **which):
-    sets = TrainingSet.objects.filter(stage__project=project, **which).order_by("pk").distinct()
+def _sets(project, *which, **named):
+    sets = TrainingSet.objects.filter(*which, stage__project=project, **named).order_by("pk").distinct()
     return sets.select_related("stage")

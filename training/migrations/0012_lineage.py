@@ -9,14 +9,19 @@ def note_sources(apps, schema_editor):
     """Whose ratings the sets rest on that were frozen before this was written down: a statement for each set."""
     Example = apps.get_model("training", "TrainingExample")
     Source = apps.get_model("training", "TrainingSource")
-    rating = "final_label__ratings"
+    Label = apps.get_model("arbitration", "FinalLabel")
     sets = apps.get_model("training", "TrainingSet").objects.order_by("pk").values_list("pk", flat=True)
     for training_set in list(sets):
+        examples = Example.objects.filter(training_set=training_set).order_by()
         rows = (
-            Example.objects.filter(training_set=training_set, final_label__ratings__isnull=False)
+            Label.objects.filter(
+                models.Q(pk__in=examples.values("final_label"))
+                | models.Q(pk__in=examples.filter(rejected_label__isnull=False).values("rejected_label")),
+                ratings__isnull=False,
+            )
             .order_by()
-            .values_list(f"{rating}__expert", f"{rating}__policy", f"{rating}__guidelines")
-            .annotate(models.Count(rating))
+            .values_list("ratings__expert", "ratings__policy", "ratings__guidelines")
+            .annotate(models.Count("ratings"))
         )
         Source.objects.bulk_create(
             (
@@ -37,7 +42,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0017_gates'),
-        ('training', '0010_gates'),
+        ('training', '0011_gates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0017_gates'),
-        ('training', '0009_run_groups'),
+        ('training', '0010_objectives'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
