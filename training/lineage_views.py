@@ -47,8 +47,8 @@ def model_page(request, project, pk):
     return render(request, "training/model.html", context, status=status)
 
 
-@project_view(ADMIN)
 @form_only
+@project_view(ADMIN)
 def drop_alias(request, project, pk):
     """Let a name point at nothing any more."""
     alias = get_object_or_404(

@@ -67,8 +67,8 @@ def promote_model(request, project, stage_key):
     return _promoted(request, project, promotion)
 
 
-@project_view(ADMIN)
 @form_only
+@project_view(ADMIN)
 def promotion_request(request, project, stage_key, pk):
     """Agree to what another admin asked for, or take it back."""
     stage = _stage(project, stage_key)
