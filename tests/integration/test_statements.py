@@ -111,8 +111,6 @@ PAGES = {
     "group": 10,
     "promote": 4,
     "run": 16,
-    "models": 4,
-    "run": 14,
     "models": 5,
     "model": 10,
     "learned from a person": 4,

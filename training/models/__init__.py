@@ -5,7 +5,6 @@ from training.models.group import RunGroup
 from training.models.promotion import Promotion
 from training.models.rehearsal import Rehearsal
 from training.models.run import ExampleLoss, GenerationRun, Precision, RunMeasure, TrainingRun
-from training.models.run import GenerationRun, Precision, RunMeasure, TrainingRun
 from training.models.source import TrainingSource
 
 __all__ = [

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0017_gates'),
-        ('training', '0010_objectives'),
+        ('training', '0011_runs_told'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

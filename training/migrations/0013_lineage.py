@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0017_gates'),
-        ('training', '0011_gates'),
+        ('training', '0012_gates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
