@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('annotation', '0020_pairs'),
-        ('core', '0017_gates'),
+        ('core', '0018_gates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

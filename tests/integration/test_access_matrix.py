@@ -15,8 +15,6 @@ from annotation.responses import open_rating
 from arbitration.cases import claim_case
 from core.guidelines import write_guidelines
 from core.models import Membership, ModelVersion, Project, Stage, User
-from core.projects import add_member
-from core.models import Membership, ModelVersion, Project, User
 from core.projects import add_member, revise
 from core.rubrics import DEFAULT_RUBRIC, PolicySpec
 from core.stages import open_stage

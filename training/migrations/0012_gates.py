@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0017_gates'),
+        ('core', '0018_gates'),
         ('training', '0011_runs_told'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

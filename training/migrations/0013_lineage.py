@@ -41,7 +41,7 @@ def note_sources(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0017_gates'),
+        ('core', '0018_gates'),
         ('training', '0012_gates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -33,7 +33,7 @@ def give_the_usual_gate(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0016_how_comparisons_are_judged'),
+        ('core', '0017_pairs_per_prompt'),
     ]
 
     operations = [
