@@ -27,7 +27,6 @@ from tests.factories.evaluation import make_paper_stages
 from tests.factories.exchange import make_upload
 from tests.factories.jobs import end_badly
 from tests.factories.training import make_base_stage, make_group, make_run, make_trainable_stage
-from tests.factories.training import make_base_stage, make_run, make_trainable_stage
 from training.aliases import point_alias
 from training.models import TrainingRun
 

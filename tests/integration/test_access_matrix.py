@@ -25,7 +25,6 @@ from tests.factories.comparing import make_pairs_of
 from tests.factories.core import NOW, make_project, make_user
 from tests.factories.exchange import make_upload
 from tests.factories.training import make_group, make_run, make_sampling, make_trainable_stage
-from tests.factories.training import make_run, make_sampling, make_trainable_stage
 from training.aliases import point_alias
 from training.generation import launch_generation
 

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0018_gates'),
-        ('training', '0011_runs_told'),
+        ('training', '0012_candidates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

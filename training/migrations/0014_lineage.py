@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0018_gates'),
-        ('training', '0012_gates'),
+        ('training', '0013_gates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
