@@ -8,8 +8,8 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from annotation.progress import stage_progress
-from annotation.raters import raters_of
 from annotation.rater_pairs import rater_table
+from annotation.raters import raters_of
 from annotation.responses import largest_k, open_rating
 from annotation.stage_agreement import kept_agreement, stage_agreement
 from core.access import ADMIN, LEAD, form_only, project_view

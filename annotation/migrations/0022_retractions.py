@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0020_pairs'),
+        ('annotation', '0021_comparisons_from_the_report'),
         ('core', '0018_gates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

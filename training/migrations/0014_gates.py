@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0018_gates'),
-        ('training', '0012_candidates'),
+        ('training', '0013_generations_for_comparisons'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('core', '0018_gates'),
-        ('training', '0013_gates'),
+        ('training', '0014_gates'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
