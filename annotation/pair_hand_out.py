@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef
 from annotation.assignment import begin
 from annotation.models import Pair, PairDecline, PairDraft, PairSlot, Preference, QueueCursor, Rating
 from annotation.pairs import lock_pair, require_changeable
-from annotation.raters import raters_of
+from annotation.raters import may_rate, raters_of
 from core import audit
 from core.errors import Conflict, InvalidInput
 from core.limits import asked_text
@@ -51,7 +51,7 @@ def has_pair(*, stage, expert):
     """Whether the stage has a pair that the expert holds or may take. Nothing is leased."""
     if stage.status != Stage.Status.RATING or not stage.has_pairs:
         return False
-    return _held(stage, expert).exists() or _open_pairs(stage, expert).exists()
+    return _held(stage, expert).exists() or (_open_pairs(stage, expert).exists() and may_rate(stage, expert))
 
 
 def take_pair(pair, *, expert, now, trail, again=False):

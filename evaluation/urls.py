@@ -1,6 +1,6 @@
 from django.urls import path
 
-from evaluation import comparing_views, endpoint_views, side_views, spot_views, views
+from evaluation import comparing_views, endpoint_views, external_views, side_views, spot_views, views
 
 app_name = "evaluation"
 urlpatterns = [
@@ -18,6 +18,7 @@ urlpatterns = [
     path("report/spot-checks/<int:pk>/note/", spot_views.note, name="spot-note"),
     path("report/figures/", views.figure, name="figure"),
     path("report/figures/<slug:key>.svg", views.figure_file, name="figure-file"),
+    path("models/<int:pk>/benchmarks/", external_views.benchmarks, name="benchmarks"),
     path("stages/<stage:stage_key>/comparison/", comparing_views.comparison_panel, name="comparison-panel"),
     path("stages/<stage:stage_key>/coherence/", views.stage_panel, name="stage-panel"),
     path("stages/<stage:stage_key>/coherence/resume/", views.resume, name="resume-scoring"),

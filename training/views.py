@@ -38,9 +38,7 @@ def stage_panel(request, project, stage_key):
         "unanswered": progress.unanswered(stage),
         "groups": groups_of(stage) if any(run.group_id for run in runs) else [],
         "runs": [(run, steps[run.pk]) for run in runs if run.group_id is None],
-        "watched": next(
-            ((run, progress.curves(run).losses) for run in reversed(runs) if progress.is_live(run)), None
-        ),
+        "watched": _watched(runs),
         "preview": preview_training_set(stage) if may_train and not live else None,
         "following": project.stages.filter(kind=stage.kind, number=stage.number + 1).first(),
         "promoted": promotion and tell(promotion),
@@ -55,6 +53,13 @@ def stage_panel(request, project, stage_key):
 def models_page(request, project):
     """Every model version, each under the one it was trained from."""
     return render(request, "training/models.html", {"trees": grow_tree(project)})
+
+
+def _watched(runs):
+    """(run, its losses) of the run that is learning, or that waits to; None without."""
+    live = [run for run in runs if progress.is_live(run)]
+    learning = [run for run in live if run.status == run.Status.RUNNING]
+    return next(((run, progress.curves(run).losses) for run in (learning or live)[::-1]), None)
 
 
 def _stage(project, stage_key):

@@ -18,6 +18,7 @@ from arbitration.models import Case
 from arbitration.reopening import reopen_decision, return_case
 from core.addresses import address_of
 from core.models import ModelVersion, Stage, User
+from evaluation.models import BenchmarkResult, BenchmarkRun
 from jobs.models import Job
 from tests.factories.annotation import make_conversation, make_prompts, make_rating_stage, rate
 from tests.factories.arbitration import decide, make_divergent
@@ -223,7 +224,14 @@ class TestPagesOfAFinishedStage:
         point_alias(model_version=model, name="champion", reason="The best so far.", by=admin, now=NOW)
         rating = stage.responses.filter(prompt__split="train").first().ratings.first()
         lineage = f"{room}lineage/people/{rating.expert_id}/"
-        check(page, f"{room}models/{model.pk}/", lineage, f"{lineage}withdraw/")
+        put_through = BenchmarkRun.objects.create(
+            model_version=model, name="everyday", tasks_sha256="0" * 64, created_at=NOW
+        )
+        BenchmarkResult.objects.create(
+            run=put_through, task="everyday", metric="acc", filter="none", value=0.5, error=0.1, n=40
+        )
+        check(page, f"{room}models/{model.pk}/", f"{room}models/{model.pk}/benchmarks/")
+        check(page, lineage, f"{lineage}withdraw/")
         check(
             page,
             f"{room}lineage/responses/{address_of(rating.response)}/withdraw/",

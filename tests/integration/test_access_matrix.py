@@ -175,6 +175,7 @@ evaluation:figure             302/405 404/405 404/405 403/405 403/405 200/405 20
 evaluation:figure-file        302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 evaluation:report-html        302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 evaluation:report-csv         302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
+evaluation:benchmarks         302/405 404/405 404/405 403/405 403/405 200/405 200/405 200/405
 evaluation:spot-checks        302/405 404/405 404/405 403/405 403/405 409/405 409/405 200/405
 evaluation:spot-check         302/405 404/405 404/405 403/405 403/405 409/405 409/405 200/405
 evaluation:spot-note          405/302 405/404 405/404 405/403 405/403 405/409 405/409 405/422
@@ -312,6 +313,7 @@ def world():
         "training:promotion-request": {"pk": 999_999},
         "training:drop-alias": {"pk": alias.pk},
         "training:model": {"pk": model.pk},
+        "evaluation:benchmarks": {"pk": model.pk},
         "evaluation:model-card": {"pk": model.pk},
         "training:learned-from-person": {"pk": expert.pk},
         "training:withdraw-person": {"pk": expert.pk},
