@@ -10,14 +10,25 @@ from evaluation.opening import Choice
 MOST_RATINGS = 50
 LARGEST_SEED = 2**31 - 1
 MOST = 100_000
+KEY_DIGITS = 18
+"""No row's key has more: a database refuses to look for it."""
+
+
+class RowsField(forms.ModelMultipleChoiceField):
+    """Several rows, chosen by their keys."""
+
+    def clean(self, value):
+        for key in value or ():
+            if len(key) > KEY_DIGITS:
+                words = self.error_messages["invalid_choice"]
+                raise forms.ValidationError(words, code="invalid_choice", params={"value": key[:KEY_DIGITS]})
+        return super().clean(value)
 
 
 class ComparisonForm(forms.Form):
     """Which model versions are compared, on which held-out prompts, and who rates them."""
 
-    model_versions = forms.ModelMultipleChoiceField(
-        queryset=None, label=_("Model versions"), widget=forms.CheckboxSelectMultiple
-    )
+    model_versions = RowsField(queryset=None, label=_("Model versions"), widget=forms.CheckboxSelectMultiple)
     number = forms.IntegerField(
         required=False,
         min_value=1,
@@ -43,7 +54,7 @@ class ComparisonForm(forms.Form):
         label=_("Have missing responses generated first"),
         help_text=_("By model versions that have weights, drawn as in the newest turn."),
     )
-    raters = forms.ModelMultipleChoiceField(
+    raters = RowsField(
         queryset=None,
         required=False,
         label=_("Who rates"),

@@ -26,7 +26,7 @@ from training.promotion import promotion_of, tell
 def launch(request, project, stage_key):
     """Which seeds and values are tried, how many runs that makes, and the form that launches them together."""
     stage = _turn(project, stage_key)
-    form = GroupForm(request.POST or None, stage=stage)
+    form = GroupForm(request.POST if request.method == "POST" else None, stage=stage)
     status, refusals = 200, []
     final = stage.status in Stage.FINAL
     preview = preview_training_set(stage) if final else None

@@ -279,6 +279,7 @@ class TestPagesOfAFinishedStage:
         expect(page.locator("#comparison-preview")).to_contain_text("48")
         check(page)
         page.get_by_role("button", name="Open the comparison").click()
+        page.wait_for_url("**/stages/comparison-1/")
         expect(page.get_by_role("heading", name="What is compared")).to_be_visible()
         check(page)
         stage = Stage.objects.get(kind=Stage.Kind.COMPARISON)

@@ -145,6 +145,10 @@ class TestRights:
         "stage-panel": ("get", (0,), {"lead", "admin"}),
         "stage-agreement": ("get", (0,), {"lead", "admin"}),
         "open-rating": ("post", (0,), {"admin"}),
+        "submit-preference": ("post", (1,), {"expert"}),
+        "draft-preference": ("post", (1,), {"expert"}),
+        "decline-pair": ("get", (1,), {"expert"}),
+        "take-back-preference": ("post", (1,), {"expert"}),
         "rubric-preview": ("post", (), {"admin"}),
     }
 

@@ -103,7 +103,7 @@ class TestSimulatedPreferences:
         good, bad = (Sight(near, 0.6, 0.1, False, False) for near in (0.8, 0.2))
         newest = models[1].pk
         sights = {each.pk: good if each.model_version_id == newest else bad for each in stage.responses.all()}
-        tempers = {expert.username: Temper({}, noise=0.1) for expert in team.experts}
+        tempers = {expert.username: Temper({}, noise=0.0) for expert in team.experts}
         told = []
         given = prefer(
             stage, team.experts, tempers, sights, seed=1, clock=lambda: NOW, on_progress=told.append
