@@ -93,7 +93,7 @@ def params_told(params):
         params = {name: value for name, value in params.items() if name not in ("before", "after")} | changed
     return [
         (_name(name), _short(_value(name, value)))
-        for name, value in params.items()
+        for name, value in sorted(params.items())
         if name not in UNTOLD and value not in ("", None, [], {})
     ]
 
@@ -108,7 +108,7 @@ def _value(name, value):
     if isinstance(value, list):
         return ", ".join(_value(name, each) for each in value)
     if isinstance(value, dict):
-        return ", ".join(f"{_name(each)} {_value(each, of)}" for each, of in value.items())
+        return ", ".join(f"{_name(each)} {_value(each, of)}" for each, of in sorted(value.items()))
     if name == "size":
         return filesizeformat(value)
     words = VALUES.get(name, {}).get(value) if isinstance(value, str) else None

@@ -71,7 +71,7 @@ class TestProjectAudit:
         assert said["reasons"] == [("why", "scores too far apart, labels conflict")]
         assert said["role"] == [("role", "lead reviewer"), ("username", "ada")]
         assert said["settings"] == [("batch", "8 → 4")]
-        (edited, yes), (sha, hashed), later = said["rest"]
+        later, (edited, yes), (sha, hashed) = said["rest"]
         assert (edited, yes, sha) == ("edited by the lead", "yes", "SHA-256") and hashed.endswith("…")
         assert later == ("a later name", "3")
         assert "scores too far apart" in page.content.decode()
