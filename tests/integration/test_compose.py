@@ -227,6 +227,7 @@ def form_of(page, action):
     return form and form.groups()
 
 
+@pytest.mark.deep
 @pytest.mark.teams
 class TestServicesByHand:
     """The services by hand, and a stage from prompts to the next one, over HTTP and by commands, as a team would go

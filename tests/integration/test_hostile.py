@@ -192,6 +192,7 @@ class TestEveryForm:
             *("submission", "learning_rate", "reason"),
         }
 
+    @pytest.mark.deep
     def test_takes_any_value_in_any_field(self, world, forms):
         broken = []
         for url, (who, fields) in forms.items():
@@ -214,6 +215,7 @@ class TestEveryForm:
 
 
 class TestEveryAddress:
+    @pytest.mark.deep
     def test_takes_any_value_that_is_asked(self, world):
         broken = []
         for name in ADDRESSES:
