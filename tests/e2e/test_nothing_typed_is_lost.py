@@ -16,6 +16,7 @@ from tests.factories.arbitration import make_divergent_stage
 from tests.factories.core import make_project
 from tests.live import wait_until
 
+NOTHING_KEPT = "a browser that keeps nothing that the server has"
 KEPT = "Object.keys(localStorage).filter((key) => key.startsWith('concord-kept'))"
 
 
@@ -110,8 +111,8 @@ class TestAnExpert:
             "Typed without a pause, to the end. And on.",
             "",
         ]
-        wait_until(lambda: page.evaluate(KEPT) == [], what="a browser that keeps nothing that the server has")
-        assert page.evaluate(KEPT) == [] and state.inner_text() == ""
+        wait_until(lambda: page.evaluate(KEPT) == [], what=NOTHING_KEPT)
+        expect(state).to_have_text("")
 
     def test_leaves_nothing_to_the_next_at_the_same_browser(self, team, page, people, now):
         first, second = team.experts[:2]
@@ -168,7 +169,7 @@ class TestALead:
         page.get_by_role("button", name="Resolve", exact=True).click()
         expect(page.get_by_text("The consensus is set: Safety 3")).to_be_visible()
         assert Decision.objects.get().rationale == "Nothing dangerous in it."
-        assert page.evaluate(KEPT) == []
+        wait_until(lambda: page.evaluate(KEPT) == [], what=NOTHING_KEPT)
         # Back asks the server: the form that was used is not shown again.
         page.go_back()
         expect(page.get_by_role("heading", name="Consensus set")).to_be_visible()
@@ -195,5 +196,5 @@ class TestAnAdmin:
         page.get_by_role("button", name="Save rubric and policy").click()
         expect(page.get_by_text("Saved as version 2.")).to_be_visible()
         expect(page.get_by_text("What you had written and not sent is back")).to_have_count(0)
-        assert page.evaluate(KEPT) == []
+        wait_until(lambda: page.evaluate(KEPT) == [], what=NOTHING_KEPT)
         assert [axis.name for axis in team.project.policy.rubric.axes.order_by("position")][-1] == "Warmth"
