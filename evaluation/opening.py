@@ -11,7 +11,7 @@ from annotation.models import Prompt, Response
 from annotation.progress import seconds_each
 from core.errors import InvalidInput
 from core.models import Membership, Stage
-from evaluation.planning import hours
+from evaluation.pace import hours
 from training.comparing import launch_wanted
 
 HELD_OUT = Prompt.Split.HELD_OUT

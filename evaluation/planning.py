@@ -6,7 +6,6 @@ of signs has as well), a share of single responses by McNemar's exact test, whos
 prompts may change. `benchmarks/planning.py` holds both against simulated comparisons.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,8 +105,3 @@ def _fewest(reaches):
         middle = (low + high) // 2
         low, high = (low, middle) if reaches(middle) else (middle + 1, high)
     return high
-
-
-def hours(ratings, seconds_each):
-    """The hours that so many ratings take; None where no pace is known."""
-    return None if seconds_each is None else math.ceil(ratings * seconds_each / 360) / 10

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from annotation.counting import shown_prompts
 from annotation.progress import seconds_each
 from evaluation.opening import HELD_OUT, raters_of_project
-from evaluation.planning import Planned, hours, plan
+from evaluation.pace import hours
+from evaluation.planning import Planned, plan
 from evaluation.spreads import spreads_of
 
 

@@ -7,14 +7,16 @@ from django.views.decorators.http import require_GET
 
 from core.access import ADMIN, LEAD, project_view
 from core.models import ModelVersion
-from exchange.model_archive import weights_of
-from exchange.model_card import card_of
 
 
 @require_GET
 @project_view(LEAD, ADMIN)
 def model_card(request, project, pk):
     """The card of a model version in the hub's conventions, to be read or put beside its weights."""
+    # What reckons (statsmodels) takes seconds to import and is loaded only where it is needed.
+    from exchange.model_archive import weights_of
+    from exchange.model_card import card_of
+
     model = get_object_or_404(ModelVersion.objects.select_related("project"), project=project, pk=pk)
     name = slugify(model.name) or "model"
     return HttpResponse(

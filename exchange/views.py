@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -12,7 +12,7 @@ from annotation.prompt_list import prompt_list
 from annotation.responses import prompts_without_response
 from core.access import ADMIN, form_only, project_view
 from core.errors import InvalidInput
-from core.http import flash, redirect
+from core.http import flash, redirect, reload_page
 from core.models import Stage
 from exchange.forms import ColumnsForm, PromptFileForm, ResponseFileForm
 from exchange.models import FileImport
@@ -80,7 +80,7 @@ def import_page(request, project, pk):
     upload = _upload(project, pk)
     polling = "polling" in request.GET
     if polling and not upload.is_active:
-        return HttpResponse(headers={"HX-Refresh": "true"})
+        return reload_page()
     return _import_page(request, upload)
 
 

@@ -18,6 +18,8 @@ MODEL_LIBRARIES = {
     "datasets",
     "lm_eval",
 }
+RECKONING = {"scipy", "statsmodels", "pandas", "altair"}
+"""What takes a second or more to load: only where something is reckoned or drawn."""
 CHILDREN = ("training.trainer", "evaluation.encoder", "evaluation.harness")
 """What runs in processes of its own: only here may the model libraries be loaded."""
 DOORS = {"urls", "views", "api", "tasks", "admin", "management"}
@@ -50,8 +52,8 @@ class TestContracts:
         assert "0 broken" in done.stdout
 
 
-class TestModelLibraries:
-    def test_are_reached_by_nothing_outside_the_child_processes(self, graph):
+class TestLibraries:
+    def test_of_models_are_reached_by_nothing_outside_the_child_processes(self, graph):
         reached = {
             (module, library)
             for library in MODEL_LIBRARIES & graph.modules
@@ -60,7 +62,7 @@ class TestModelLibraries:
         }
         assert reached == set()
 
-    def test_are_not_loaded_by_the_web_process_nor_by_a_worker(self):
+    def test_of_models_and_for_reckoning_are_not_loaded_by_the_web_process_nor_by_a_worker(self):
         script = (
             "import sys, django; django.setup()\n"
             "import config.wsgi, config.celery\n"
@@ -68,7 +70,7 @@ class TestModelLibraries:
             "get_resolver().url_patterns; [list(p.url_patterns) for p in get_resolver().url_patterns"
             " if hasattr(p, 'url_patterns')]\n"
             "config.celery.app.loader.import_default_modules()\n"
-            f"print(sorted({MODEL_LIBRARIES!r} & set(sys.modules)))"
+            f"print(sorted({MODEL_LIBRARIES | RECKONING!r} & set(sys.modules)))"
         )
         done = subprocess.run(
             [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True

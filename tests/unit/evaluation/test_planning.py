@@ -3,9 +3,9 @@ import pytest
 from scipy.stats import ttest_1samp
 from statsmodels.stats.power import TTestPower
 
+from evaluation.pace import hours
 from evaluation.planning import (
     MOST_PROMPTS,
-    hours,
     plan,
     power_of_score,
     power_of_share,
