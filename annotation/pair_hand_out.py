@@ -5,13 +5,10 @@ start, so there is no k + 1. That one expert holds one pair at a time, whatever 
 database: of two tabs that claim at once, the second fails and finds what the first one claimed.
 """
 
-from datetime import timedelta
-
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 
-from annotation.assignment import begin
+from annotation.assignment import begin, lease_end
 from annotation.models import Pair, PairDecline, PairDraft, PairSlot, Preference, QueueCursor, Rating
 from annotation.pairs import lock_pair, require_changeable
 from annotation.raters import may_rate, raters_of
@@ -73,7 +70,7 @@ def take_pair(pair, *, expert, now, trail, again=False):
 def renew_pair_lease(*, pair, expert, now):
     """Push the end of a lease that is still held: the expert is at work. Returns whether it was."""
     held = PairSlot.objects.filter(pair=pair, expert=expert, status=Status.LEASED)
-    return held.update(lease_until=lease_end(now=now)) == 1
+    return held.update(lease_until=lease_end(now)) == 1
 
 
 def release_lapsed_pairs(*, now, stage=None):
@@ -109,11 +106,6 @@ def decline_pair(*, slot, by, reason, now):
         _reopen(held, by=by, now=now, trail=trail, because="declined")
         trail.record("pair:decline", pair, by=by, now=now, detail=reason)
     return declined
-
-
-def lease_end(*, now):
-    """When a lease ends that begins `now`."""
-    return now + timedelta(minutes=settings.ASSIGNMENT_LEASE_MINUTES)
 
 
 def _next_slot(stage, expert, now):
@@ -195,7 +187,7 @@ def _claim(slots, expert, now, trail=audit, again=False):
         trail=trail,
         expert=expert,
         leased_at=now,
-        lease_until=lease_end(now=now),
+        lease_until=lease_end(now),
         again=again,
     )
 

@@ -3,14 +3,15 @@
 from django.db import IntegrityError, transaction
 
 from annotation.answers import Fault, InvalidAnswers
+from annotation.assignment import lease_end
 from annotation.drafts import check_not_behind, write_draft
 from annotation.models import Choice, Pair, PairDecline, PairDraft, PairSlot, Preference
-from annotation.pair_hand_out import lease_end, renew_pair_lease, take_pair
+from annotation.pair_hand_out import renew_pair_lease, take_pair
 from annotation.pairs import decide_pair, lock_pair, require_changeable, sides_of, take_back_pair
-from annotation.rating import CHANGED_SINCE, LONGEST_SECONDS, USED
+from annotation.rating import CHANGED_SINCE, USED, as_kept
 from core import audit
 from core.errors import Conflict, NotAllowed
-from core.guidelines import version_of
+from core.guidelines import shown_version
 from core.limits import LONGEST_REMARK, text_fault
 from core.locks import lock_stage
 from core.models import Stage
@@ -102,7 +103,7 @@ def withdraw_preference(*, preference, by, now):
         raise Conflict(OUTDATED)
     with audit.Trail() as trail:
         take_back_pair(pair, by=by, now=now, trail=trail)
-        leased = {"lease_until": lease_end(now=now), "again": True}
+        leased = {"lease_until": lease_end(now), "again": True}
         transition(slot, PairSlot.Status.LEASED, by=by, now=now, trail=trail, **leased)
         _give_as_draft(preference, now=now)
         trail.record("preference:withdraw", preference, by=by, now=now, project=pair.stage.project_id)
@@ -200,11 +201,11 @@ def _store(pair, held, choices, comment, by, guidelines, submission, seconds, wr
             pair=pair,
             expert=by,
             policy=stage.policy,
-            guidelines=_guidelines(stage.project, guidelines),
+            guidelines=shown_version(stage.project_id, guidelines, newest=stage.project.guidelines_version),
             left_id=sides_of(pair, stage, by)[0],
             comment=comment,
             submission=submission,
-            seconds=None if seconds is None else min(max(int(seconds), 0), LONGEST_SECONDS),
+            seconds=as_kept(seconds),
             submitted_at=now,
             supersedes_id=_drop_draft(pair, by, writing),
         )
@@ -218,11 +219,6 @@ def _store(pair, held, choices, comment, by, guidelines, submission, seconds, wr
         params = preference.supersedes_id and {"supersedes": preference.supersedes_id}
         trail.record("preference:submit", preference, by=by, now=now, project=stage.project_id, params=params)
     return preference
-
-
-def _guidelines(project, shown):
-    newest = project.guidelines_version
-    return version_of(project.pk, shown if shown and shown <= newest else newest)
 
 
 def _drop_draft(pair, expert, writing):

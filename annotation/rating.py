@@ -10,7 +10,7 @@ from annotation.models import Assignment, Draft, Involvement, Rating, Response
 from core import audit
 from core.bulk import insert_rows
 from core.errors import Conflict, NotAllowed
-from core.guidelines import version_of
+from core.guidelines import shown_version
 from core.limits import LONGEST_REMARK, LONGEST_TEXT, text_fault
 from core.models import Stage
 from core.policies import whole
@@ -172,22 +172,25 @@ def write_rating(slot, answers, words, *, by, guidelines, submission, seconds, s
     key of a rating that counts no more, or None.
     """
     response = slot.response
-    newest = response.guidelines_version
-    shown = guidelines if guidelines and guidelines <= newest else newest
     rating = Rating.objects.create(
         assignment=slot,
         response=response,
         expert=by,
         policy=response.stage.policy,
-        guidelines=version_of(response.stage.project_id, shown),
+        guidelines=shown_version(response.stage.project_id, guidelines, newest=response.guidelines_version),
         submission=submission,
-        seconds=None if seconds is None else min(max(int(seconds), 0), LONGEST_SECONDS),
+        seconds=as_kept(seconds),
         submitted_at=now,
         supersedes_id=supersedes,
         **words,
     )
     write_answers([(rating, answers)])
     return rating
+
+
+def as_kept(seconds):
+    """How long a page was in use, as a judgement keeps it: None where nobody measured it."""
+    return None if seconds is None else min(max(int(seconds), 0), LONGEST_SECONDS)
 
 
 def _held(response, by):

@@ -36,6 +36,11 @@ def version_of(project, version):
     return Guidelines.objects.get(project=project, version=version)
 
 
+def shown_version(project, shown, *, newest):
+    """The version that was `shown` to whoever judged; the newest where it is None, or one that there is not."""
+    return version_of(project, shown if shown and shown <= newest else newest)
+
+
 def forget():
     """Keep nothing. For tests, whose databases give the same keys again."""
     version_of.cache_clear()
