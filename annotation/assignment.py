@@ -123,7 +123,7 @@ def renew_lease(*, response, expert, now):
     What a lead returned to them has a longer one, which never becomes shorter by this.
     """
     held = Assignment.objects.filter(response=response, expert=expert, status=Assignment.Status.LEASED)
-    return held.update(lease_until=Greatest(F("lease_until"), Value(lease_end(now)))) == 1
+    return held.update(lease_until=Greatest(F("lease_until"), Value(lease_end(now=now)))) == 1
 
 
 def release_lapsed(*, now):
@@ -197,7 +197,7 @@ def _next_slot(stage, expert, now, spaced):
                 return None
         elif found.held is not None:
             if renew_lease(response=found.held.response_id, expert=expert, now=now):
-                found.held.lease_until = lease_end(now)
+                found.held.lease_until = lease_end(now=now)
                 return found.held
         elif not found.slots:
             if found.stood != found.reached:
@@ -273,7 +273,7 @@ def _claim_one(slots, expert, now, trail=audit):
         trail=trail,
         expert=expert,
         leased_at=now,
-        lease_until=lease_end(now),
+        lease_until=lease_end(now=now),
     )
 
 
@@ -297,6 +297,6 @@ def _release(pk, now):
     return True
 
 
-def lease_end(now):
+def lease_end(*, now):
     """When a lease ends that begins `now`."""
     return now + timedelta(minutes=settings.ASSIGNMENT_LEASE_MINUTES)

@@ -70,7 +70,7 @@ def take_pair(pair, *, expert, now, trail, again=False):
 def renew_pair_lease(*, pair, expert, now):
     """Push the end of a lease that is still held: the expert is at work. Returns whether it was."""
     held = PairSlot.objects.filter(pair=pair, expert=expert, status=Status.LEASED)
-    return held.update(lease_until=lease_end(now)) == 1
+    return held.update(lease_until=lease_end(now=now)) == 1
 
 
 def release_lapsed_pairs(*, now, stage=None):
@@ -187,7 +187,7 @@ def _claim(slots, expert, now, trail=audit, again=False):
         trail=trail,
         expert=expert,
         leased_at=now,
-        lease_until=lease_end(now),
+        lease_until=lease_end(now=now),
         again=again,
     )
 

@@ -103,7 +103,7 @@ def withdraw_preference(*, preference, by, now):
         raise Conflict(OUTDATED)
     with audit.Trail() as trail:
         take_back_pair(pair, by=by, now=now, trail=trail)
-        leased = {"lease_until": lease_end(now), "again": True}
+        leased = {"lease_until": lease_end(now=now), "again": True}
         transition(slot, PairSlot.Status.LEASED, by=by, now=now, trail=trail, **leased)
         _give_as_draft(preference, now=now)
         trail.record("preference:withdraw", preference, by=by, now=now, project=pair.stage.project_id)
